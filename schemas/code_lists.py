@@ -1,0 +1,131 @@
+"""The closed code lists in `codes/`, and which field of a model holds a code of which list.
+
+Membership is no validation error: an unknown code may be one that a newer partner knows (CODE_UNKNOWN), where a refused
+value never can be right (VALUE_REFUSED). So models check a code's form, and `unknown_codes` its membership.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Annotated, Any, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+CODE_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+CodeForm = Annotated[str, StringConstraints(pattern=CODE_PATTERN, max_length=40)]
+
+CODE_LISTS: tuple[str, ...] = (
+    "business_status",
+    "capacity",
+    "care_status",
+    "consent_basis",
+    "consent_given_by",
+    "consent_kind",
+    "consent_method",
+    "contact_method",
+    "data_categories",
+    "erasure_kind",
+    "erasure_reason",
+    "follow_up_via",
+    "identifier_scheme",
+    "language",
+    "outcome",
+    "outcome_reason",
+    "priority",
+    "purposes",
+    "relationship",
+    "service_types",
+    "sex",
+    "status",
+    "worker_sex_preference",
+)
+
+
+class CodeEntry(BaseModel):
+    """One code: its label in English, and where we have them in Russian and in Uzbek (Latin), and its meaning."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    code: CodeForm
+    en: str
+    meaning: str
+    ru: str | None = None
+    uz: str | None = None
+
+
+class CodeList(BaseModel):
+    """One file of `codes/`. Codes are only ever added; `version` counts the additions."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    name: Annotated[str, Field(alias="list")]
+    version: Annotated[int, Field(ge=1)]
+    source: str
+    codes: Annotated[tuple[CodeEntry, ...], Field(strict=False, min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Marks a field, or the items of a list field, as holding codes of this list."""
+
+    list_name: str
+
+
+def parse_code_list(text: str) -> CodeList:
+    return CodeList.model_validate(yaml.safe_load(text))
+
+
+@cache
+def load_code_list(name: str) -> CodeList:
+    """KeyError when there is no such list: names of lists never come from input."""
+    if name not in CODE_LISTS:
+        raise KeyError(name)
+    return parse_code_list((resources.files("schemas") / "codes" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def _codes(name: str) -> frozenset[str]:
+    return frozenset(entry.code for entry in load_code_list(name).codes)
+
+
+def known(name: str, code: str) -> bool:
+    """Whether the code stands on the list."""
+    return code in _codes(name)
+
+
+def unknown_codes(model: BaseModel) -> tuple[str, ...]:
+    """The paths of all codes that are on no list, such as `request.service_types[1]`. Never the codes themselves."""
+    return tuple(_unknown(model, ""))
+
+
+def _unknown(model: BaseModel, prefix: str) -> Iterator[str]:
+    for name, list_name in coded_fields(type(model)):
+        value = getattr(model, name)
+        path = f"{prefix}{name}"
+        places = [(f"{path}[{i}]", item) for i, item in enumerate(value)] if type(value) is tuple else [(path, value)]
+        for place, item in places:
+            if isinstance(item, BaseModel):
+                yield from _unknown(item, f"{place}.")
+            elif list_name is not None and item is not None and not known(list_name, item):
+                yield place
+
+
+@cache
+def coded_fields(model: type[BaseModel]) -> tuple[tuple[str, str | None], ...]:
+    """The fields worth looking at: those that hold codes, with their list, and those that hold records, with None."""
+    found: list[tuple[str, str | None]] = []
+    for name, field in model.model_fields.items():
+        parts = [*field.metadata, *_parts(field.annotation)]
+        lists = [part.list_name for part in parts if isinstance(part, Coded)]
+        if lists:
+            found.append((name, lists[0]))
+        elif any(isinstance(part, type) and issubclass(part, BaseModel) for part in parts):
+            found.append((name, None))
+    return tuple(found)
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """Everything an annotation is made of: the types, and what Annotated adds to them."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)

@@ -1,0 +1,222 @@
+"""The clear parts of everything that travels, as frozen strict models. Field by field they are the schemas in `avro/`.
+
+What is checked here is what any reader needs before it can act at all: ids, agencies, the place in the order. Whether a
+code stands on its list, and whether a value makes sense, is judged later, in the order (`outcomes.Code`).
+"""
+
+from typing import Annotated, ClassVar, NamedTuple, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from schemas.times import Instant
+
+AgencyCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=3, max_length=40)]
+CodeWord = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40)]
+KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+ClearPath = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$", max_length=30)]
+FromOne = Annotated[int, Field(ge=1, lt=2**63)]
+FromZero = Annotated[int, Field(ge=0, lt=2**63)]
+Hash = Annotated[bytes, Field(min_length=32, max_length=32)]
+Fingerprint = Annotated[bytes, Field(min_length=8, max_length=8)]
+
+
+class Place(NamedTuple):
+    """Where an event stands among its writer's events of one referral. Places compare in the order of the protocol."""
+
+    incarnation: int
+    sequence: int
+
+
+NOWHERE = Place(0, 0)
+
+
+class ReferralKey(NamedTuple):
+    """What state is keyed by: a referral's id counts only together with its sender."""
+
+    sender: str
+    referral_id: UUID
+
+
+class ClearRecord(BaseModel):
+    """`record` names the schema; the schema index knows its versions. Errors never hold input."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+    record: ClassVar[str]
+
+
+class Event(ClearRecord):
+    """What the three kinds of event share."""
+
+    event_id: UUID
+    referral_id: UUID
+    referral_sender: AgencyCode
+    writer: AgencyCode
+    addressee: AgencyCode
+    occurred_at: Instant
+    register_version: FromOne
+    incarnation: FromOne
+    sequence: FromOne
+
+    @property
+    def referral(self) -> ReferralKey:
+        return ReferralKey(self.referral_sender, self.referral_id)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.incarnation, self.sequence)
+
+    @property
+    def from_sender(self) -> bool:
+        """True when the referral's sender wrote it."""
+        return self.writer == self.referral_sender
+
+
+class SealedEvent(Event):
+    """An event with a sealed body and a place behind another."""
+
+    follows_incarnation: FromZero
+    follows_sequence: FromZero
+
+    @property
+    def follows(self) -> Place:
+        return Place(self.follows_incarnation, self.follows_sequence)
+
+    @model_validator(mode="after")
+    def _stands_after_what_it_follows(self) -> Self:
+        if self.follows >= self.place or (self.follows_incarnation == 0) != (self.follows_sequence == 0):
+            raise ValueError("an event stands after the one it follows")
+        return self
+
+
+class ReferralEvent(SealedEvent):
+    """A new referral."""
+
+    record: ClassVar[str] = "ReferralEvent"
+    priority: CodeWord
+    acknowledge_by: Instant
+    respond_by: Instant
+    sealing_key_id: KeyId
+    sealed: bytes
+
+
+class StatusEvent(SealedEvent):
+    """Every later word about a referral, from either side. `status` is null from the sender."""
+
+    record: ClassVar[str] = "StatusEvent"
+    status: CodeWord | None
+    sealing_key_id: KeyId
+    sealed: bytes
+
+
+class ErasureEvent(Event):
+    """The personal part is to be erased, or has been."""
+
+    record: ClassVar[str] = "ErasureEvent"
+    status: CodeWord | None
+    kind: CodeWord
+    reason: CodeWord
+
+
+class ReceiptItem(BaseModel):
+    """What became of one copy of one event. `held` is the last place held of this referral and writer."""
+
+    model_config = ClearRecord.model_config
+    value_sha256: Hash
+    event_id: UUID | None
+    outcome: CodeWord
+    code: CodeWord | None
+    path: ClearPath | None
+    held_incarnation: FromZero
+    held_sequence: FromZero
+
+    @property
+    def held(self) -> Place:
+        return Place(self.held_incarnation, self.held_sequence)
+
+
+class StorageReceipt(ClearRecord):
+    """Signed proof, in batches, of what became of events. The only thing that empties an outbox."""
+
+    record: ClassVar[str] = "StorageReceipt"
+    receipt_id: UUID
+    writer: AgencyCode
+    addressee: AgencyCode
+    incarnation: FromOne
+    issued_at: Instant
+    items: Annotated[tuple[ReceiptItem, ...], Field(strict=False, min_length=1, max_length=500)]
+
+
+class SealingKey(BaseModel):
+    """The public half of one epoch's X25519 key; nobody seals to it from `valid_until` on."""
+
+    model_config = ClearRecord.model_config
+    epoch: FromZero
+    public_key: Hash
+    valid_from: Instant
+    valid_until: Instant
+
+
+class ServiceOffer(BaseModel):
+    model_config = ClearRecord.model_config
+    service_type: CodeWord
+    capacity: CodeWord
+
+
+class AgencyAnnouncement(ClearRecord):
+    """An agency's heartbeat. Peers keep the highest (incarnation, counter)."""
+
+    record: ClassVar[str] = "AgencyAnnouncement"
+    agency: AgencyCode
+    incarnation: FromOne
+    counter: FromOne
+    issued_at: Instant
+    expires_at: Instant
+    register_version: FromOne
+    register_sha256: Hash
+    sealing_keys: Annotated[tuple[SealingKey, ...], Field(strict=False, max_length=16)]
+    readable_schemas: Annotated[tuple[Fingerprint, ...], Field(strict=False, max_length=200)]
+    services: Annotated[tuple[ServiceOffer, ...], Field(strict=False, max_length=50)]
+    handed_over_before: Instant
+    open_referrals: FromZero
+    overdue_referrals: FromZero
+    audit_count: FromZero
+    audit_head: Hash
+    software_version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.+-]+$", max_length=40)]
+
+
+class DeadLetterNotice(ClearRecord):
+    """Something waits for a person at an agency. For the operators; never a value."""
+
+    record: ClassVar[str] = "DeadLetterNotice"
+    notice_id: UUID
+    agency: AgencyCode
+    issued_at: Instant
+    code: CodeWord
+    path: ClearPath | None
+    event_id: UUID | None
+    topic: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=249)]
+    partition: Annotated[int, Field(ge=0, lt=2**31)]
+    offset: FromZero
+    schema_fingerprint: Fingerprint | None
+    count: FromOne
+
+
+class StewardSignature(BaseModel):
+    model_config = ClearRecord.model_config
+    key_id: KeyId
+    signature: Annotated[bytes, Field(min_length=64, max_length=64)]
+
+
+class RegisterVersion(ClearRecord):
+    """One version of the register's bytes with the stewards' signatures over them."""
+
+    record: ClassVar[str] = "RegisterVersion"
+    version: FromOne
+    issued_at: Instant
+    register_file: Annotated[bytes, Field(max_length=60 * 1024)]
+    signatures: Annotated[tuple[StewardSignature, ...], Field(strict=False, max_length=50)]
+
+
+AnyEvent = ReferralEvent | StatusEvent | ErasureEvent
+AnyRecord = AnyEvent | StorageReceipt | AgencyAnnouncement | DeadLetterNotice | RegisterVersion

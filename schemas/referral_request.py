@@ -1,0 +1,47 @@
+"""What an agency hands in to start a referral: the shape of the files in `examples/`."""
+
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import model_validator as rule
+
+from schemas.code_lists import Coded, CodeForm
+from schemas.events import AgencyCode
+from schemas.personal import ReferralBody, SealedRecord
+from schemas.text import line
+from schemas.times import Instant
+
+MOST_REQUESTS = 500
+
+
+class ReferralRequest(SealedRecord):
+    """One referral to start. Without deadlines of its own it gets those of its priority. `local_ref`, the agency's own
+    case number, stays in its own ledger. That the consent names this recipient is judged when it is published.
+    """
+
+    recipient: AgencyCode
+    priority: Annotated[CodeForm, Coded("priority")]
+    acknowledge_by: Instant | None = None
+    respond_by: Instant | None = None
+    idempotency_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")] | None = None
+    local_ref: Annotated[str, line(120)] | None = None
+    body: ReferralBody
+
+    @rule(mode="after")
+    def _acknowledged_before_answered(self) -> Self:
+        if self.acknowledge_by and self.respond_by and self.respond_by < self.acknowledge_by:
+            self._refuse("respond_by", "not before acknowledge_by")
+        return self
+
+
+_LIST: TypeAdapter[tuple[ReferralRequest, ...]] = TypeAdapter(
+    Annotated[tuple[ReferralRequest, ...], Field(min_length=1, max_length=MOST_REQUESTS)],
+    config=ConfigDict(strict=True, hide_input_in_errors=True),
+)
+
+
+def parse_requests(text: str) -> tuple[ReferralRequest, ...]:
+    """A JSON file with one request, or with a list of them. Raises ValidationError; show `problems` of it."""
+    if text.lstrip().startswith("["):
+        return _LIST.validate_json(text)
+    return (ReferralRequest.model_validate_json(text),)
