@@ -1,0 +1,50 @@
+"""Every key in a register belongs to one owner, who has its private half, and is a sound one."""
+
+from collections.abc import Iterator
+
+from referral_bus.federation.possession import possession_proved
+from referral_bus.federation.register_models import RegisterFile
+from referral_bus.federation.register_problem import RegisterProblem, repeated
+from referral_bus.federation.weak_keys import weak_key
+
+_WEAK = "a weak key: signatures by it prove nothing; make a new one"
+
+
+def key_problems(content: RegisterFile) -> Iterator[RegisterProblem]:
+    """Of the agencies' signing keys."""
+    stewards = {key.public_key for key in content.stewards.keys}
+    owned_before: set[str] = set()
+    for i, agency in enumerate(content.agencies):
+        for j, key in enumerate(agency.signing_keys):
+            path = f"agencies[{i}].signing_keys[{j}]"
+            if key.valid_until <= key.valid_from:
+                yield RegisterProblem(f"{path}.valid_until", "must be later than valid_from")
+            if weak_key(key.raw):
+                yield RegisterProblem(f"{path}.public_key", _WEAK)
+            elif not possession_proved(content.federation, agency.code, key.raw, key.proof):
+                yield RegisterProblem(
+                    f"{path}.proof", "does not prove that this agency has the key; let the agency make it anew"
+                )
+            if key.public_key in stewards:
+                yield RegisterProblem(f"{path}.public_key", "this is a steward's key; an agency needs a key of its own")
+            if key.public_key in owned_before:
+                yield RegisterProblem(
+                    f"{path}.public_key", "this key is listed before; every key has one place and one owner"
+                )
+            owned_before.add(key.public_key)
+
+
+def steward_problems(content: RegisterFile) -> Iterator[RegisterProblem]:
+    """Of the stewards' keys: k of n counts people, so each of them has one key and one name."""
+    keys = content.stewards.keys
+    if content.stewards.threshold > len(keys):
+        yield RegisterProblem("stewards.threshold", "more signatures are asked for than there are stewards")
+    for i, key in enumerate(keys):
+        if weak_key(key.raw):
+            yield RegisterProblem(f"stewards.keys[{i}].public_key", _WEAK)
+    for i in repeated(key.public_key for key in keys):
+        yield RegisterProblem(
+            f"stewards.keys[{i}].public_key", "a steward before has this key; each needs one of their own"
+        )
+    for i in repeated(key.name for key in keys):
+        yield RegisterProblem(f"stewards.keys[{i}].name", "a steward before has this name; each has one key")

@@ -1,0 +1,117 @@
+"""An agency's private keys. They are in its home folder and nowhere else.
+
+keys/signing.key        Ed25519, hex; its public half stands in the register
+keys/at-rest.key        32 random bytes, hex; wraps the keys of the ledger's bodies
+keys/sealing-<n>.key    X25519, hex, one for each epoch: the current one and the next two
+"""
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from referral_bus.errors import Reason, Refused
+from referral_bus.wire.signing import key_id_of
+from schemas.events import SealingKey
+
+EPOCH = timedelta(days=30)
+AHEAD = 2  # epochs announced beforehand, so that an agency that is away stays reachable for 60 days
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def epoch_at(now: datetime) -> int:
+    """The number of the epoch: whole 30-day periods since 1970, the same for every agency."""
+    return (now - _START) // EPOCH
+
+
+@dataclass(frozen=True, slots=True)
+class EpochKey:
+    """A sealing key with its epoch."""
+
+    epoch: int
+    private: X25519PrivateKey
+
+    @property
+    def public(self) -> SealingKey:
+        start = _START + self.epoch * EPOCH
+        return SealingKey(
+            epoch=self.epoch,
+            public_key=self.private.public_key().public_bytes_raw(),
+            valid_from=start,
+            valid_until=start + EPOCH,
+        )
+
+
+class Keyring:
+    """The keys of one agency, read once. Never printed, never logged."""
+
+    def __init__(self, signing: Ed25519PrivateKey, at_rest: bytes, epochs: tuple[EpochKey, ...]) -> None:
+        self.signing = signing
+        self.at_rest = at_rest
+        self.epochs = epochs
+        self._by_id = {key_id_of(key.public.public_key): key.private for key in epochs}
+
+    @property
+    def signing_public(self) -> bytes:
+        return self.signing.public_key().public_bytes_raw()
+
+    def find_sealing(self, key_id: str) -> X25519PrivateKey | None:
+        """The private half that something was sealed to; None when it is not, or no longer, there."""
+        return self._by_id.get(key_id)
+
+    def announced(self, now: datetime) -> tuple[SealingKey, ...]:
+        """The public halves of the current epoch and the next ones."""
+        current = epoch_at(now)
+        return tuple(key.public for key in self.epochs if current <= key.epoch <= current + AHEAD)
+
+
+def create_keys(folder: Path, now: datetime) -> Keyring:
+    """New keys in an empty folder. Existing ones are never overwritten."""
+    folder.mkdir(mode=0o700)
+    _write_key(folder / "signing.key", Ed25519PrivateKey.generate().private_bytes_raw())
+    _write_key(folder / "at-rest.key", secrets.token_bytes(32))
+    return load_keys(folder, now)
+
+
+def load_keys(folder: Path, now: datetime) -> Keyring:
+    """The keys of a folder; sealing keys that the current epoch and the next two lack are made."""
+    for epoch in range(epoch_at(now), epoch_at(now) + AHEAD + 1):
+        path = folder / f"sealing-{epoch}.key"
+        if not path.exists():
+            _write_key(path, X25519PrivateKey.generate().private_bytes_raw())
+    epochs = tuple(
+        EpochKey(int(path.stem.removeprefix("sealing-")), X25519PrivateKey.from_private_bytes(_read_key(path)))
+        for path in sorted(folder.glob("sealing-*.key"))
+    )
+    signing = Ed25519PrivateKey.from_private_bytes(_read_key(folder / "signing.key"))
+    return Keyring(signing, _read_key(folder / "at-rest.key"), epochs)
+
+
+def _write_key(path: Path, key: bytes) -> None:
+    """Whole or not at all: a second process that makes the same epoch's key at the same time keeps the first one."""
+    partial = path.with_suffix(f".{secrets.token_hex(4)}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key.hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        pass
+    finally:
+        partial.unlink()
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError):
+        raise Refused(Reason.HOME_INVALID, "this key file is missing or damaged", f"keys/{path.name}") from None
+    if len(key) != 32:
+        raise Refused(Reason.HOME_INVALID, "this key file is missing or damaged", f"keys/{path.name}")
+    return key

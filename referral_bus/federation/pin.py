@@ -1,0 +1,65 @@
+"""What an agency remembers of the register, so that nobody can hand it an older or another one."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from referral_bus.errors import Reason, Refused, Unreachable
+from referral_bus.federation.register_models import RegisterModel, Sha256Hex, Stewards
+from schemas.code_lists import CodeForm
+from schemas.events import FromOne
+
+
+class Pin(RegisterModel):
+    """The stewards whose signatures count, and the highest version accepted with the SHA-256 of its bytes."""
+
+    federation: CodeForm
+    version: FromOne
+    sha256: Sha256Hex
+    stewards: Stewards
+
+
+def load_pin(path: Path) -> Pin:
+    """Raises `Refused` (HOME_INVALID) rather than trust anew when the file does not say what it should."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return Pin.model_validate_json(text)
+    except (ValidationError, UnicodeDecodeError):
+        raise Refused(Reason.HOME_INVALID, f"{path.name} is damaged; restore it, or join the federation anew") from None
+    except FileNotFoundError:
+        raise Refused(Reason.HOME_INVALID, f"{path.name} is missing; join the federation first") from None
+    except OSError:
+        raise Unreachable(
+            Reason.FILE_UNREADABLE, f"{path.name} cannot be read; look at the disk and at whose it is"
+        ) from None
+
+
+def save_pin(path: Path, pin: Pin) -> None:
+    """All or nothing, readable by its owner only. Keep the register's own files first: a pin without its register
+    refuses the one that is there as older."""
+    try:
+        _replace(path, pin.model_dump_json(indent=2) + "\n")
+    except OSError:
+        advice = f"{path.name} cannot be written; look at the disk and at whose the folder is"
+        raise Unreachable(Reason.FILE_UNREADABLE, advice) from None
+
+
+def _replace(path: Path, text: str) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # for its owner only
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # or a power cut brings the old name back
+    finally:
+        os.close(folder)

@@ -1,0 +1,25 @@
+"""Proof that an agency has the private half of the signing key that the register lists for it.
+
+Without it an agency could have somebody else's key listed as its own.
+"""
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from referral_bus.wire.signing import lp, sign, verify
+
+TAG = b"referral-bus/possession/v1"
+
+
+def possession_input(federation: str, agency: str, raw_public_key: bytes) -> bytes:
+    """Exactly the bytes that are signed with the key itself."""
+    return lp(TAG) + lp(federation.encode()) + lp(agency.encode()) + lp(raw_public_key)
+
+
+def prove_possession(federation: str, agency: str, private_key: Ed25519PrivateKey) -> str:
+    """The `proof` for the register, as hex. A proof for one agency or federation is none for another."""
+    raw = private_key.public_key().public_bytes_raw()
+    return sign(private_key, possession_input(federation, agency, raw)).hex()
+
+
+def possession_proved(federation: str, agency: str, raw_public_key: bytes, proof: str) -> bool:
+    return verify(raw_public_key, bytes.fromhex(proof), possession_input(federation, agency, raw_public_key))

@@ -1,0 +1,140 @@
+"""The register of the federation: who belongs to it, with which keys, and who may refer to whom. Pure look-ups."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from pydantic import ValidationError
+
+from referral_bus.federation.register_models import Agency, RegisterFile, SigningKey, StewardKey
+from referral_bus.federation.register_problem import RegisterProblem
+from referral_bus.federation.register_rules import problems
+from referral_bus.federation.yaml_strict import dump_yaml, load_yaml
+from referral_bus.wire.envelope import STEWARD
+from schemas.problems import ProblemKind
+from schemas.problems import problems as field_problems
+
+
+@dataclass(frozen=True)
+class Register:
+    """One version of the register. `sha256` is of the exact bytes it was read from, as hex."""
+
+    content: RegisterFile = field(repr=False)
+    sha256: str
+
+    @property
+    def federation(self) -> str:
+        return self.content.federation
+
+    @property
+    def version(self) -> int:
+        return self.content.version
+
+    def expired(self, now: datetime) -> bool:
+        """Stops new referrals only; answers, receipts and erasures of existing ones go on."""
+        return now >= self.content.expires_at
+
+    def agency(self, code: str) -> Agency | None:
+        return self._agencies.get(code)
+
+    def signing_key(self, key_id: str) -> tuple[str, SigningKey | StewardKey] | None:
+        """The owner (an agency's code, or `envelope.STEWARD`) and the key, whether it is usable now or not."""
+        return self._keys.get(key_id)
+
+    def agreed(self, sender: str, recipient: str, now: datetime) -> bool:
+        """True while `sender` may start referrals to `recipient`: agreement in force, both of them members."""
+        until = self._agreements.get((sender, recipient))
+        if until is None or now >= until:
+            return False
+        return all(self._agencies[code].member(now) for code in (sender, recipient))
+
+    def parties(self, code: str) -> frozenset[str]:
+        """Everybody with whom an agreement was ever listed, in either direction, ended ones too."""
+        return self._parties.get(code, frozenset())
+
+    def has_inbox(self, code: str) -> bool:
+        """False for a pure observer. An agency that only starts referrals needs one for receipts and answers."""
+        agency = self._agencies.get(code)
+        if agency is None:
+            return False
+        return agency.receives_referrals or agency.starts_referrals or bool(self.parties(code))
+
+    def inbox(self, code: str) -> str | None:
+        """The topic of its inbox; None for a pure observer or an unknown agency."""
+        return f"{self._prefix}.inbox.{code}.v1" if self.has_inbox(code) else None
+
+    def announcement(self, code: str) -> str | None:
+        """The topic of its announcements; None where there is no inbox."""
+        return f"{self._prefix}.announcement.{code}.v1" if self.has_inbox(code) else None
+
+    @property
+    def notices(self) -> str:
+        return f"{self._prefix}.notices.v1"
+
+    @property
+    def register_topic(self) -> str:
+        return f"{self._prefix}.register.v1"
+
+    @property
+    def _prefix(self) -> str:
+        return self.content.cluster.topic_prefix
+
+    @cached_property
+    def _agencies(self) -> Mapping[str, Agency]:
+        return {agency.code: agency for agency in self.content.agencies}
+
+    @cached_property
+    def _keys(self) -> Mapping[str, tuple[str, SigningKey | StewardKey]]:
+        found: dict[str, tuple[str, SigningKey | StewardKey]] = {
+            key.key_id: (STEWARD, key) for key in self.content.stewards.keys
+        }
+        for agency in self.content.agencies:
+            found.update({key.key_id: (agency.code, key) for key in agency.signing_keys})
+        return found
+
+    @cached_property
+    def _agreements(self) -> Mapping[tuple[str, str], datetime]:
+        return {(agreement.sender, agreement.recipient): agreement.until for agreement in self.content.agreements}
+
+    @cached_property
+    def _parties(self) -> Mapping[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for sender, recipient in self._agreements:
+            found.setdefault(sender, set()).add(recipient)
+            found.setdefault(recipient, set()).add(sender)
+        return {code: frozenset(others) for code, others in found.items()}
+
+
+def parse_register(data: bytes, known_services: Collection[str], *, template: bool = False) -> Register:
+    """Raises `Refused` (REGISTER_INVALID) with the first thing that is wrong. Says nothing about signatures: see
+    `trust`. A template is a register before stewards and keys are put in."""
+    register = read_register(data)
+    for problem in problems(register.content, known_services, template):
+        raise problem.refused()
+    return register
+
+
+def read_register(data: bytes) -> Register:
+    """Its fields are right by themselves; what they are to each other was not looked at."""
+    value = load_yaml(data)
+    try:
+        content = RegisterFile.model_validate(value)
+    except ValidationError as error:
+        first = field_problems(error)[0]
+        raise RegisterProblem(first.path, _ADVICE.get(first.kind, _FORM)).refused() from None
+    return Register(content, hashlib.sha256(data).hexdigest())
+
+
+def render_register(content: RegisterFile) -> bytes:
+    """The file of which `read_register` makes the same content again."""
+    return dump_yaml(content.model_dump(by_alias=True, exclude_none=True))
+
+
+_ADVICE: dict[ProblemKind, str] = {
+    "missing": "this field is missing; add it",
+    "unknown_field": "a field here is not known to this version of the software; remove it, or upgrade",
+    "too_long": "too long or too many; shorten it",
+}
+_FORM = "not the kind of value that this field takes; times are UTC as 2026-01-31T00:00:00Z, keys lower-case hex"

@@ -1,0 +1,121 @@
+"""YAML of which every reader understands the same: no duplicate keys, no aliases or anchors, no tags, no guessed types.
+
+Only `null`, `true`, `false` and decimal integers are anything but text: `no` is Norway and a date is a text that the
+model reads. The parser is the pure Python one on purpose, so that a signed file never means one thing here and
+another where PyYAML was built with libyaml.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import yaml
+
+from referral_bus.errors import Reason, Refused
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 16
+
+YamlValue: TypeAlias = "bool | int | str | tuple[YamlValue, ...] | dict[str, YamlValue] | None"
+
+_WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+
+
+def load_yaml(data: bytes, max_bytes: int = MAX_BYTES) -> YamlValue:
+    """One document. Raises `Refused` (REGISTER_INVALID) with the line, never with what stands there."""
+    if len(data) > max_bytes:
+        raise Refused(Reason.REGISTER_INVALID, f"the file is over {max_bytes} bytes; make it smaller")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _refused(data[: error.start].count(b"\n"), "this is not UTF-8; save the file as UTF-8") from None
+    try:
+        return _document(yaml.parse(text, Loader=yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        raise _refused(_line(error.problem_mark), "this is not YAML; mend the line") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position)
+        raise _refused(line, "a character that YAML does not allow; remove it") from None
+    except (ValueError, OverflowError):  # PyYAML lets these out of impossible escapes and version numbers
+        raise Refused(Reason.REGISTER_INVALID, "the file has an escape or a number that YAML does not allow") from None
+
+
+def dump_yaml(value: object) -> bytes:
+    """What `load_yaml` reads back as the same value, as long as no text has a line separator other than a line feed
+    in it, which PyYAML would fold. No text field of ours takes one."""
+    text: str = yaml.dump(value, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=120)
+    return text.encode("utf-8")
+
+
+class _PlainDumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  (PyYAML's signature)
+        return True
+
+
+def _document(events: Iterator[yaml.Event]) -> YamlValue:
+    next(events)  # the start of the stream
+    start = next(events)
+    if not isinstance(start, yaml.DocumentStartEvent):
+        raise _refused(0, "the file is empty")
+    if start.version or start.tags:
+        raise _refused(_line(start.start_mark), "remove the line that begins with %")
+    value = _value(next(events), events, 0)
+    next(events)  # the end of the document
+    after = next(events)
+    if not isinstance(after, yaml.StreamEndEvent):
+        raise _refused(_line(after.start_mark), "a second document begins; keep one")
+    return value
+
+
+def _value(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> YamlValue:
+    line = _line(event.start_mark)
+    if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+        raise _refused(line, "anchors and aliases (& and *) are not taken; write the value out")
+    if getattr(event, "tag", None) is not None:
+        raise _refused(line, "tags (!) are not taken; remove it")
+    if depth > MAX_DEPTH:
+        raise _refused(line, f"values are nested more than {MAX_DEPTH} deep")
+    if isinstance(event, yaml.ScalarEvent):
+        return _scalar(event)
+    if isinstance(event, yaml.SequenceStartEvent):
+        return tuple(_value(item, events, depth + 1) for item in _until(events, yaml.SequenceEndEvent))
+    return _mapping(events, depth)
+
+
+def _mapping(events: Iterator[yaml.Event], depth: int) -> dict[str, YamlValue]:
+    found: dict[str, YamlValue] = {}
+    for key_event in _until(events, yaml.MappingEndEvent):
+        line = _line(key_event.start_mark)
+        key = _value(key_event, events, depth + 1)
+        if not isinstance(key, str):
+            raise _refused(line, "a key must be a text")
+        if key in found:
+            raise _refused(line, "this key stands here twice; keep one")
+        found[key] = _value(next(events), events, depth + 1)
+    return found
+
+
+def _until(events: Iterator[yaml.Event], end: type[yaml.Event]) -> Iterator[yaml.Event]:
+    while not isinstance(event := next(events), end):
+        yield event
+
+
+def _scalar(event: yaml.ScalarEvent) -> bool | int | str | None:
+    text: str = event.value
+    if event.style is not None:
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    return int(text) if _INTEGER.fullmatch(text) else text
+
+
+def _line(mark: Any) -> int:
+    """Of a mark of PyYAML's, which has two classes of them and sometimes none."""
+    line: int = mark.line if mark else 0
+    return line
+
+
+def _refused(line: int, advice: str) -> Refused:
+    """`line` counts from 0, as PyYAML does."""
+    return Refused(Reason.REGISTER_INVALID, advice, f"line {line + 1}")

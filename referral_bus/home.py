@@ -1,0 +1,155 @@
+"""An agency's home folder: settings, keys, register and ledger, readable by its owner only.
+
+settings.toml   register.yaml   register.signatures.yaml   register.pin.json   keys/   ledger.sqlite   run.lock
+"""
+
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from referral_bus.errors import Reason, Refused, Unreachable
+from referral_bus.federation.keyring import Keyring, create_keys, load_keys
+from referral_bus.federation.pin import load_pin, save_pin
+from referral_bus.federation.register import Register
+from referral_bus.federation.trust import accept, first_pin, parse_signatures
+from referral_bus.ledger.at_rest import AtRest
+from referral_bus.ledger.store import Ledger, open_ledger
+from referral_bus.settings import Settings, load_settings, render_settings
+from schemas.code_lists import load_code_list
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths in a home folder. Opening it checks that it is one and that nobody else can read it."""
+
+    folder: Path
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "keys"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.sqlite"
+
+    def settings(self) -> Settings:
+        return load_settings(self.folder / "settings.toml")
+
+    def keyring(self, now: datetime) -> Keyring:
+        return load_keys(self.keys, now)
+
+    def register(self, now: datetime) -> Register:
+        """The accepted register, checked against its pin each time."""
+        pin = load_pin(self.folder / "register.pin.json")
+        data, signatures = (_read(self.folder / name) for name in ("register.yaml", "register.signatures.yaml"))
+        return accept(pin, data, parse_signatures(signatures), now, known_services())[0]
+
+    def open_ledger(self, keyring: Keyring, code: str) -> Ledger:
+        return open_ledger(self.ledger, AtRest(keyring.at_rest), code)
+
+
+def known_services() -> frozenset[str]:
+    return frozenset(entry.code for entry in load_code_list("service_types").codes)
+
+
+def create_home(folder: Path, settings: Settings, now: datetime) -> Home:
+    """A new home with fresh keys and an empty ledger. Refuses a folder that has anything in it."""
+    os.umask(0o077)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused(Reason.HOME_INVALID, "this folder is not empty; name a new one", "home")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError:
+        raise Refused(Reason.HOME_INVALID, "this folder cannot be made here", "home") from None
+    home = Home(folder)
+    keyring = create_keys(home.keys, now)
+    home.open_ledger(keyring, settings.agency).close()
+    (folder / "settings.toml").write_text(render_settings(settings), encoding="utf-8")
+    return home
+
+
+def open_home(folder: Path) -> Home:
+    """Raises `Refused` when it is no home, or when others can read it."""
+    os.umask(0o077)
+    if not (folder / "settings.toml").is_file() or not (folder / "keys").is_dir():
+        raise Refused(Reason.HOME_INVALID, "this folder is no agency's home; see `agency init`", "home")
+    for path in (folder, *folder.rglob("*")):
+        if stat.S_IMODE(path.stat(follow_symlinks=False).st_mode) & 0o077 and not path.is_symlink():
+            raise Refused(
+                Reason.HOME_READABLE_BY_OTHERS, "others can read it; run chmod -R go= on the home folder", path.name
+            )
+    return Home(folder)
+
+
+def accept_register(home: Home, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:
+    """Takes a register in place of the pinned one. The first one needs the SHA-256 that the stewards told by another
+    way, because a register names its own stewards."""
+    pin_path = home.folder / "register.pin.json"
+    given = parse_signatures(signatures)
+    if pin_path.exists():
+        register, pin = accept(load_pin(pin_path), data, given, now, known_services())
+    else:
+        register, pin = first_pin(data, given, now, known_services())
+        if sha256 != register.sha256:
+            advice = "the first register needs --sha256 with the value that the stewards give; this file's is another"
+            raise Refused(Reason.REGISTER_UNSIGNED, advice, "sha256")
+    federation = home.settings().federation
+    if register.federation != federation:
+        raise Refused(Reason.REGISTER_INVALID, "this is another federation's register", "federation")
+    _replace(home.folder / "register.yaml", data)
+    _replace(home.folder / "register.signatures.yaml", signatures)
+    save_pin(pin_path, pin)
+    return register
+
+
+def check_own_key(register: Register, keyring: Keyring, code: str, now: datetime) -> None:
+    """The register must list our signing key for us, or nobody would believe a word."""
+    agency = register.agency(code)
+    keys = () if agency is None else agency.signing_keys
+    if not any(key.raw == keyring.signing_public and key.usable(now) for key in keys):
+        advice = "the register lists no valid key of this home for this agency; ask the stewards, see `agency key`"
+        raise Refused(Reason.KEY_NOT_IN_REGISTER, advice, "keys/signing.key")
+
+
+@contextmanager
+def running(home: Home) -> Iterator[None]:
+    """Holds the home's lock: one running service for each ledger. Commands may write beside it."""
+    descriptor = os.open(home.folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Tries for a moment: somebody who only looks whether the service runs holds the lock for an instant."""
+    for left in range(5, 0, -1):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.02 * (left > 1))
+    raise Refused(Reason.ALREADY_RUNNING, "this agency's service is running already", "home")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise Refused(Reason.HOME_INVALID, "no register was accepted yet; see `register accept`", path.name) from None
+    except OSError:
+        raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be read; look at the disk", path.name) from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.new")
+    partial.write_bytes(content)
+    partial.replace(path)

@@ -1,0 +1,50 @@
+"""Bodies at rest: each referral has a key of its own, wrapped by a key in the home folder. Destroying that key
+erases every copy of its bodies at once, wherever the database's pages have been copied to."""
+
+import hashlib
+import hmac
+import secrets
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from schemas.events import ReferralKey
+
+_NONCE = 12  # bytes
+
+
+class AtRest:
+    """Wraps referral keys and makes keyed digests with one 32-byte key from the home folder."""
+
+    def __init__(self, home_key: bytes) -> None:
+        self._wrapping = AESGCM(hashlib.sha256(b"referral-bus/wrap/v1" + home_key).digest())
+        self._digest_key = hashlib.sha256(b"referral-bus/digest/v1" + home_key).digest()
+
+    def new_key(self, referral: ReferralKey) -> bytes:
+        """A fresh referral key, wrapped: fit to be stored."""
+        return _encrypt(self._wrapping, secrets.token_bytes(32), _bound_to(referral))
+
+    def encrypt(self, wrapped: bytes, referral: ReferralKey, content: bytes) -> bytes:
+        return _encrypt(self._unwrap(wrapped, referral), content, _bound_to(referral))
+
+    def decrypt(self, wrapped: bytes, referral: ReferralKey, encrypted: bytes) -> bytes:
+        return _decrypt(self._unwrap(wrapped, referral), encrypted, _bound_to(referral))
+
+    def digest(self, purpose: str, content: bytes) -> bytes:
+        """Tells equal contents apart from others without giving them away to whoever has the database alone."""
+        return hmac.digest(self._digest_key, purpose.encode() + b"\x00" + content, "sha256")
+
+    def _unwrap(self, wrapped: bytes, referral: ReferralKey) -> AESGCM:
+        return AESGCM(_decrypt(self._wrapping, wrapped, _bound_to(referral)))
+
+
+def _bound_to(referral: ReferralKey) -> bytes:
+    return f"{referral.sender}/{referral.referral_id}".encode()
+
+
+def _encrypt(cipher: AESGCM, content: bytes, bound_to: bytes) -> bytes:
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + cipher.encrypt(nonce, content, bound_to)
+
+
+def _decrypt(cipher: AESGCM, encrypted: bytes, bound_to: bytes) -> bytes:
+    return cipher.decrypt(encrypted[:_NONCE], encrypted[_NONCE:], bound_to)

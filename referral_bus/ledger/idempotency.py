@@ -1,0 +1,36 @@
+"""The same request asked twice is answered once. Keys belong to a caller; requests are kept only as keyed digests."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from referral_bus.errors import Reason, Refused
+from referral_bus.ledger import tables
+from referral_bus.ledger.store import Tx
+
+_C = tables.idempotency.c
+
+
+def recall(tx: Tx, caller: str, key: str, request: bytes) -> str | None:
+    """The first answer to this request; None if the key is new. Raises `Refused` if it stood for another request."""
+    here = (_C.caller == caller, _C.key_digest == tx.at_rest.digest("idempotency_key", key.encode()))
+    row = tx.connection.execute(sa.select(_C.request_digest, _C.answer).where(*here)).one_or_none()
+    if row is None:
+        return None
+    if row.request_digest != tx.at_rest.digest("request", request):
+        raise Refused(
+            Reason.IDEMPOTENCY_KEY_REUSED, "this key was used for another request; use a new one", "idempotency_key"
+        )
+    return str(row.answer)
+
+
+def remember(tx: Tx, caller: str, key: str, request: bytes, answer: str, now: datetime) -> None:
+    tx.connection.execute(
+        sa.insert(tables.idempotency).values(
+            caller=caller,
+            key_digest=tx.at_rest.digest("idempotency_key", key.encode()),
+            request_digest=tx.at_rest.digest("request", request),
+            answer=answer,
+            created_at=now,
+        )
+    )

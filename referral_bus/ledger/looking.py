@@ -1,0 +1,149 @@
+"""What people ask of a ledger: what came in, one referral with its history, where it stands. Changes nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from referral_bus.ledger import tables
+from referral_bus.ledger.handing_over import read_body
+from referral_bus.ledger.referrals import Referral, body_key, from_row
+from referral_bus.ledger.sending import State
+from referral_bus.ledger.store import Tx
+from schemas.events import Place, ReferralKey
+from schemas.lifecycle import OPEN, Side, Status
+from schemas.personal import ReferralBody, StatusBody
+
+_E, _O, _R, _H = tables.events.c, tables.outbox.c, tables.referrals.c, tables.handovers.c
+
+Way = Literal["sent", "received"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event in a referral's history. `state` tells how far one of ours has come; `handed_over_at` when one of
+    theirs reached our own system."""
+
+    number: int
+    event_id: UUID
+    way: Way
+    record: str
+    place: Place
+    status: Status | None
+    occurred_at: datetime
+    recorded_at: datetime
+    outcome: str
+    code: str | None
+    state: State | None
+    receipted_at: datetime | None
+    receipt_issued_at: datetime | None
+    handed_over_at: datetime | None
+    body: ReferralBody | StatusBody | None
+
+    def __repr__(self) -> str:
+        return f"Step(number={self.number}, record={self.record!r}, way={self.way!r})"
+
+
+def history(tx: Tx, key: ReferralKey) -> list[Step]:
+    """Every event of a referral, in the order in which this ledger came to know them."""
+    query = (
+        sa.select(
+            tables.events,
+            _O.state,
+            _O.receipted_at,
+            _O.receipt_issued_at,
+            _O.code.label("receipt_code"),
+            _H.done_at,
+        )
+        .outerjoin(tables.outbox, _O.number == _E.number)
+        .outerjoin(tables.handovers, _H.number == _E.number)
+        .where(_E.referral_sender == key.sender, _E.referral_id == key.referral_id)
+        .order_by(_E.number)
+    )
+    wrapped = body_key(tx, key)
+    return [_step(tx, key, wrapped, row._mapping) for row in tx.connection.execute(query)]
+
+
+def _step(tx: Tx, key: ReferralKey, wrapped: bytes | None, held: sa.RowMapping) -> Step:
+    return Step(
+        number=held["number"],
+        event_id=held["event_id"],
+        way="sent" if held["writer"] == tx.code else "received",
+        record=held["record"],
+        place=Place(held["incarnation"], held["sequence"]),
+        status=None if held["status"] is None else Status(held["status"]),
+        occurred_at=held["occurred_at"],
+        recorded_at=held["recorded_at"],
+        outcome=held["outcome"],
+        code=held["code"] or held["receipt_code"],
+        state=None if held["state"] is None else State(held["state"]),
+        receipted_at=held["receipted_at"],
+        receipt_issued_at=held["receipt_issued_at"],
+        handed_over_at=held["done_at"],
+        body=read_body(tx, wrapped, key, held["body"]),
+    )
+
+
+def referral_event_state(tx: Tx, key: ReferralKey) -> tuple[State, str | None] | None:
+    """How far the event that started a referral of ours has come, and the code if it was refused."""
+    query = sa.select(_O.state, _O.code).where(_O.referral_sender == key.sender, _O.referral_id == key.referral_id)
+    row = tx.connection.execute(query.order_by(_O.number).limit(1)).one_or_none()
+    return None if row is None or key.sender != tx.code else (State(row.state), row.code)
+
+
+def undelivered(tx: Tx, key: ReferralKey) -> bool:
+    """Whether the recipient has refused the referral itself, so that it knows nothing of it."""
+    state = referral_event_state(tx, key)
+    return state is not None and state[0] is State.REFUSED
+
+
+def local_ref(tx: Tx, key: ReferralKey) -> str | None:
+    """Our own case number."""
+    row = tx.connection.execute(
+        sa.select(_R.local_ref, _R.body_key).where(_R.referral_sender == key.sender, _R.referral_id == key.referral_id)
+    ).one_or_none()
+    if row is None or row.local_ref is None or row.body_key is None:
+        return None
+    return tx.at_rest.decrypt(row.body_key, key, row.local_ref).decode()
+
+
+def open_referrals(tx: Tx, side: Side) -> list[Referral]:
+    """Referrals on this side of ours that are not ended, the most urgent deadline first."""
+    query = sa.select(tables.referrals).where(_R.side == side, _R.status.in_(OPEN)).order_by(_R.respond_by)
+    return [from_row(row) for row in tx.connection.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """For metrics and announcements: numbers only."""
+
+    open_to_us: int
+    open_from_us: int
+    overdue_to_us: int
+    overdue_from_us: int
+    outbox: int
+    outbox_oldest: datetime | None
+    receipts_owed: int
+
+
+def counts(tx: Tx, now: datetime) -> Counts:
+    late = sa.or_(
+        sa.and_(_R.acknowledged_at.is_(None), _R.acknowledge_by < now),
+        sa.and_(_R.answered_at.is_(None), _R.respond_by < now),
+    )
+    grouped = sa.select(_R.side, sa.func.count(), sa.func.sum(sa.case((late, 1), else_=0)))
+    by_side = {
+        side: (number, overdue)
+        for side, number, overdue in tx.connection.execute(grouped.where(_R.status.in_(OPEN)).group_by(_R.side))
+    }
+    waiting = _O.state.in_((State.NEW, State.WAITING_FOR_KEY, State.SENT))
+    outbox = tx.connection.execute(
+        sa.select(sa.func.count(), sa.func.min(_E.recorded_at))
+        .select_from(tables.outbox.join(tables.events, _E.number == _O.number))
+        .where(waiting)
+    ).one()
+    owed = tx.connection.execute(sa.select(sa.func.count()).select_from(tables.receipts_owed)).scalar_one()
+    to_us, from_us = by_side.get(Side.RECIPIENT, (0, 0)), by_side.get(Side.SENDER, (0, 0))
+    return Counts(to_us[0], from_us[0], to_us[1], from_us[1], outbox[0], outbox[1], owed)

@@ -1,0 +1,169 @@
+"""The first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from referral_bus.ledger.tables import Moment
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "agency",
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("incarnation", sa.BigInteger(), nullable=False),
+        sa.Column("announcement_counter", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("code"),
+    )
+    op.create_table(
+        "events",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("referral_sender", sa.String(), nullable=False),
+        sa.Column("referral_id", sa.Uuid(), nullable=False),
+        sa.Column("writer", sa.String(), nullable=False),
+        sa.Column("record", sa.String(), nullable=False),
+        sa.Column("incarnation", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("occurred_at", Moment(), nullable=False),
+        sa.Column("recorded_at", Moment(), nullable=False),
+        sa.Column("status", sa.String(), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("writer", "event_id", name=op.f("uq_events_writer_event_id")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        op.f("ix_events_referral_sender_referral_id_writer_incarnation_sequence"),
+        "events",
+        ["referral_sender", "referral_id", "writer", "incarnation", "sequence"],
+        unique=False,
+    )
+    op.create_table(
+        "handovers",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("referral_sender", sa.String(), nullable=False),
+        sa.Column("referral_id", sa.Uuid(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", Moment(), nullable=False),
+        sa.Column("done_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    op.create_index(
+        "ix_handovers_due", "handovers", ["next_attempt_at"], unique=False, sqlite_where=sa.text("done_at IS NULL")
+    )
+    op.create_table(
+        "idempotency",
+        sa.Column("caller", sa.String(), nullable=False),
+        sa.Column("key_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("request_digest", sa.LargeBinary(), nullable=False),
+        sa.Column("answer", sa.JSON(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("caller", "key_digest"),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("referral_sender", sa.String(), nullable=False),
+        sa.Column("referral_id", sa.Uuid(), nullable=False),
+        sa.Column("incarnation", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("addressee", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("bare", sa.LargeBinary(), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=True),
+        sa.Column("next_send_at", Moment(), nullable=True),
+        sa.Column("sends", sa.Integer(), nullable=False),
+        sa.Column("missed", sa.Boolean(), nullable=False),
+        sa.Column("asked", sa.Boolean(), nullable=False),
+        sa.Column("acknowledged_at", Moment(), nullable=True),
+        sa.Column("receipted_at", Moment(), nullable=True),
+        sa.Column("receipt_issued_at", Moment(), nullable=True),
+        sa.Column("receipt_incarnation", sa.BigInteger(), nullable=True),
+        sa.Column("code", sa.String(), nullable=True),
+        sa.Column("path", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("event_id", name=op.f("uq_outbox_event_id")),
+    )
+    op.create_index(op.f("ix_outbox_addressee_next_send_at"), "outbox", ["addressee", "next_send_at"], unique=False)
+    op.create_index(
+        op.f("ix_outbox_referral_sender_referral_id_number"),
+        "outbox",
+        ["referral_sender", "referral_id", "number"],
+        unique=False,
+    )
+    op.create_table(
+        "peers",
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("incarnation", sa.BigInteger(), nullable=False),
+        sa.Column("counter", sa.BigInteger(), nullable=False),
+        sa.Column("announcement", sa.LargeBinary(), nullable=True),
+        sa.Column("heard_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("code"),
+    )
+    op.create_table(
+        "positions",
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("topic_id", sa.String(), nullable=False),
+        sa.Column("offset", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("topic", "partition"),
+    )
+    op.create_table(
+        "receipts_owed",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("addressee", sa.String(), nullable=False),
+        sa.Column("value_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=True),
+        sa.Column("path", sa.String(), nullable=True),
+        sa.Column("held_incarnation", sa.BigInteger(), nullable=False),
+        sa.Column("held_sequence", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_receipts_owed_addressee"), "receipts_owed", ["addressee"], unique=False)
+    op.create_table(
+        "referrals",
+        sa.Column("referral_sender", sa.String(), nullable=False),
+        sa.Column("referral_id", sa.Uuid(), nullable=False),
+        sa.Column("side", sa.String(), nullable=False),
+        sa.Column("peer", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("priority", sa.String(), nullable=False),
+        sa.Column("acknowledge_by", Moment(), nullable=False),
+        sa.Column("respond_by", Moment(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("changed_at", Moment(), nullable=False),
+        sa.Column("acknowledged_at", Moment(), nullable=True),
+        sa.Column("answered_at", Moment(), nullable=True),
+        sa.Column("cancel_requested_at", Moment(), nullable=True),
+        sa.Column("question_asked_at", Moment(), nullable=True),
+        sa.Column("consent_expires_at", Moment(), nullable=False),
+        sa.Column("body_key", sa.LargeBinary(), nullable=True),
+        sa.Column("local_ref", sa.LargeBinary(), nullable=True),
+        sa.Column("local_ref_digest", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
+    )
+    op.create_index(op.f("ix_referrals_referral_id"), "referrals", ["referral_id"], unique=False)
+    op.create_table(
+        "sent_values",
+        sa.Column("value_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("value_sha256"),
+    )
+    op.create_table(
+        "streams",
+        sa.Column("referral_sender", sa.String(), nullable=False),
+        sa.Column("referral_id", sa.Uuid(), nullable=False),
+        sa.Column("writer", sa.String(), nullable=False),
+        sa.Column("incarnation", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("referral_sender", "referral_id", "writer"),
+    )

@@ -1,0 +1,71 @@
+"""What we know of other agencies: their highest incarnation, and their highest announcement."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from referral_bus.ledger import tables
+from referral_bus.ledger.store import Tx
+from referral_bus.wire.avro_codec import decode
+from schemas.events import AgencyAnnouncement, Place, SealingKey
+
+_PEER = tables.peers.c
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The newest word from another agency and when we heard it."""
+
+    code: str
+    incarnation: int
+    announcement: AgencyAnnouncement | None
+    heard_at: datetime
+
+    def sealing_key(self, now: datetime) -> SealingKey | None:
+        """The key to seal to now: never one whose epoch is over or has not begun."""
+        keys = self.announcement.sealing_keys if self.announcement else ()
+        return next((key for key in keys if key.valid_from <= now < key.valid_until), None)
+
+
+def learn_incarnation(tx: Tx, code: str, incarnation: int, now: datetime) -> int:
+    """Remembers a peer's incarnation when it is higher than the known one; returns the highest."""
+    known = tx.connection.execute(sa.select(_PEER.incarnation).where(_PEER.code == code)).scalar_one_or_none()
+    if known is None:
+        values = {"code": code, "incarnation": incarnation, "counter": 0, "heard_at": now}
+        tx.connection.execute(sa.insert(tables.peers).values(values))
+    elif incarnation > known:
+        change = {"incarnation": incarnation, "counter": 0, "heard_at": now}
+        tx.connection.execute(sa.update(tables.peers).where(_PEER.code == code).values(change))
+    return max(incarnation, known or 0)
+
+
+def take_announcement(tx: Tx, announcement: AgencyAnnouncement, value: bytes, now: datetime) -> bool:
+    """Keeps it if it is the highest of its agency; tells whether it was. An older one replayed changes nothing."""
+    learn_incarnation(tx, announcement.agency, announcement.incarnation, now)
+    here = (_PEER.code == announcement.agency, sa.tuple_(_PEER.incarnation, _PEER.counter) < _place(announcement))
+    newer = {"counter": announcement.counter, "announcement": value, "heard_at": now}
+    return tx.connection.execute(sa.update(tables.peers).where(*here).values(newer)).rowcount == 1
+
+
+def _place(announcement: AgencyAnnouncement) -> sa.Tuple:
+    place = Place(announcement.incarnation, announcement.counter)
+    return sa.tuple_(sa.literal(place.incarnation), sa.literal(place.sequence))
+
+
+def next_announcement_place(tx: Tx) -> Place:
+    """Our incarnation and the next counter, written down at once, so that no two announcements ever share a place."""
+    own = tables.agency.c
+    tx.connection.execute(sa.update(tables.agency).values(announcement_counter=own.announcement_counter + 1))
+    row = tx.connection.execute(sa.select(own.incarnation, own.announcement_counter)).one()
+    return Place(row.incarnation, row.announcement_counter)
+
+
+def all_peers(tx: Tx) -> dict[str, Peer]:
+    rows = tx.connection.execute(sa.select(tables.peers))
+    return {row.code: Peer(row.code, row.incarnation, _announcement(row.announcement), row.heard_at) for row in rows}
+
+
+def _announcement(value: bytes | None) -> AgencyAnnouncement | None:
+    announcement = None if value is None else decode(value)
+    return announcement if isinstance(announcement, AgencyAnnouncement) else None

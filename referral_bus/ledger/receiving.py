@@ -1,0 +1,142 @@
+"""Ingest's transactions: what is known, stored or refused, which receipts are owed, how far we have read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from referral_bus.broker.protocols import Position
+from referral_bus.ledger import referrals, tables
+from referral_bus.ledger.referrals import Referral, Word
+from referral_bus.ledger.store import Tx
+from referral_bus.ledger.writing import record_event
+from referral_bus.wire.avro_codec import encode
+from schemas.events import NOWHERE, Place, ReferralEvent, SealedEvent
+from schemas.lifecycle import Side, Status
+from schemas.outcomes import CODES, Code, Outcome
+from schemas.personal import ReferralBody, StatusBody
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of an event when it was judged first."""
+
+    outcome: Outcome
+    code: Code | None
+
+
+def known(tx: Tx, writer: str, event_id: UUID) -> Judged | None:
+    """The earlier judgement of this writer's event, whichever copy it was. Another writer's use of the id is nothing
+    to it: the host can see ids, and an agency could otherwise have somebody else's event taken for known."""
+    columns = tables.events.c
+    row = tx.connection.execute(
+        sa.select(columns.outcome, columns.code).where(columns.writer == writer, columns.event_id == event_id)
+    ).one_or_none()
+    return None if row is None else Judged(Outcome(row.outcome), None if row.code is None else Code(row.code))
+
+
+def store_referral(tx: Tx, event: ReferralEvent, body: ReferralBody, now: datetime) -> Referral:
+    """A new referral to us."""
+    referral = Referral(
+        key=event.referral,
+        side=Side.RECIPIENT,
+        peer=event.writer,
+        status=Status.REQUESTED,
+        priority=event.priority,
+        acknowledge_by=event.acknowledge_by,
+        respond_by=event.respond_by,
+        created_at=now,
+        changed_at=now,
+        consent_expires_at=body.consent.expires_at,
+    )
+    referrals.insert(tx, referral)
+    _store(tx, event, body, now)
+    return referral
+
+
+def store_word(tx: Tx, event: SealedEvent, body: StatusBody, referral: Referral, word: Word) -> Referral:
+    """The other side's word about a referral we know."""
+    changed = referrals.after(referral, word)
+    referrals.save(tx, changed)
+    _store(tx, event, body, word.at)
+    return changed
+
+
+def _store(tx: Tx, event: SealedEvent, body: ReferralBody | StatusBody, now: datetime) -> None:
+    wrapped = referrals.body_key(tx, event.referral)
+    encrypted = None if wrapped is None else tx.at_rest.encrypt(wrapped, event.referral, encode(body))
+    number = record_event(tx, event, now, Outcome.STORED, None, encrypted)
+    _use_place(tx, event)
+    tx.connection.execute(
+        sa.insert(tables.handovers).values(
+            number=number,
+            referral_sender=event.referral_sender,
+            referral_id=event.referral_id,
+            attempts=0,
+            next_attempt_at=now,
+        )
+    )
+
+
+def refuse(tx: Tx, event: SealedEvent, code: Code, now: datetime) -> None:
+    """It never will be stored. Its body is not kept; its place is used up unless the code says otherwise."""
+    record_event(tx, event, now, Outcome.REFUSED, code, None)
+    if CODES[code].place:
+        _use_place(tx, event)
+
+
+def _use_place(tx: Tx, event: SealedEvent) -> None:
+    before = referrals.place_held(tx, event.referral, event.writer)
+    referrals.hold_place(tx, event.referral, event.writer, before, event.place)
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A receipt item that somebody is owed. `event_id` is None where the value could not be decoded."""
+
+    addressee: str
+    value_sha256: bytes
+    event_id: UUID | None
+    outcome: Outcome
+    code: Code | None = None
+    path: str | None = None
+    held: Place = NOWHERE
+
+
+def owe(tx: Tx, owed: Iterable[Owed]) -> None:
+    rows = [
+        {
+            "addressee": item.addressee,
+            "value_sha256": item.value_sha256,
+            "event_id": item.event_id,
+            "outcome": item.outcome.value,
+            "code": item.code and item.code.value,
+            "path": item.path,
+            "held_incarnation": item.held.incarnation,
+            "held_sequence": item.held.sequence,
+        }
+        for item in owed
+    ]
+    if rows:
+        tx.connection.execute(sa.insert(tables.receipts_owed), rows)
+
+
+def positions(tx: Tx) -> dict[tuple[str, int], Position]:
+    rows = tx.connection.execute(sa.select(tables.positions))
+    return {
+        (row.topic, row.partition): Position(row.topic, row.topic_id, row.partition, row._mapping["offset"])
+        for row in rows
+    }
+
+
+def read_up_to(tx: Tx, reached: Iterable[Position]) -> None:
+    """Saves how far we have read, in the transaction that holds what was read."""
+    table = tables.positions
+    for position in reached:
+        here = (table.c.topic == position.topic, table.c.partition == position.partition)
+        values = {"topic_id": position.topic_id, "offset": position.offset}
+        if tx.connection.execute(sa.update(table).where(*here).values(values)).rowcount == 0:
+            values |= {"topic": position.topic, "partition": position.partition}
+            tx.connection.execute(sa.insert(table).values(values))

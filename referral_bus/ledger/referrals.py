@@ -1,0 +1,150 @@
+"""A referral as an agency's ledger knows it, and what an event does to it. Both sides apply the same pure function."""
+
+import re
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from referral_bus.ledger import tables
+from referral_bus.ledger.store import Tx
+from schemas.events import NOWHERE, Place, ReferralKey
+from schemas.lifecycle import ANSWERED, CANCELLATION_REQUESTED, OPEN, Side, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """One row of `referrals`, in clear. `undelivered` is a state of delivery that only its sender can be in: the
+    referral itself was refused, so that the recipient knows nothing of it."""
+
+    key: ReferralKey
+    side: Side
+    peer: str
+    status: Status
+    priority: str
+    acknowledge_by: datetime
+    respond_by: datetime
+    created_at: datetime
+    changed_at: datetime
+    consent_expires_at: datetime
+    acknowledged_at: datetime | None = None
+    answered_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    question_asked_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.status in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What an event says about its referral. `status` is None from the sender."""
+
+    by: Side
+    status: Status | None
+    business_status: str | None
+    at: datetime
+
+
+def after(referral: Referral, word: Word) -> Referral:
+    """The referral after a word that was found legal. A word about an ended referral changes nothing."""
+    if not referral.open:
+        return referral
+    changed = replace(referral, changed_at=word.at)
+    if word.by is Side.SENDER:
+        if word.business_status == CANCELLATION_REQUESTED:
+            return replace(changed, cancel_requested_at=word.at)
+        return replace(changed, question_asked_at=None)
+    status = word.status or referral.status
+    settles_cancellation = status != referral.status or word.business_status == "cancellation-refused"
+    return replace(
+        changed,
+        status=status,
+        acknowledged_at=referral.acknowledged_at or word.at,
+        answered_at=referral.answered_at or (word.at if status in ANSWERED else None),
+        cancel_requested_at=None if settles_cancellation else referral.cancel_requested_at,
+        question_asked_at=word.at if word.business_status == "information-requested" else referral.question_asked_at,
+    )
+
+
+def load(tx: Tx, key: ReferralKey) -> Referral | None:
+    row = tx.connection.execute(_columns().where(*_is(key))).one_or_none()
+    return None if row is None else from_row(row)
+
+
+def find(tx: Tx, beginning: str) -> list[Referral]:
+    """The referrals whose id begins like this (at least six hexadecimal digits, hyphens as they come); at most two,
+    since more tell nothing more."""
+    digits = beginning.replace("-", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{6,32}", digits):
+        return []
+    low, high = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+    within = tables.referrals.c.referral_id.between(low, high)
+    return [from_row(row) for row in tx.connection.execute(_columns().where(within).limit(2))]
+
+
+def save(tx: Tx, referral: Referral) -> None:
+    """Writes back what an event may have changed."""
+    names = ("status", "changed_at", "acknowledged_at", "answered_at", "cancel_requested_at", "question_asked_at")
+    changes = {name: getattr(referral, name) for name in names}
+    tx.connection.execute(sa.update(tables.referrals).where(*_is(referral.key)).values(changes))
+
+
+def insert(tx: Tx, referral: Referral) -> bytes:
+    """A new referral with a key of its own for its bodies; returns that key, wrapped."""
+    body_key = tx.at_rest.new_key(referral.key)
+    values = {name: value for name, value in asdict(referral).items() if name != "key"}
+    values |= {"referral_sender": referral.key.sender, "referral_id": referral.key.referral_id, "body_key": body_key}
+    tx.connection.execute(sa.insert(tables.referrals).values(values))
+    return body_key
+
+
+def body_key(tx: Tx, key: ReferralKey) -> bytes | None:
+    return tx.connection.execute(sa.select(tables.referrals.c.body_key).where(*_is(key))).scalar_one_or_none()
+
+
+def set_local_ref(tx: Tx, key: ReferralKey, local_ref: str) -> None:
+    """Our own case number: kept encrypted, found by a keyed digest, never sent."""
+    wrapped = body_key(tx, key)
+    if wrapped is not None:
+        encrypted = tx.at_rest.encrypt(wrapped, key, local_ref.encode())
+        digest = tx.at_rest.digest("local_ref", local_ref.encode())
+        values = {"local_ref": encrypted, "local_ref_digest": digest}
+        tx.connection.execute(sa.update(tables.referrals).where(*_is(key)).values(values))
+
+
+def place_held(tx: Tx, key: ReferralKey, writer: str) -> Place:
+    """The last place of `writer` in this referral that we hold, or have used up by a refusal."""
+    columns = tables.streams.c
+    row = tx.connection.execute(
+        sa.select(columns.incarnation, columns.sequence).where(*_is(key, tables.streams), columns.writer == writer)
+    ).one_or_none()
+    return NOWHERE if row is None else Place(row.incarnation, row.sequence)
+
+
+def hold_place(tx: Tx, key: ReferralKey, writer: str, before: Place, place: Place) -> None:
+    """Moves the place held from `before` to `place`."""
+    values: dict[str, object] = {"incarnation": place.incarnation, "sequence": place.sequence}
+    if before == NOWHERE:
+        values |= {"referral_sender": key.sender, "referral_id": key.referral_id, "writer": writer}
+        tx.connection.execute(sa.insert(tables.streams).values(values))
+    else:
+        where = (*_is(key, tables.streams), tables.streams.c.writer == writer)
+        tx.connection.execute(sa.update(tables.streams).where(*where).values(values))
+
+
+def _columns() -> sa.Select[tuple[object, ...]]:
+    return sa.select(tables.referrals)
+
+
+def _is(key: ReferralKey, table: sa.Table = tables.referrals) -> tuple[sa.ColumnElement[bool], ...]:
+    return (table.c.referral_sender == key.sender, table.c.referral_id == key.referral_id)
+
+
+def from_row(row: sa.Row[tuple[object, ...]]) -> Referral:
+    held = row._mapping
+    plain = {name: held[name] for name in Referral.__dataclass_fields__ if name not in ("key", "side", "status")}
+    key = ReferralKey(held["referral_sender"], held["referral_id"])
+    return Referral(key=key, side=Side(held["side"]), status=Status(held["status"]), **plain)

@@ -1,0 +1,189 @@
+"""Every table of an agency's own database.
+
+Clear columns hold what the bus itself sees: opaque ids, agencies, places, times, statuses, codes. Whatever says
+anything about a person stands in `body` and `local_ref`, encrypted under the referral's own key.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """UTC milliseconds since 1970 in the database, an aware datetime outside."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else (value - _EPOCH) // _MILLISECOND
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else _EPOCH + int(value) * _MILLISECOND
+
+
+NAMES = {"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
+metadata = sa.MetaData(naming_convention=NAMES)
+
+
+def _referral_columns() -> list[sa.Column[Any]]:
+    return [sa.Column("referral_sender", sa.String, nullable=False), sa.Column("referral_id", sa.Uuid, nullable=False)]
+
+
+agency = sa.Table(  # one row: whose ledger this is
+    "agency",
+    metadata,
+    sa.Column("code", sa.String, primary_key=True),
+    sa.Column("incarnation", sa.BigInteger, nullable=False),
+    sa.Column("announcement_counter", sa.BigInteger, nullable=False),
+)
+
+referrals = sa.Table(
+    "referrals",
+    metadata,
+    *_referral_columns(),
+    sa.Column("side", sa.String, nullable=False),  # which side we are: sender or recipient
+    sa.Column("peer", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("priority", sa.String, nullable=False),
+    sa.Column("acknowledge_by", Moment, nullable=False),
+    sa.Column("respond_by", Moment, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("acknowledged_at", Moment),  # the recipient's first event
+    sa.Column("answered_at", Moment),  # accepted, rejected or any end
+    sa.Column("cancel_requested_at", Moment),  # the sender has asked, nobody has answered yet
+    sa.Column("question_asked_at", Moment),  # the recipient has asked, nobody has answered yet
+    sa.Column("consent_expires_at", Moment, nullable=False),
+    sa.Column("body_key", sa.LargeBinary),  # wrapped by the home folder's key; destroyed by erasure
+    sa.Column("local_ref", sa.LargeBinary),
+    sa.Column("local_ref_digest", sa.LargeBinary),  # keyed, to find a case number without storing it readably
+    sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
+    sa.Index(None, "referral_id"),
+)
+
+streams = sa.Table(  # the last place of each writer in each referral, our own included
+    "streams",
+    metadata,
+    *_referral_columns(),
+    sa.Column("writer", sa.String, nullable=False),
+    sa.Column("incarnation", sa.BigInteger, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("referral_sender", "referral_id", "writer"),
+)
+
+events = sa.Table(  # every event written or judged here; `number` follows commit order and is the cursor
+    "events",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("event_id", sa.Uuid, nullable=False),
+    *_referral_columns(),
+    sa.Column("writer", sa.String, nullable=False),
+    sa.Column("record", sa.String, nullable=False),
+    sa.Column("incarnation", sa.BigInteger, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("occurred_at", Moment, nullable=False),
+    sa.Column("recorded_at", Moment, nullable=False),
+    sa.Column("status", sa.String),
+    sa.Column("outcome", sa.String, nullable=False),  # STORED or REFUSED; STORED for our own
+    sa.Column("code", sa.String),
+    sa.Column("body", sa.LargeBinary),
+    sa.UniqueConstraint("writer", "event_id"),  # an id counts only together with its writer
+    sa.Index(None, "referral_sender", "referral_id", "writer", "incarnation", "sequence"),
+    sqlite_autoincrement=True,
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),  # events.number
+    sa.Column("event_id", sa.Uuid, nullable=False, unique=True),
+    *_referral_columns(),
+    sa.Column("incarnation", sa.BigInteger, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("addressee", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),  # see sending.State
+    sa.Column("bare", sa.LargeBinary, nullable=False),  # the event's value without its sealed part
+    sa.Column("value", sa.LargeBinary),  # the bytes last sent
+    sa.Column("next_send_at", Moment),  # None once nothing is left to send
+    sa.Column("sends", sa.Integer, nullable=False),
+    sa.Column("missed", sa.Boolean, nullable=False),  # the recipient lacks something before it
+    sa.Column("asked", sa.Boolean, nullable=False),  # the recipient lacks this one: send it out of turn
+    sa.Column("acknowledged_at", Moment),  # the broker's word; the recipient's is `state`
+    sa.Column("receipted_at", Moment),
+    sa.Column("receipt_issued_at", Moment),  # by the recipient's clock
+    sa.Column("receipt_incarnation", sa.BigInteger),
+    sa.Column("code", sa.String),
+    sa.Column("path", sa.String),
+    sa.Index(None, "addressee", "next_send_at"),
+    sa.Index(None, "referral_sender", "referral_id", "number"),
+)
+
+sent_values = sa.Table(  # every byte version that ever left, since any of them may be the one stored
+    "sent_values",
+    metadata,
+    sa.Column("value_sha256", sa.LargeBinary, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+
+receipts_owed = sa.Table(
+    "receipts_owed",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("addressee", sa.String, nullable=False, index=True),
+    sa.Column("value_sha256", sa.LargeBinary, nullable=False),
+    sa.Column("event_id", sa.Uuid),
+    sa.Column("outcome", sa.String, nullable=False),
+    sa.Column("code", sa.String),
+    sa.Column("path", sa.String),
+    sa.Column("held_incarnation", sa.BigInteger, nullable=False),
+    sa.Column("held_sequence", sa.BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+handovers = sa.Table(
+    "handovers",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),  # events.number
+    *_referral_columns(),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_attempt_at", Moment, nullable=False),
+    sa.Column("done_at", Moment),
+    sa.Index("ix_handovers_due", "next_attempt_at", sqlite_where=sa.text("done_at IS NULL")),
+)
+
+positions = sa.Table(
+    "positions",
+    metadata,
+    sa.Column("topic", sa.String, nullable=False),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("topic_id", sa.String, nullable=False),
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("topic", "partition"),
+)
+
+peers = sa.Table(  # the highest announcement seen of each agency
+    "peers",
+    metadata,
+    sa.Column("code", sa.String, primary_key=True),
+    sa.Column("incarnation", sa.BigInteger, nullable=False),
+    sa.Column("counter", sa.BigInteger, nullable=False),
+    sa.Column("announcement", sa.LargeBinary),  # its value; None while only a receipt or event has told the incarnation
+    sa.Column("heard_at", Moment, nullable=False),
+)
+
+idempotency = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("caller", sa.String, nullable=False),
+    sa.Column("key_digest", sa.LargeBinary, nullable=False),
+    sa.Column("request_digest", sa.LargeBinary, nullable=False),
+    sa.Column("answer", sa.JSON, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.PrimaryKeyConstraint("caller", "key_digest"),
+)

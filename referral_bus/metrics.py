@@ -1,0 +1,80 @@
+"""Every metric of the services: name, type, labels and meaning in one place. No label ever names a person or an id."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRule:
+    """One metric as it is exposed; counters end in `_total`."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    labels: tuple[str, ...]
+    meaning: str
+
+
+AGENCY_METRICS: tuple[MetricRule, ...] = (
+    MetricRule("produced_events_total", "counter", ("event_type",), "Records of this kind handed to the broker."),
+    MetricRule("produce_failures_total", "counter", ("reason",), "Records that the broker did not take."),
+    MetricRule("consumed_events_total", "counter", ("event_type",), "Authentic records read."),
+    MetricRule("duplicate_events_total", "counter", ("event_type",), "Events that were known already."),
+    MetricRule("process_failures_total", "counter", ("event_type", "reason"), "Records that were not stored, by code."),
+    MetricRule("outbox_events", "gauge", (), "Events of ours without a final receipt."),
+    MetricRule("outbox_oldest_timestamp_seconds", "gauge", (), "When the oldest of them was written; 0 for none."),
+    MetricRule("receipts_outstanding", "gauge", (), "Receipts that we still owe."),
+    MetricRule(
+        "handover_oldest_timestamp_seconds", "gauge", (), "When the oldest event not handed over came; 0: none."
+    ),
+    MetricRule("referrals_open", "gauge", ("side",), "Referrals that are not ended; side is ours."),
+    MetricRule("referrals_overdue", "gauge", ("side",), "Those of them past a deadline."),
+    MetricRule("register_expiry_timestamp_seconds", "gauge", (), "When our register expires."),
+    MetricRule("sealing_key_expiry_timestamp_seconds", "gauge", (), "When the last sealing key we announced expires."),
+    MetricRule("thread_last_progress_timestamp_seconds", "gauge", ("thread",), "When a thread last went round."),
+    MetricRule("build_info", "gauge", ("version",), "1, with the version as its label."),
+)
+PREFIX = "referralbus_"
+
+
+class ServiceMetrics:
+    """The metrics of one agency's service, in a registry of its own."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()
+        self.registry = CollectorRegistry()
+        self._metrics = {rule.name: _make(rule, self.registry) for rule in AGENCY_METRICS}
+
+    def produced(self, event_type: str) -> None:
+        self._counter("produced_events_total").labels(event_type).inc()
+
+    def produce_failures(self, reason: str) -> None:
+        self._counter("produce_failures_total").labels(reason).inc()
+
+    def consumed(self, event_type: str) -> None:
+        self._counter("consumed_events_total").labels(event_type).inc()
+
+    def duplicate(self, event_type: str) -> None:
+        self._counter("duplicate_events_total").labels(event_type).inc()
+
+    def process_failures(self, event_type: str, reason: str) -> None:
+        self._counter("process_failures_total").labels(event_type, reason).inc()
+
+    def set(self, name: str, value: float, *labels: str) -> None:
+        """Sets a gauge of `AGENCY_METRICS`."""
+        metric = self._metrics[name]
+        if not isinstance(metric, Gauge):
+            raise TypeError(f"{name} is no gauge")
+        (metric.labels(*labels) if labels else metric).set(value)
+
+    def _counter(self, name: str) -> Counter:
+        metric = self._metrics[name]
+        if not isinstance(metric, Counter):
+            raise TypeError(f"{name} is no counter")
+        return metric
+
+
+def _make(rule: MetricRule, registry: CollectorRegistry) -> Counter | Gauge:
+    kind = Counter if rule.kind == "counter" else Gauge
+    return kind(PREFIX + rule.name, rule.meaning, rule.labels, registry=registry)

@@ -1,0 +1,106 @@
+"""An agency's settings: one frozen object, from `settings.toml` in its home folder and REFERRAL_BUS_ variables.
+
+A variable wins over the file. An unknown key is an error, so that a misspelt one is not silently ignored.
+"""
+
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from referral_bus.errors import Reason, Refused
+from schemas.events import AgencyCode
+from schemas.problems import problems
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("no time zone of this name") from None
+    return name
+
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. Times are seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REFERRAL_BUS_", extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
+    )
+
+    agency: AgencyCode
+    federation: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
+    kafka: Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]  # host:port, several with commas
+    producer: bool = True  # intake on: this agency starts referrals
+    consumer: bool = True  # hand-over on: this agency takes what comes in
+    handler: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None  # module:factory; None is by pull
+    handover_workers: Annotated[int, Field(ge=1, le=32)] = 4
+    handover_retry_s: Seconds = 10.0
+    resend_after_s: Seconds = 30.0
+    announce_every_s: Seconds = 60.0
+    http_port: Annotated[int, Field(ge=0, le=65_535)] = 9464  # 0 takes a free one; `agency status` tells which
+    time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Tashkent"
+
+    @property
+    def resend_after(self) -> timedelta:
+        return timedelta(seconds=self.resend_after_s)
+
+    @property
+    def handover_retry(self) -> timedelta:
+        return timedelta(seconds=self.handover_retry_s)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 # the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+def load_settings(path: Path) -> Settings:
+    """Raises `Refused` naming the setting."""
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Refused(
+            Reason.HOME_INVALID, "this folder is no agency's home; see `agency init`", "settings.toml"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        raise Refused(Reason.SETTINGS_INVALID, "the file is not readable TOML", path.name) from None
+    try:
+        return Settings(**content)
+    except ValidationError as error:
+        problem = problems(error)[0]
+        advice = "there is no such setting" if problem.kind == "unknown_field" else "this setting is missing or wrong"
+        unknown = sorted(set(content) - set(Settings.model_fields)) if problem.kind == "unknown_field" else []
+        raise Refused(Reason.SETTINGS_INVALID, advice, problem.path or ", ".join(unknown) or path.name) from None
+
+
+def render_settings(settings: Settings) -> str:
+    """The file for these settings, defaults as comments, so that one sees what can be set."""
+    lines = ["# Settings of a Referral Bus agency service. REFERRAL_BUS_<NAME> variables win over this file."]
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        if value is None:
+            lines.append(f"# {name} is not set")
+            continue
+        line = f"{name} = {_toml(value)}"
+        lines.append(line if value != field.default else f"# {line}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,72 @@
+"""Avro single-object encoding: `C3 01`, the schema's fingerprint, the Avro binary. One value, one way to write it."""
+
+from io import BytesIO
+from typing import Any
+
+from fastavro import schemaless_reader, schemaless_writer
+from pydantic import BaseModel, ValidationError
+
+from schemas.events import AnyRecord
+from schemas.outcomes import Code
+from schemas.personal import ReferralBody, StatusBody
+from schemas.problems import problems
+from schemas.schema_index import IndexedSchema, by_fingerprint, newest
+
+Decoded = AnyRecord | ReferralBody | StatusBody
+MARKER = b"\xc3\x01"
+HEAD = len(MARKER) + 8  # marker and fingerprint
+MAX_VALUE = 64 * 1024  # bytes; far above any honest event, far below what could hurt a reader
+
+
+class Undecodable(Exception):
+    """The bytes are no value of ours. Holds a code and a schema path, never what stood there."""
+
+    def __init__(self, code: Code, path: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.path = path
+
+
+def encode(record: BaseModel) -> bytes:
+    """The value of a clear record or a body, in the newest schema of its name."""
+    schema = newest(type(record).__name__)
+    return MARKER + schema.fingerprint + _write(schema, record.model_dump())
+
+
+def decode(value: bytes) -> Decoded:
+    """The model of a value. Raises `Undecodable` with TOO_LARGE, SCHEMA_UNKNOWN, MALFORMED or VALUE_REFUSED.
+
+    The budget: at most 64 KiB come in, and no schema has items of no bytes, so no count in the input can make more
+    objects than there are bytes. fastavro reads leniently (bytes left over, over-long numbers, branch -1, boolean 7,
+    ids in another spelling); whatever does not come out again as the same bytes is MALFORMED.
+    """
+    if len(value) > MAX_VALUE:
+        raise Undecodable(Code.TOO_LARGE)
+    if len(value) < HEAD or value[:2] != MARKER:
+        raise Undecodable(Code.MALFORMED)
+    schema = by_fingerprint().get(value[2:HEAD])
+    if schema is None:
+        raise Undecodable(Code.SCHEMA_UNKNOWN)
+    content = _read(schema, value[HEAD:])
+    try:
+        model: Decoded = schema.model.model_validate(content)
+    except ValidationError as error:
+        raise Undecodable(Code.VALUE_REFUSED, problems(error)[0].path) from None
+    return model
+
+
+def _read(schema: IndexedSchema, binary: bytes) -> Any:
+    try:
+        content = schemaless_reader(BytesIO(binary), schema.parsed, None)
+        again = _write(schema, content)
+    except Exception:  # noqa: BLE001 # hostile bytes make fastavro raise anything from EOFError to OverflowError
+        raise Undecodable(Code.MALFORMED) from None
+    if again != binary:
+        raise Undecodable(Code.MALFORMED)
+    return content
+
+
+def _write(schema: IndexedSchema, content: Any) -> bytes:
+    buffer = BytesIO()
+    schemaless_writer(buffer, schema.parsed, content, disable_tuple_notation=True)
+    return buffer.getvalue()
