@@ -1,0 +1,44 @@
+"""The agency's heartbeat: how to seal to it, what it reads, how it does."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from referral_bus.federation.register import Register
+from referral_bus.ledger import handing_over, looking
+from referral_bus.ledger.peers import next_announcement_place
+from referral_bus.ledger.store import Ledger
+from schemas.events import AgencyAnnouncement, SealingKey, ServiceOffer
+from schemas.schema_index import by_fingerprint
+
+EXPIRES_AFTER = timedelta(days=60)  # as long as the announced keys last; silence is judged by `issued_at`
+
+
+def next_announcement(
+    ledger: Ledger, register: Register, keys: Sequence[SealingKey], now: datetime, software_version: str
+) -> AgencyAnnouncement:
+    """The next one in order: its counter is written down first, so that no two ever have the same."""
+    with ledger.write() as tx:
+        place = next_announcement_place(tx)
+        counts = looking.counts(tx, now)
+        waiting = handing_over.oldest_waiting(tx)
+    agency = register.agency(ledger.code)
+    return AgencyAnnouncement(
+        agency=ledger.code,
+        incarnation=place.incarnation,
+        counter=place.sequence,
+        issued_at=now,
+        expires_at=now + EXPIRES_AFTER,
+        register_version=register.version,
+        register_sha256=bytes.fromhex(register.sha256),
+        sealing_keys=tuple(keys),
+        readable_schemas=tuple(sorted(by_fingerprint())),
+        services=tuple(
+            ServiceOffer(service_type=service, capacity="open") for service in (agency.services if agency else ())
+        ),
+        handed_over_before=waiting or now,
+        open_referrals=counts.open_to_us,
+        overdue_referrals=counts.overdue_to_us,
+        audit_count=0,
+        audit_head=bytes(32),
+        software_version=software_version,
+    )

@@ -1,0 +1,176 @@
+"""The ingest loop: read our inbox and the others' announcements, take each record in, remember how far we are.
+
+    poll  ->  one ledger transaction: take in every record, receipts owed, positions  ->  commit to Kafka (for lag)
+
+Kafka's committed offset is a courtesy to others. The position that counts is in the ledger, in the same transaction as
+what was read; so a crash at any moment repeats records at worst, and a repeated record is known.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from consumers.agency.take_in import Again, Missing, NotTaken, Surroundings, Taken, Verdict, take_in
+from referral_bus.broker.protocols import Broker, Delivery, Position, Reader, ReaderBroken, Topic, Unreadable
+from referral_bus.clock import Clock
+from referral_bus.errors import Unreachable
+from referral_bus.federation.register import Register
+from referral_bus.ledger import receiving
+from referral_bus.ledger.store import Ledger
+from referral_bus.logs import Log, defect
+from referral_bus.metrics import ServiceMetrics
+from referral_bus.wire.record import KeyFinder
+
+BATCH = 200  # records in one transaction: a commit each 200, yet commands wait well under 100 ms for the write lock
+POLL_S = 0.5
+TOPICS_EVERY_S = 5.0  # how often we look whether a topic was made, or made anew
+RETRY_S = 0.5
+
+
+class Ingest:
+    """One thread runs it; it never calls the agency's own system."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        broker: Broker,
+        register: Callable[[], Register],
+        find_key: KeyFinder,
+        clock: Clock,
+        new_id: Callable[[], UUID],
+        metrics: ServiceMetrics,
+        log: Log,
+    ) -> None:
+        self._ledger = ledger
+        self._broker = broker
+        self._register = register
+        self._find_key = find_key
+        self._clock = clock
+        self._new_id = new_id
+        self._metrics = metrics
+        self._log = log
+        self._topics: dict[str, Topic] = {}
+        self._looked = 0.0
+        self.reading = False  # whether our inbox is there and being read
+
+    def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
+        """Reads until `stop`. Ends by raising only on a defect; the supervisor starts it again."""
+        while not stop.is_set():
+            progress()
+            reader = self.reader()
+            try:
+                self.assign(reader)
+                while not stop.is_set() and self.step(reader):
+                    progress()
+            except ReaderBroken as broken:
+                self._log.warning("reader_broken", unreadable=broken.unreadable is not None)
+                if broken.unreadable is not None:
+                    self._pass_over(broken.unreadable)
+            except Unreachable as error:
+                self._log.warning("waiting", code=error.reason)
+                stop.wait(RETRY_S)
+            finally:
+                self.reading = False
+                reader.close()
+
+    def reader(self) -> Reader:
+        return self._broker.reader(f"referral-bus.{self._ledger.code}")
+
+    def assign(self, reader: Reader) -> None:
+        """Looks which of our topics are there, and goes on in each where the ledger says."""
+        self._topics = self._look_for_topics()
+        self._looked = time.monotonic()
+        reader.assign(self._positions())
+        self.reading = self._register().inbox(self._ledger.code) in self._topics
+
+    def step(self, reader: Reader, timeout_s: float = POLL_S) -> bool:
+        """One poll, taken in. False when topics have come, gone, or were made anew: assign again."""
+        batch = reader.poll(timeout_s, BATCH)
+        if batch:
+            reader.commit(self.take(batch))
+        if time.monotonic() - self._looked < TOPICS_EVERY_S:
+            return True
+        self._looked = time.monotonic()
+        return self._look_for_topics() == self._topics
+
+    def _look_for_topics(self) -> dict[str, Topic]:
+        register, here = self._register(), self._ledger.code
+        names = [register.inbox(here), *(register.announcement(peer) for peer in sorted(register.parties(here)))]
+        return dict(self._broker.topics([name for name in names if name is not None]))
+
+    def _positions(self) -> list[Position]:
+        """Where to go on. A topic made anew under the same name is read from its start."""
+        with self._ledger.read() as tx:
+            saved = receiving.positions(tx)
+        wanted = []
+        for topic in self._topics.values():
+            for partition in range(topic.partitions):
+                known = saved.get((topic.name, partition))
+                same = known is not None and known.topic_id == topic.topic_id
+                wanted.append(
+                    known if known is not None and same else Position(topic.name, topic.topic_id, partition, 0)
+                )
+        return wanted
+
+    def take(self, batch: Sequence[Delivery]) -> list[Position]:
+        """Takes a batch in and returns the positions reached. A batch that fails is repeated record by record."""
+        while True:
+            try:
+                return self._take_together(batch)
+            except Unreachable as error:  # the ledger: tried again for as long as it takes, nothing is skipped
+                self._log.warning("waiting", code=error.reason)
+                time.sleep(RETRY_S)
+            except Exception as error:  # noqa: BLE001 # one record that we fail on must not stop all others
+                if len(batch) > 1:
+                    return [position for delivery in batch for position in self.take([delivery])]
+                self._log.error("defect", where=defect(error))
+                self._metrics.process_failures("unknown", "DEFECT")
+                return self._skip(batch)
+
+    def _take_together(self, batch: Sequence[Delivery]) -> list[Position]:
+        around = Surroundings(self._ledger.code, self._register(), self._find_key, self._new_id, self._clock())
+        reached = self._reached(batch)
+        with self._ledger.write() as tx:
+            verdicts = [take_in(tx, delivery.record, around) for delivery in batch]
+            receiving.read_up_to(tx, reached)
+        for verdict in verdicts:
+            self._count(verdict)
+        return reached
+
+    def _skip(self, batch: Sequence[Delivery]) -> list[Position]:
+        """Passes over a record that we cannot judge for a defect of ours. It has no receipt, so its writer sends it
+        again, and it is not lost."""
+        reached = self._reached(batch)
+        with self._ledger.write() as tx:
+            receiving.read_up_to(tx, reached)
+        return reached
+
+    def _pass_over(self, unreadable: Unreadable) -> None:
+        """A batch in Kafka that cannot be unpacked at all. Its writers have no receipts, so they send again."""
+        self._metrics.process_failures("unknown", "UNREADABLE_BATCH")
+        topic = self._topics.get(unreadable.topic)
+        if topic is not None:
+            beyond = Position(topic.name, topic.topic_id, unreadable.partition, unreadable.next_offset)
+            with self._ledger.write() as tx:
+                receiving.read_up_to(tx, [beyond])
+
+    def _reached(self, batch: Sequence[Delivery]) -> list[Position]:
+        last = {(delivery.record.topic, delivery.partition): delivery.offset for delivery in batch}
+        return [
+            Position(name, self._topics[name].topic_id, partition, offset + 1)
+            for (name, partition), offset in last.items()
+            if name in self._topics
+        ]
+
+    def _count(self, verdict: Verdict) -> None:
+        match verdict:
+            case Taken(record):
+                self._metrics.consumed(record)
+            case Again(record):
+                self._metrics.duplicate(record)
+            case Missing(record):
+                self._metrics.process_failures(record, "MISSING")
+            case NotTaken(record, code, _):
+                self._metrics.process_failures(record, code)
+                self._log.warning("not_taken", code=code, record=record)

@@ -1,0 +1,85 @@
+"""The `referral-bus` command. Each group of commands has a file of its own; here they meet, and here errors end.
+
+Exit codes: 0 done, 2 refused input or state, 3 something is not reachable, 1 a defect of ours, 130 interrupted.
+"""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from deploy.app import commands_agency, commands_contract, commands_look, commands_referral, commands_verbs
+from deploy.app.output import say, say_error
+from referral_bus.errors import BusError
+from referral_bus.logs import defect, quiet_libraries
+
+app = typer.Typer(
+    name="referral-bus",
+    help="Refer people who need help from one agency to another: sealed, signed, receipted.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(version("referral-bus"))
+        raise typer.Exit
+
+
+_VersionOption = Annotated[bool, typer.Option("--version", help="Say the version.", callback=_version, is_eager=True)]
+
+
+@app.callback()
+def _root(*, _version_wanted: _VersionOption = False) -> None:
+    quiet_libraries()
+
+
+for module in (commands_referral, commands_verbs, commands_look, commands_contract, commands_agency):
+    module.add_to(app)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The installed command. Every end is an exit code and at most one line on standard error."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    try:
+        result = app(arguments, prog_name="referral-bus", standalone_mode=False)
+    except BusError as error:
+        say_error(str(error))
+        return error.exit_code
+    except TyperException as error:
+        say_error(_usage(error))
+        return 2
+    except (KeyboardInterrupt, Abort):
+        say_error("interrupted; nothing accepted is lost")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is nobody left to tell
+        return 0
+    except Exception as error:  # noqa: BLE001 # the last boundary: no traceback ever reaches a user
+        say_error(f"a defect of ours, please report it: {defect(error)}")
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: TyperException) -> str:
+    """What was wrong with the command line, without quoting what was typed: it may be somebody's name."""
+    kind = type(error).__name__
+    name = getattr(getattr(error, "param", None), "opts", None) or getattr(error, "param_hint", None)
+    hint = f" {name[0] if isinstance(name, list) else name}" if name else ""
+    if kind == "MissingParameter":
+        argument = getattr(getattr(error, "param", None), "human_readable_name", "")
+        return f"USAGE:{hint if hint.startswith(' -') else f' {argument}'} is missing; see --help"
+    return {
+        "NoSuchOption": "USAGE: there is no such option; see --help",
+        "NoArgsIsHelpError": "USAGE: name a command; see --help",
+        "BadParameter": f"USAGE:{hint} has a value of the wrong kind; see --help",
+        "BadOptionUsage": "USAGE: an option lacks its value; see --help",
+    }.get(kind, "USAGE: no such command, or too many arguments; put texts in quotes, see --help")

@@ -1,0 +1,59 @@
+"""`inbox`, `show`, `why`: what came in, one referral, where it stands."""
+
+from typing import Annotated
+
+import typer
+
+from deploy.app.explain import why as explain
+from deploy.app.options import HomeOption, JsonOption, ReferralArgument, desk_of
+from deploy.app.output import say, say_all, say_json
+from deploy.app.views import case_document, case_lines, received_document, received_line
+
+
+def inbox(
+    home: HomeOption,
+    after: Annotated[
+        int,
+        typer.Option("--after", min=0, metavar="CURSOR", help="Only what came later; takes over what is before it."),
+    ] = 0,
+    most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="At most so many.")] = 100,
+    json: JsonOption = False,
+) -> None:
+    """What came in, in the order in which it was stored. Passing a cursor says that everything up to it was taken."""
+    desk = desk_of(home)
+    received = desk.received_after(after, most)
+    cursor = received[-1].cursor if received else after
+    if json:
+        say_json({"cursor": cursor, "events": [received_document(each) for each in received]})
+        return
+    say_all(received_line(each, desk.settings.time_zone) for each in received)
+    say(f"{len(received)} received; go on with --after {cursor}" if received else "nothing new")
+
+
+def show(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:
+    """One referral with its history."""
+    desk = desk_of(home)
+    case = desk.case(referral_id)
+    if json:
+        say_json(case_document(case))
+    else:
+        say_all(case_lines(case, desk.settings.time_zone))
+
+
+def why(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:
+    """One sentence: where it is, who must act, how long is left."""
+    desk = desk_of(home)
+    case = desk.case(referral_id)
+    now = desk.clock()
+    sentence = explain(case, desk.register, desk.settings.agency, now, desk.settings.time_zone)
+    if json:
+        standing = case.standing
+        document = {"id": case.referral.key.referral_id, "stage": standing.stage, "actor": standing.actor}
+        say_json(document | {"due": standing.due, "overdue": standing.overdue(now), "sentence": sentence})
+    else:
+        say(sentence)
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (inbox, show, why):
+        app.command()(command)

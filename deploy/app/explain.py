@@ -1,0 +1,79 @@
+"""`why`: one sentence that says where a referral is, who must act, and how long is left."""
+
+from datetime import datetime, timedelta
+
+from deploy.app.desk import Case
+from deploy.app.output import local_time
+from referral_bus.federation.register import Register
+from referral_bus.stages import Actor, Stage, Standing
+from schemas.lifecycle import Side
+
+_WHERE = {
+    Stage.WAITING_FOR_KEY: "waits here until {recipient} has announced a key to seal to",
+    Stage.NOT_STORED: "is on its way: {recipient}'s service has not said yet that it is stored",
+    Stage.UNDELIVERED: "was refused by {recipient}'s service ({code})",
+    Stage.NOT_HANDED_OVER: "is stored by {recipient}'s service, not yet handed over to its system",
+    Stage.NOT_SEEN: "has reached {recipient}; nobody there has said that they have seen it",
+    Stage.NOT_ANSWERED: "has been seen at {recipient}, and is not answered yet",
+    Stage.IN_SERVICE: "is {status} at {recipient}",
+    Stage.ENDED: "has ended: {status}",
+}
+
+
+def why(case: Case, register: Register, us: str, now: datetime, zone: str) -> str:
+    """The sentence."""
+    referral = case.referral
+    recipient = us if referral.side is Side.RECIPIENT else referral.peer
+    sender = referral.key.sender
+    where = _WHERE[case.standing.stage].format(
+        recipient=recipient, status=referral.status, code=case.delivery_code or "unknown"
+    )
+    sentence = f"Referral {str(referral.key.referral_id)[:8]} from {sender} {where}"
+    act = _act(case.standing, sender, recipient, us, register)
+    return f"{sentence}{act}{_left(case.standing, now, zone)}."
+
+
+def _act(standing: Standing, sender: str, recipient: str, us: str, register: Register) -> str:
+    who: dict[Actor, str] = {
+        "nobody": "",
+        "sender's service": f"the service of {sender}, by itself",
+        "recipient's service": f"the service of {recipient}, by itself once it runs",
+        "recipient's staff": f"the staff of {recipient}",
+        "sender's staff": f"the staff of {sender}",
+    }
+    if standing.actor == "nobody":
+        return "; nobody has to act"
+    what = {
+        "cancellation": ": the sender asks to cancel it, confirm or refuse",
+        "question": ": a question waits for an answer",
+        None: "",
+    }[standing.asked]
+    agency = recipient if standing.actor.startswith("recipient") else sender
+    contact = "" if agency == us else _contact(register, agency)
+    return f"; next must act {who[standing.actor]}{what}{contact}"
+
+
+def _contact(register: Register, code: str) -> str:
+    agency = register.agency(code)
+    if agency is None or not agency.contacts:
+        return ""
+    contact = agency.contacts[0]
+    return f" ({contact.function}, {contact.mailbox}, {contact.hours})"
+
+
+def _left(standing: Standing, now: datetime, zone: str) -> str:
+    if standing.due is None:
+        return ""
+    shown = local_time(standing.due, zone)
+    if standing.overdue(now):
+        return f"; overdue by {_span(now - standing.due)}, since {shown}"
+    return f"; {_span(standing.due - now)} left, until {shown}"
+
+
+def _span(span: timedelta) -> str:
+    seconds = int(span.total_seconds())
+    for size, one, many in ((86_400, "day", "days"), (3_600, "hour", "hours"), (60, "minute", "minutes")):
+        if seconds >= size:
+            number = seconds // size
+            return f"{number} {one if number == 1 else many}"
+    return f"{seconds} seconds"

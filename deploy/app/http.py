@@ -1,0 +1,71 @@
+"""Health and metrics over HTTP on loopback: /healthz the process, /readyz what it needs, /metrics for Prometheus."""
+
+import json
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from referral_bus.errors import Reason, Refused
+
+Ready = Callable[[], dict[str, bool]]
+LOOPBACK = "127.0.0.1"
+_HOSTS = frozenset({LOOPBACK, "localhost"})
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no event."""
+
+
+class _Quiet(WSGIRequestHandler):
+    timeout = 5  # seconds for a client to say what it wants
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests for health are not worth a line each."""
+
+
+def health_server(port: int, ready: Ready, registry: CollectorRegistry, refresh: Callable[[], None]) -> WSGIServer:
+    """A server on loopback, not yet serving; port 0 takes a free one. `refresh` brings gauges up to date."""
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        status, kind, body = _answer(environ, ready, registry, refresh)
+        start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        return [body]
+
+    try:
+        return make_server(LOOPBACK, port, application, _Server, _Quiet)
+    except OSError:
+        raise Refused(Reason.PORT_TAKEN, "this port is taken; set another one, or 0 for any", "http_port") from None
+
+
+def _answer(
+    environ: dict[str, Any], ready: Ready, registry: CollectorRegistry, refresh: Callable[[], None]
+) -> tuple[str, str, bytes]:
+    if str(environ.get("HTTP_HOST", "")).rsplit(":", 1)[0] not in _HOSTS:
+        return _problem("421 Misdirected Request")
+    if environ["REQUEST_METHOD"] != "GET":
+        return _problem("405 Method Not Allowed")
+    match environ["PATH_INFO"]:
+        case "/healthz":
+            return "200 OK", "application/json", b'{"healthy": true}\n'
+        case "/readyz":
+            parts = ready()
+            status = "200 OK" if all(parts.values()) else "503 Service Unavailable"
+            return status, "application/json", json.dumps(parts).encode() + b"\n"
+        case "/metrics":
+            refresh()
+            return "200 OK", CONTENT_TYPE_LATEST, generate_latest(registry)
+    return _problem("404 Not Found")
+
+
+def _problem(status: str) -> tuple[str, str, bytes]:
+    """RFC 9457; never echoes what was asked."""
+    code, title = status.split(" ", 1)
+    return status, "application/problem+json", json.dumps({"status": int(code), "title": title}).encode() + b"\n"

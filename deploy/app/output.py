@@ -1,0 +1,54 @@
+"""What commands print: lines for people, or with --json one document. Text from other agencies is data: whatever could
+steer a terminal is shown as a mark, never sent."""
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+
+def printable(text: str) -> str:
+    """One line without control, format or unassigned characters, which could move the cursor or turn text round."""
+    return "".join("\ufffd" if unicodedata.category(sign)[0] == "C" else sign for sign in text)
+
+
+def say(line: str) -> None:
+    sys.stdout.write(printable(line) + "\n")
+
+
+def say_all(lines: Iterable[str]) -> None:
+    for line in lines:
+        say(line)
+
+
+def say_json(document: Any) -> None:
+    """One JSON document; non-ASCII as it is, control characters escaped by JSON itself."""
+    sys.stdout.write(json.dumps(document, default=_plain, ensure_ascii=False, indent=2) + "\n")
+
+
+def say_error(line: str) -> None:
+    sys.stderr.write(f"referral-bus: {printable(line)}\n")
+
+
+def local_time(moment: datetime, zone: str) -> str:
+    """As in 2026-11-23 19:05 +05:00."""
+    shown = moment.astimezone(ZoneInfo(zone))
+    offset = shown.strftime("%z")
+    return f"{shown:%Y-%m-%d %H:%M} {offset[:3]}:{offset[3:]}"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_none=True)
+    if isinstance(value, UUID | date | Enum):
+        return str(value)
+    raise TypeError(f"no JSON form for {type(value).__name__}")

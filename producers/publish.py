@@ -1,0 +1,91 @@
+"""From a referral request to the ledger: every check, then one transaction. A list is taken whole or not at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from referral_bus.clock import Clock
+from referral_bus.errors import Reason, Refused
+from referral_bus.federation.register import Register
+from referral_bus.ledger.idempotency import recall, remember
+from referral_bus.ledger.store import Ledger, Tx
+from referral_bus.ledger.writing import NewId, NewReferral, Writing, write_referral
+from referral_bus.wire.avro_codec import encode
+from referral_bus.wire.sealing import BodyTooLarge, pad
+from schemas.code_lists import unknown_codes
+from schemas.deadlines import acknowledge_by, respond_by
+from schemas.referral_request import ReferralRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The answer to one request. `again` is true when its idempotency key had been used for the same request before."""
+
+    referral_id: UUID
+    again: bool = False
+
+
+def publish(
+    ledger: Ledger, register: Register, requests: Sequence[ReferralRequest], clock: Clock, new_id: NewId, caller: str
+) -> list[Published]:
+    """Checks every request, then writes all of them durably. Raises `Refused` naming the field; then nothing is
+    written. `caller` is whose idempotency keys these are."""
+    now = clock()
+    several = len(requests) > 1
+    checked = [
+        _check(register, ledger.code, request, now, f"[{place}]." if several else "")
+        for place, request in enumerate(requests)
+    ]
+    writing = Writing(now, register.version, new_id)
+    with ledger.write() as tx:
+        return [_publish_one(tx, request, new, writing, caller) for request, new in zip(requests, checked, strict=True)]
+
+
+def _publish_one(tx: Tx, request: ReferralRequest, new: NewReferral, writing: Writing, caller: str) -> Published:
+    if request.idempotency_key is None:
+        return Published(write_referral(tx, new, writing).referral_id)
+    content = request.model_dump_json().encode()
+    earlier = recall(tx, caller, request.idempotency_key, content)
+    if earlier is not None:
+        return Published(UUID(earlier), again=True)
+    referral_id = write_referral(tx, new, writing).referral_id
+    remember(tx, caller, request.idempotency_key, content, str(referral_id), writing.now)
+    return Published(referral_id)
+
+
+def _check(register: Register, sender: str, request: ReferralRequest, now: datetime, at: str) -> NewReferral:
+    """The same rules as at the recipient, in the order in which a person would want to hear of them."""
+    for path in unknown_codes(request):
+        raise Refused(Reason.CODE_UNKNOWN, "use a code of the list; see `referral-bus codes`", at + path)
+    _check_agreement(register, sender, request.recipient, now, f"{at}recipient")
+    _check_consent(request, now, f"{at}body.consent.")
+    acknowledge = request.acknowledge_by or acknowledge_by(request.priority, now)
+    respond = request.respond_by or respond_by(request.priority, now)
+    if respond < acknowledge:
+        raise Refused(Reason.VALUE_REFUSED, "respond_by may not be before acknowledge_by", f"{at}respond_by")
+    try:
+        pad(encode(request.body))
+    except BodyTooLarge:
+        raise Refused(Reason.TOO_LARGE, "the body is over 16 KiB; shorten the texts", f"{at}body") from None
+    return NewReferral(request.recipient, request.priority, acknowledge, respond, request.body, request.local_ref)
+
+
+def _check_agreement(register: Register, sender: str, recipient: str, now: datetime, path: str) -> None:
+    agency = register.agency(recipient)
+    if agency is None:
+        raise Refused(Reason.AGENCY_UNKNOWN, "no agency of the register has this code", path)
+    if not agency.receives_referrals:
+        raise Refused(Reason.RECEIVES_NO_REFERRALS, "this agency receives no referrals", path)
+    if register.expired(now):
+        raise Refused(Reason.REGISTER_EXPIRED, "the register has expired; get the newest from a steward")
+    if not register.agreed(sender, recipient, now):
+        raise Refused(Reason.NOT_AGREED, "no agreement in force lets you refer to this agency", path)
+
+
+def _check_consent(request: ReferralRequest, now: datetime, at: str) -> None:
+    consent = request.body.consent
+    if consent.recipient != request.recipient:
+        raise Refused(Reason.CONSENT_INVALID, "consent names another agency than the recipient", f"{at}recipient")
+    if consent.expires_at <= now:
+        raise Refused(Reason.CONSENT_INVALID, "consent has expired; ask the person again", f"{at}expires_at")

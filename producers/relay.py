@@ -1,0 +1,222 @@
+"""The relay: the one sender of everything that leaves an agency.
+
+    tick:  collect what the broker has answered  ->  seal and keep what is due  ->  send  ->  receipts, announcement
+
+An event is due until its addressee's signed receipt says that it is stored; the broker's word only paces it.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from referral_bus.broker.protocols import Broker, Sender, Sending
+from referral_bus.clock import Clock
+from referral_bus.federation.register import Register
+from referral_bus.ledger import sending
+from referral_bus.ledger.peers import Peer, all_peers
+from referral_bus.ledger.sending import DueRow, OwedReceipts
+from referral_bus.ledger.store import Ledger
+from referral_bus.logs import Log
+from referral_bus.metrics import ServiceMetrics
+from referral_bus.wire.avro_codec import decode, encode
+from referral_bus.wire.record import sign_value, write
+from referral_bus.wire.sealing import seal
+from referral_bus.wire.signing import key_id_of
+from schemas.events import AgencyAnnouncement, AnyEvent, ReferralEvent, SealingKey, StatusEvent, StorageReceipt
+
+PER_ADDRESSEE = 200  # events in one tick, so that a long backlog to one agency leaves room for the others
+RECEIPT_ITEMS = 400  # of at most 500: with every field at its longest this still fits in 64 KiB
+BROKER_RETRY = timedelta(seconds=1)  # after the broker has not taken a record
+IDLE_S = 0.5  # looked again at least so often, in case a deadline passes unnoticed
+IN_FLIGHT_S = 0.005  # while records are on their way
+
+
+@dataclass(slots=True)
+class _EventFlight:
+    row: DueRow
+    sending: Sending | None
+
+
+@dataclass(slots=True)
+class _ReceiptFlight:
+    owed: OwedReceipts
+    sending: Sending | None
+
+
+class Relay:
+    """One thread runs it. `resend_after` is the pause before an event without a receipt is sent again."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        broker: Broker,
+        register: Callable[[], Register],
+        signing_key: Ed25519PrivateKey,
+        clock: Clock,
+        new_id: Callable[[], UUID],
+        resend_after: timedelta,
+        metrics: ServiceMetrics,
+        log: Log,
+    ) -> None:
+        self._ledger = ledger
+        self._sender: Sender = broker.sender()
+        self._register = register
+        self._signing_key = signing_key
+        self._clock = clock
+        self._new_id = new_id
+        self._resend_after = resend_after
+        self._metrics = metrics
+        self._log = log
+        self._events: dict[int, _EventFlight] = {}
+        self._receipts: dict[str, _ReceiptFlight] = {}
+        self._paused: dict[str, datetime] = {}  # receipts to an agency whose topic the broker did not take
+        self._announcement: AgencyAnnouncement | None = None
+        self._lock = threading.Lock()
+        with ledger.write() as tx:
+            sending.restarted(tx, clock())
+
+    def announce(self, announcement: AgencyAnnouncement) -> None:
+        """Takes an announcement to send; a newer one replaces one that has not left yet. From any thread."""
+        with self._lock:
+            self._announcement = announcement
+
+    def close(self) -> None:
+        self._sender.close()
+
+    def tick(self) -> float:
+        """One round; returns how many seconds may pass before the next one unless something is written."""
+        self._collect()
+        self._send_events()
+        self._send_receipts()
+        self._send_announcement()
+        if self._events or self._receipts:
+            return IN_FLIGHT_S
+        with self._ledger.read() as tx:
+            next_due = sending.next_due(tx)
+        if next_due is None:
+            return IDLE_S
+        return min(IDLE_S, max(IN_FLIGHT_S, (next_due - self._clock()).total_seconds()))
+
+    # what the broker has answered
+
+    def _collect(self) -> None:
+        events = [(number, flight) for number, flight in self._events.items() if _done(flight.sending)]
+        receipts = [(to, flight) for to, flight in self._receipts.items() if _done(flight.sending)]
+        if not events and not receipts:
+            return
+        now = self._clock()
+        failed = [number for number, flight in events if self._failed(flight.sending, flight.row.addressee)]
+        with self._ledger.write() as tx:
+            sending.broker_has(tx, [number for number, _ in events if number not in failed], now)
+            sending.broker_refused(tx, failed, now + BROKER_RETRY)
+            for to, flight in receipts:
+                if self._failed(flight.sending, to):
+                    self._paused[to] = now + BROKER_RETRY
+                else:
+                    sending.receipts_sent(tx, flight.owed.numbers)
+        for number, _ in events:
+            del self._events[number]
+        for to, _ in receipts:
+            del self._receipts[to]
+
+    def _failed(self, attempt: Sending | None, addressee: str) -> bool:
+        failure = "busy" if attempt is None else attempt.failure()
+        if failure is not None:
+            self._metrics.produce_failures(failure)
+            self._log.warning("send_failed", code=failure, addressee=addressee)
+        return failure is not None
+
+    # events
+
+    def _send_events(self) -> None:
+        now = self._clock()
+        with self._ledger.read() as tx:
+            rows = sending.due(tx, now, self._events.keys(), PER_ADDRESSEE)
+            peers = all_peers(tx) if rows else {}
+        keyless: list[int] = []
+        ready: list[tuple[DueRow, AnyEvent, bytes]] = []
+        for row in rows:
+            sealed = self._sealed(row, peers.get(row.addressee))
+            if sealed is None:
+                keyless.append(row.number)
+            else:
+                ready.append((row, *sealed))
+        if not rows:
+            return
+        with self._ledger.write() as tx:
+            sending.waits_for_key(tx, keyless)
+            for row, _, value in ready:
+                sending.leaves(tx, row.number, value, hashlib.sha256(value).digest(), now + self._resend_after)
+        if keyless:
+            self._log.info("waiting_for_key", count=len(keyless))
+        for row, event, value in ready:
+            self._events[row.number] = _EventFlight(row, self._dispatch(event, value))
+
+    def _sealed(self, row: DueRow, peer: Peer | None) -> tuple[AnyEvent, bytes] | None:
+        """The event and its bytes: those sent before, or newly sealed ones; None while no key is known."""
+        bare = decode(row.value or row.bare)
+        if row.value is not None:
+            return _event(bare), row.value
+        key: SealingKey | None = None if peer is None else peer.sealing_key(self._clock())
+        if key is None or row.body is None:
+            return None
+        event = seal(_sealable(bare, key), row.body, key.public_key)
+        value = encode(event)
+        decode(value)  # what we could not read ourselves never leaves
+        return event, value
+
+    def _dispatch(self, event: AnyEvent, value: bytes) -> Sending | None:
+        register = self._register()
+        topic = register.inbox(event.addressee) or ""
+        self._metrics.produced(event.record)
+        return self._sender.send(sign_value(value, event, topic, register.federation, self._signing_key))
+
+    # receipts and announcements
+
+    def _send_receipts(self) -> None:
+        self._paused = {to: until for to, until in self._paused.items() if until > self._clock()}
+        with self._ledger.read() as tx:
+            batches = sending.owed_receipts(tx, {*self._receipts, *self._paused}, RECEIPT_ITEMS)
+            incarnation = sending.own_incarnation(tx) if batches else 1
+        register = self._register()
+        for owed in batches:
+            receipt = StorageReceipt(
+                receipt_id=self._new_id(),
+                writer=self._ledger.code,
+                addressee=owed.addressee,
+                incarnation=incarnation,
+                issued_at=self._clock(),
+                items=owed.items,
+            )
+            topic = register.inbox(owed.addressee) or ""
+            record = write(receipt, topic, register.federation, self._signing_key)
+            self._receipts[owed.addressee] = _ReceiptFlight(owed, self._sender.send(record))
+
+    def _send_announcement(self) -> None:
+        with self._lock:
+            announcement, self._announcement = self._announcement, None
+        if announcement is not None:
+            register = self._register()
+            topic = register.announcement(self._ledger.code) or ""
+            self._sender.send(write(announcement, topic, register.federation, self._signing_key))
+
+
+def _done(attempt: Sending | None) -> bool:
+    return attempt is None or attempt.done()
+
+
+def _event(record: object) -> AnyEvent:
+    if not isinstance(record, AnyEvent):
+        raise TypeError("the outbox holds events only")
+    return record
+
+
+def _sealable(record: object, key: SealingKey) -> ReferralEvent | StatusEvent:
+    if not isinstance(record, ReferralEvent | StatusEvent):
+        raise TypeError("only events with a body are sealed")
+    return record.model_copy(update={"sealing_key_id": key_id_of(key.public_key)})

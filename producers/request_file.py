@@ -1,0 +1,65 @@
+"""Reading what `publish FILE` is given: one referral as JSON, or a list. Bounded, and never quoted in an error."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import ValidationError
+
+from referral_bus.errors import Reason, Refused, Unreachable
+from schemas.problems import Problem, ProblemKind, problems
+from schemas.referral_request import ReferralRequest, parse_requests
+
+MAX_FILE = 16 * 1024 * 1024  # bytes: 500 referrals of the largest size, with room for JSON's own signs
+
+_REASONS: dict[ProblemKind, tuple[Reason, str]] = {
+    "missing": (Reason.FIELD_MISSING, "this field is needed"),
+    "unknown_field": (Reason.FIELD_UNKNOWN, "it holds a field that is not part of a referral; check the spelling"),
+    "wrong_type": (Reason.TYPE_WRONG, "this is not the kind of value that belongs here"),
+    "naive_time": (Reason.TIME_NAIVE, "give the time with its offset, as in 2026-11-23T19:00:00+05:00"),
+    "too_long": (Reason.TOO_LARGE, "it is longer than allowed; shorten it"),
+    "bad_value": (Reason.VALUE_REFUSED, "this value is not allowed here"),
+    "not_json": (Reason.NOT_JSON, "this is no JSON with a referral, or a list of referrals, in it"),
+}
+
+
+def read_requests(path: str, standard_input: BinaryIO) -> tuple[ReferralRequest, ...]:
+    """The requests of a file, or of standard input for `-`. Raises `Refused` naming the first thing that is wrong."""
+    return parse(_read(path, standard_input))
+
+
+def parse(content: bytes) -> tuple[ReferralRequest, ...]:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused(Reason.NOT_JSON, "this is no text in UTF-8") from None
+    if not text.strip():
+        raise Refused(Reason.NOT_JSON, "the file is empty")
+    try:
+        return parse_requests(text)
+    except ValidationError as error:
+        raise refused(problems(error)[0]) from None
+    except RecursionError:
+        raise Refused(Reason.NOT_JSON, "this is no JSON with a referral in it") from None
+
+
+def refused(problem: Problem) -> Refused:
+    reason, advice = _REASONS[problem.kind]
+    return Refused(reason, advice, problem.path or None)
+
+
+def _read(path: str, standard_input: BinaryIO) -> bytes:
+    try:
+        if path == "-":
+            content = standard_input.read(MAX_FILE + 1)
+        else:
+            with Path(path).open("rb") as file:
+                content = file.read(MAX_FILE + 1)
+    except IsADirectoryError:
+        raise Refused(Reason.NOT_JSON, "this is a folder, not a file") from None
+    except FileNotFoundError:
+        raise Refused(Reason.FILE_UNREADABLE, "there is no such file") from None
+    except OSError:
+        raise Unreachable(Reason.FILE_UNREADABLE, "the file cannot be read") from None
+    if len(content) > MAX_FILE:
+        raise Refused(Reason.TOO_LARGE, "the file is over 16 MiB; hand it in in parts")
+    return content
