@@ -10,7 +10,15 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from deploy.app import commands_agency, commands_contract, commands_look, commands_referral, commands_verbs
+from deploy.app import (
+    commands_agency,
+    commands_contract,
+    commands_kafka,
+    commands_look,
+    commands_referral,
+    commands_register,
+    commands_verbs,
+)
 from deploy.app.output import say, say_error
 from referral_bus.errors import BusError
 from referral_bus.logs import defect, quiet_libraries
@@ -39,8 +47,17 @@ def _root(*, _version_wanted: _VersionOption = False) -> None:
     quiet_libraries()
 
 
-for module in (commands_referral, commands_verbs, commands_look, commands_contract, commands_agency):
-    module.add_to(app)
+_GROUPS = (
+    commands_referral,
+    commands_verbs,
+    commands_look,
+    commands_contract,
+    commands_agency,
+    commands_register,
+    commands_kafka,
+)
+for _group in _GROUPS:
+    _group.add_to(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -74,10 +91,8 @@ def _usage(error: TyperException) -> str:
     kind = type(error).__name__
     name = getattr(getattr(error, "param", None), "opts", None) or getattr(error, "param_hint", None)
     hint = f" {name[0] if isinstance(name, list) else name}" if name else ""
-    if kind == "MissingParameter":
-        argument = getattr(getattr(error, "param", None), "human_readable_name", "")
-        return f"USAGE:{hint if hint.startswith(' -') else f' {argument}'} is missing; see --help"
     return {
+        "MissingParameter": f"USAGE:{hint} is missing; see --help",
         "NoSuchOption": "USAGE: there is no such option; see --help",
         "NoArgsIsHelpError": "USAGE: name a command; see --help",
         "BadParameter": f"USAGE:{hint} has a value of the wrong kind; see --help",

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from deploy.app.options import JsonOption
-from deploy.app.output import say, say_json
+from deploy.app.output import say, say_all, say_json
 from referral_bus.errors import Reason, Refused
 from schemas.code_lists import CODE_LISTS, load_code_list
 from schemas.lint import lint
@@ -20,7 +20,10 @@ def codes(
     """The code lists, or the codes of one; `codes refusals` lists why a recipient may refuse an event."""
     if name is None:
         lists = [*CODE_LISTS, "refusals"]
-        say_json(lists) if json else [say(each) for each in lists]
+        if json:
+            say_json(lists)
+        else:
+            say_all(lists)
         return
     if name not in (*CODE_LISTS, "refusals"):
         raise Refused(Reason.CODE_UNKNOWN, "there is no such list; `referral-bus codes` names them", "LIST")
@@ -46,7 +49,10 @@ def schemas(
     """The schemas that this software writes and reads, with their fingerprints."""
     if action == "lint":
         found = lint()
-        say_json(found) if json else [say(each) for each in found or ["no findings"]]
+        if json:
+            say_json(found)
+        else:
+            say_all(found or ["no findings"])
         raise typer.Exit(2 if found else 0)
     if action != "list":
         raise Refused(Reason.VALUE_REFUSED, "say list or lint", "schemas")

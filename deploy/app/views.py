@@ -72,7 +72,7 @@ def received_document(received: Received) -> dict[str, Any]:
 
 def received_line(received: Received, zone: str) -> str:
     time = local_time(received.recorded_at, zone)
-    says = _says(received.status, received.body)
+    says = _says(received.status, received.body, zone)
     return f"{received.cursor:>6}  {time}  {str(received.referral.referral_id)[:8]}  {received.peer}: {says}"
 
 
@@ -113,17 +113,17 @@ def _step_line(step: Step, zone: str) -> str:
     arrow = "├─▶" if step.way == "sent" else "├─◀"
     told = step.state if step.way == "sent" else ("handed over" if step.handed_over_at else "not handed over")
     refused = f"refused, {step.code}" if step.code else told
-    return f"  {arrow} {local_time(step.recorded_at, zone)}  {_says(step.status, step.body):<40}  {refused}"
+    return f"  {arrow} {local_time(step.recorded_at, zone)}  {_says(step.status, step.body, zone):<40}  {refused}"
 
 
-def _says(status: object, body: ReferralBody | StatusBody | None) -> str:
+def _says(status: object, body: ReferralBody | StatusBody | None, zone: str) -> str:
     if isinstance(body, ReferralBody):
         return f"referral: {', '.join(body.request.service_types)}"
     said = [] if status is None else [str(status)]
     if isinstance(body, StatusBody):
         said += [word for word in (body.business_status, body.outcome, body.outcome_reason) if word is not None]
         if body.appointment is not None:
-            said.append(f"appointment {body.appointment.time:%Y-%m-%d %H:%M} UTC")
+            said.append(f"appointment {local_time(body.appointment.time, zone)}")
         if body.suggested_agency is not None:
             said.append(f"suggests {body.suggested_agency}")
         if body.text is not None:

@@ -1,0 +1,55 @@
+"""`kafka`: a local real Apache Kafka, for trying things out and for tests. Loopback only."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.app.options import JsonOption
+from deploy.app.output import local_time, say, say_error, say_json
+from deploy.kafka.local import KafkaPlan, RunningKafka, start, status, stop
+
+kafka = typer.Typer(help="A local Apache Kafka on loopback.", no_args_is_help=True, rich_markup_mode=None)
+
+DataOption = Annotated[Path, typer.Option("--data", help="The data folder.")]
+
+
+@kafka.command("start")
+def start_kafka(
+    data: DataOption,
+    port: Annotated[int, typer.Option("--port", help="For clients; further brokers take the next ones.")] = 9092,
+    controller_port: Annotated[int, typer.Option("--controller-port", help="Among the brokers.")] = 19092,
+    brokers: Annotated[int, typer.Option("--brokers", help="1 or 3.")] = 1,
+    min_free_mb: Annotated[int, typer.Option("--min-free-mb", help="Refuse to start with less free space.")] = 300,
+) -> None:
+    """Start it, or say that it runs already. Downloads Kafka once, and checks what it got."""
+    plan = KafkaPlan(data, port, controller_port, brokers, min_free_mb=min_free_mb)
+    running = start(plan, say_error)
+    say(f"Kafka {running.version} serves at {running.bootstrap}")
+
+
+@kafka.command("stop")
+def stop_kafka(data: DataOption) -> None:
+    """Stop it; its data stay."""
+    say("Kafka stopped" if stop(data) else "no Kafka was running there")
+
+
+@kafka.command("status")
+def kafka_status(data: DataOption, json: JsonOption = False) -> None:
+    """Whether it runs, where, and since when. Exit code 3 when it does not."""
+    found = status(data)
+    if isinstance(found, RunningKafka):
+        if json:
+            say_json({"running": True, "version": found.version, "bootstrap": found.bootstrap, "since": found.since})
+        else:
+            say(f"Kafka {found.version} runs at {found.bootstrap} since {local_time(found.since, 'Asia/Tashkent')}")
+        return
+    if json:
+        say_json({"running": False, "version": found.version, "ended": found.ended})
+    else:
+        say(f"not running{f': {found.ended}' if found.ended else ''}")
+    raise typer.Exit(3)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(kafka, name="kafka")

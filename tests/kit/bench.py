@@ -1,0 +1,208 @@
+"""A federation on the workbench: the real publish, relay, ingest and ledger of several agencies, one step at a time.
+
+Only the broker (in memory) and the clock are ours; nothing is patched. `settle()` lets everybody work until all is quiet.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from consumers.agency.announcer import next_announcement
+from consumers.agency.ingest import Ingest
+from deploy.demo.federation import Terms, example_template, generate_federation
+from deploy.provision.topics import wanted_topics
+from producers.moves import move
+from producers.publish import publish
+from producers.relay import Relay
+from referral_bus.broker.memory import MemoryBroker
+from referral_bus.broker.protocols import Reader
+from referral_bus.federation.keyring import AHEAD, EpochKey, Keyring, epoch_at
+from referral_bus.federation.register import Register, parse_register
+from referral_bus.home import known_services
+from referral_bus.ledger import looking, referrals
+from referral_bus.ledger.at_rest import AtRest
+from referral_bus.ledger.looking import Step
+from referral_bus.ledger.referrals import Referral
+from referral_bus.ledger.store import Ledger, open_ledger
+from referral_bus.ledger.writing import Writing
+from referral_bus.logs import make_log
+from referral_bus.metrics import ServiceMetrics
+from schemas.events import ReferralKey
+from schemas.referral_request import ReferralRequest
+from tests.kit.people import request
+
+RESEND_AFTER = timedelta(seconds=30)
+
+
+class SetClock:
+    """Time that moves only when a test says so."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, span: timedelta) -> None:
+        self.now += span
+
+
+class LogLines:
+    """A stream that keeps what is logged."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> int:
+        self.text += text
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+
+@dataclass
+class Station:
+    """One agency on the bench."""
+
+    code: str
+    ledger: Ledger
+    relay: Relay
+    ingest: Ingest
+    reader: Reader
+    keyring: Keyring
+    metrics: ServiceMetrics
+    bench: "Bench"
+
+    def publish(self, *requests: ReferralRequest) -> list[UUID]:
+        published = publish(self.ledger, self.bench.register, requests, self.bench.clock, uuid4, "test")
+        return [each.referral_id for each in published]
+
+    def refer(self, recipient: str, **changes: object) -> UUID:
+        return self.publish(request(recipient, **changes))[0]
+
+    def say(self, verb: str, referral_id: UUID, **detail: object) -> Referral:
+        writing = Writing(self.bench.clock(), self.bench.register.version, uuid4)
+        return move(self.ledger, verb, str(referral_id), detail, writing)
+
+    def status(self, referral_id: UUID) -> str | None:
+        with self.ledger.read() as tx:
+            found = referrals.find(tx, str(referral_id))
+        return found[0].status if found else None
+
+    def history(self, referral_id: UUID) -> list[Step]:
+        with self.ledger.read() as tx:
+            found = referrals.find(tx, str(referral_id))
+            return looking.history(tx, found[0].key) if found else []
+
+    def key(self, referral_id: UUID) -> ReferralKey:
+        with self.ledger.read() as tx:
+            return referrals.find(tx, str(referral_id))[0].key
+
+    def announce(self) -> None:
+        now = self.bench.clock()
+        announcement = next_announcement(self.ledger, self.bench.register, self.keyring.announced(now), now, "0.0.0")
+        self.relay.announce(announcement)
+
+    def send(self) -> None:
+        self.relay.tick()
+
+    def read(self) -> None:
+        """Everything that is there to read."""
+        if not self.ingest.step(self.reader, 0):
+            self.ingest.assign(self.reader)
+        while batch := self.reader.poll(0, 500):
+            self.ingest.take(batch)
+
+    def reopen(self) -> None:
+        """As after a restart: a new relay and a new reader over the same ledger."""
+        self.relay.close()
+        self.reader.close()
+        self.relay = self.bench.make_relay(self.ledger, self.keyring, self.metrics)
+        self.reader = self.ingest.reader()
+        self.ingest.assign(self.reader)
+
+
+class Bench:
+    """The whole federation: `bench[code]` is an agency."""
+
+    def __init__(self, folder: Path, codes: tuple[str, ...], now: datetime | None = None) -> None:
+        self.clock = SetClock(now or datetime(2026, 11, 23, 14, 0, tzinfo=UTC))
+        self.log_lines = LogLines()
+        self.broker = MemoryBroker(self.clock)
+        terms = Terms(federation="test-federation", topic_prefix="referral", now=self.clock.now, only=codes)
+        self.generated = generate_federation(example_template(), terms)
+        self.register: Register = parse_register(self.generated.files.register, known_services())
+        for plan in wanted_topics(self.register):
+            self.broker.create_topic(plan)
+        self.stations = {code: self._station(folder, code) for code in codes}
+
+    def __getitem__(self, code: str) -> Station:
+        return self.stations[code]
+
+    def _station(self, folder: Path, code: str) -> Station:
+        keyring = make_keyring(self.generated.agency_keys[code], self.clock())
+        ledger = open_ledger(folder / f"{code}.sqlite", AtRest(keyring.at_rest), code)
+        metrics = ServiceMetrics()
+        ingest = Ingest(
+            ledger,
+            self.broker,
+            lambda: self.register,
+            keyring.find_sealing,
+            self.clock,
+            uuid4,
+            metrics,
+            make_log(self.log_lines, agency=code),
+        )
+        reader = ingest.reader()
+        ingest.assign(reader)
+        relay = self.make_relay(ledger, keyring, metrics)
+        return Station(code, ledger, relay, ingest, reader, keyring, metrics, self)
+
+    def make_relay(self, ledger: Ledger, keyring: Keyring, metrics: ServiceMetrics) -> Relay:
+        log = make_log(self.log_lines, agency=ledger.code)
+        return Relay(
+            ledger, self.broker, lambda: self.register, keyring.signing, self.clock, uuid4, RESEND_AFTER, metrics, log
+        )
+
+    def announce(self) -> None:
+        """Everybody hears everybody's keys."""
+        for station in self.stations.values():
+            station.announce()
+        self.settle()
+
+    def settle(self, rounds: int = 8) -> None:
+        for _ in range(rounds):
+            for station in self.stations.values():
+                station.send()
+            for station in self.stations.values():
+                station.read()
+
+    def close(self) -> None:
+        for station in self.stations.values():
+            station.relay.close()
+            station.reader.close()
+            station.ledger.close()
+
+
+def make_keyring(signing: Ed25519PrivateKey, now: datetime) -> Keyring:
+    current = epoch_at(now)
+    epochs = tuple(EpochKey(current + ahead, X25519PrivateKey.generate()) for ahead in range(AHEAD + 1))
+    return Keyring(signing, b"a home key that is 32 bytes long", epochs)
+
+
+@contextmanager
+def bench(folder: Path, *codes: str) -> Iterator[Bench]:
+    """A federation of these agencies that know each other's keys already."""
+    made = Bench(folder, codes)
+    try:
+        made.announce()
+        yield made
+    finally:
+        made.close()
