@@ -95,19 +95,26 @@ def known(name: str, code: str) -> bool:
 
 def unknown_codes(model: BaseModel) -> tuple[str, ...]:
     """The paths of all codes that are on no list, such as `request.service_types[1]`. Never the codes themselves."""
-    return tuple(_unknown(model, ""))
+    found: list[str] = []
+    _collect_unknown(model, "", found)
+    return tuple(found)
 
 
-def _unknown(model: BaseModel, prefix: str) -> Iterator[str]:
+def _collect_unknown(model: BaseModel, prefix: str, found: list[str]) -> None:
     for name, list_name in coded_fields(type(model)):
         value = getattr(model, name)
-        path = f"{prefix}{name}"
-        places = [(f"{path}[{i}]", item) for i, item in enumerate(value)] if type(value) is tuple else [(path, value)]
-        for place, item in places:
-            if isinstance(item, BaseModel):
-                yield from _unknown(item, f"{place}.")
-            elif list_name is not None and item is not None and not known(list_name, item):
-                yield place
+        if type(value) is tuple:
+            for place, item in enumerate(value):
+                _judge(item, list_name, f"{prefix}{name}[{place}]", found)
+        elif value is not None:
+            _judge(value, list_name, f"{prefix}{name}", found)
+
+
+def _judge(value: Any, list_name: str | None, path: str, found: list[str]) -> None:
+    if list_name is None:
+        _collect_unknown(value, f"{path}.", found)
+    elif value not in _codes(list_name):
+        found.append(path)
 
 
 @cache

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from schemas.code_lists import Coded
 from schemas.times import Instant
 
 AgencyCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=3, max_length=40)]
@@ -93,7 +94,7 @@ class ReferralEvent(SealedEvent):
     """A new referral."""
 
     record: ClassVar[str] = "ReferralEvent"
-    priority: CodeWord
+    priority: Annotated[CodeWord, Coded("priority")]
     acknowledge_by: Instant
     respond_by: Instant
     sealing_key_id: KeyId
@@ -104,7 +105,7 @@ class StatusEvent(SealedEvent):
     """Every later word about a referral, from either side. `status` is null from the sender."""
 
     record: ClassVar[str] = "StatusEvent"
-    status: CodeWord | None
+    status: Annotated[CodeWord, Coded("status")] | None
     sealing_key_id: KeyId
     sealed: bytes
 
@@ -113,9 +114,9 @@ class ErasureEvent(Event):
     """The personal part is to be erased, or has been."""
 
     record: ClassVar[str] = "ErasureEvent"
-    status: CodeWord | None
-    kind: CodeWord
-    reason: CodeWord
+    status: Annotated[CodeWord, Coded("status")] | None
+    kind: Annotated[CodeWord, Coded("erasure_kind")]
+    reason: Annotated[CodeWord, Coded("erasure_reason")]
 
 
 class ReceiptItem(BaseModel):
@@ -159,8 +160,8 @@ class SealingKey(BaseModel):
 
 class ServiceOffer(BaseModel):
     model_config = ClearRecord.model_config
-    service_type: CodeWord
-    capacity: CodeWord
+    service_type: Annotated[CodeWord, Coded("service_types")]
+    capacity: Annotated[CodeWord, Coded("capacity")]
 
 
 class AgencyAnnouncement(ClearRecord):

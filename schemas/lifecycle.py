@@ -42,8 +42,8 @@ CANCELLATION_REQUESTED = "cancellation-requested"
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One row of the life cycle. `to` is None where the status stays as it is. `business_status` is what the sealed part
-    then says; `after_cancel_request` limits it to referrals whose sender has asked for cancellation."""
+    """One row of the life cycle. `to` is None where the status stays as it is. `business_status` is what the sealed
+    part then says; `after_cancel_request` limits it to referrals whose sender has asked for cancellation."""
 
     verb: str
     by: Side

@@ -56,7 +56,7 @@ class SealedRecord(BaseModel):
     def _refuse(self, field: str, why: str) -> NoReturn:
         """Ends a rule across fields with an error at that field, without any input."""
         error = InitErrorDetails(type=PydanticCustomError("rule", why), loc=(field,), input=None)
-        raise ValidationError.from_exception_data(type(self).__name__, [error], hide_input=True)
+        raise ValidationError.from_exception_data(type(self).__name__, [error])
 
 
 class Identifier(SealedRecord):

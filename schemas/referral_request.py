@@ -36,7 +36,7 @@ class ReferralRequest(SealedRecord):
 
 _LIST: TypeAdapter[tuple[ReferralRequest, ...]] = TypeAdapter(
     Annotated[tuple[ReferralRequest, ...], Field(min_length=1, max_length=MOST_REQUESTS)],
-    config=ConfigDict(strict=True, hide_input_in_errors=True),
+    config=ConfigDict(hide_input_in_errors=True),
 )
 
 

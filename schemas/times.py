@@ -12,8 +12,8 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 EARLIEST_YEAR = 1970
 EARLIEST_DAY = date(1900, 1, 1)
 
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def whole_milliseconds(moment: datetime) -> datetime:

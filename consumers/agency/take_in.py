@@ -161,8 +161,7 @@ class _Event:
         body = open_body(event, around.find_key)
         if isinstance(body, Unopened):
             return self._unopened(body, referral)
-        codes = _unknown_code(event, body)
-        if codes:
+        if unknown_codes(event) or unknown_codes(body):
             return self._leave(Code.CODE_UNKNOWN)
         if isinstance(event, ReferralEvent) and isinstance(body, ReferralBody):
             return self._start(event, body)
@@ -246,11 +245,3 @@ def _status(event: SealedEvent) -> Status | None:
     """The status that an event says, where it says one that we know."""
     said = event.status if isinstance(event, StatusEvent) else None
     return Status(said) if said is not None and code_known("status", said) else None
-
-
-def _unknown_code(event: ReferralEvent | StatusEvent, body: ReferralBody | StatusBody) -> bool:
-    if isinstance(event, ReferralEvent) and not code_known("priority", event.priority):
-        return True
-    if isinstance(event, StatusEvent) and event.status is not None and not code_known("status", event.status):
-        return True
-    return bool(unknown_codes(body))

@@ -13,6 +13,7 @@ from typer.exceptions import Abort, TyperException
 from deploy.app import (
     commands_agency,
     commands_contract,
+    commands_demo,
     commands_kafka,
     commands_look,
     commands_referral,
@@ -55,6 +56,7 @@ _GROUPS = (
     commands_agency,
     commands_register,
     commands_kafka,
+    commands_demo,
 )
 for _group in _GROUPS:
     _group.add_to(app)

@@ -147,3 +147,42 @@ def counts(tx: Tx, now: datetime) -> Counts:
     owed = tx.connection.execute(sa.select(sa.func.count()).select_from(tables.receipts_owed)).scalar_one()
     to_us, from_us = by_side.get(Side.RECIPIENT, (0, 0)), by_side.get(Side.SENDER, (0, 0))
     return Counts(to_us[0], from_us[0], to_us[1], from_us[1], outbox[0], outbox[1], owed)
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as a ledger holds it, without its body: enough to compare two ledgers event by event."""
+
+    number: int
+    event_id: UUID
+    referral: ReferralKey
+    writer: str
+    addressee: str
+    place: Place
+    outcome: str
+
+
+def event_rows(tx: Tx) -> list[EventRow]:
+    """Every event of the ledger, in the order in which it came to be known."""
+    same = sa.and_(_R.referral_sender == _E.referral_sender, _R.referral_id == _E.referral_id)
+    query = sa.select(tables.events, _R.peer).outerjoin(tables.referrals, same).order_by(_E.number)
+    return [
+        EventRow(
+            number=row.number,
+            event_id=row.event_id,
+            referral=ReferralKey(row.referral_sender, row.referral_id),
+            writer=row.writer,
+            addressee=tx.code if row.writer != tx.code else row.peer,
+            place=Place(row.incarnation, row.sequence),
+            outcome=row.outcome,
+        )
+        for row in tx.connection.execute(query)
+    ]
+
+
+def statuses(tx: Tx) -> dict[ReferralKey, Status]:
+    """The status of every referral of the ledger."""
+    query = sa.select(_R.referral_sender, _R.referral_id, _R.status)
+    return {
+        ReferralKey(row.referral_sender, row.referral_id): Status(row.status) for row in tx.connection.execute(query)
+    }

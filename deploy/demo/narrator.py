@@ -1,0 +1,81 @@
+"""Tells what happens as it happens: one line for each event that reaches the other side."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from deploy.app.desk import Desk
+from deploy.app.output import printable
+from referral_bus.ledger import handing_over
+from referral_bus.ledger.handing_over import Received
+from schemas.personal import ReferralBody, StatusBody
+
+EVERY_S = 0.03
+
+
+class Narrator:
+    """Watches the agencies' ledgers. `told` counts the lines."""
+
+    def __init__(self, desks: Mapping[str, Desk], say: Callable[[str], None]) -> None:
+        self._desks = desks
+        self._say = say
+        self._cursors = dict.fromkeys(desks, 0)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="narrator", daemon=True)
+
+    def __enter__(self) -> "Narrator":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._look()
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY_S):
+            self._look()
+
+    def _look(self) -> None:
+        came: list[tuple[datetime, str, Received]] = []
+        for code, desk in self._desks.items():
+            with desk.ledger.read() as tx:
+                for received in handing_over.after_cursor(tx, self._cursors[code], 1000):
+                    came.append((received.recorded_at, code, received))
+                    self._cursors[code] = received.cursor
+        for at, code, received in sorted(came, key=lambda each: each[0]):
+            self._say(line(code, received, at))
+
+
+def line(at_agency: str, received: Received, at: datetime) -> str:
+    """Such as `14:05:02.118  family-women → public-health  3f2a91bc  accepted  (stored after 41 ms)`."""
+    took = round((at - received.occurred_at).total_seconds() * 1000)
+    way = f"{received.peer} → {at_agency}"
+    return printable(
+        f"  {at.astimezone():%H:%M:%S}  {way:<34} {str(received.referral.referral_id)[:8]}  {_says(received):<44}"
+        f" stored after {took} ms"
+    )
+
+
+def _says(received: Received) -> str:
+    body = received.body
+    if isinstance(body, ReferralBody):
+        again = ", replaces another" if body.request.replaces else ""
+        return f"new referral: {', '.join(body.request.service_types)}{again}"
+    words = [] if received.status is None else [str(received.status)]
+    if isinstance(body, StatusBody):
+        words += [word for word in (body.business_status, body.outcome, body.outcome_reason) if word]
+        if body.suggested_agency:
+            words.append(f"suggests {body.suggested_agency}")
+    return ", ".join(words)
+
+
+def wait_for(condition: Callable[[], bool], within_s: float) -> bool:
+    """Polls a condition; False when it did not come true in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True

@@ -1,0 +1,136 @@
+"""The demonstration's world: a local Kafka, agencies' homes with fresh keys, and their services as real processes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from deploy.app.desk import Desk, open_desk
+from deploy.app.status import read_status
+from deploy.demo.federation import AgencyKey, SignedRegister, Terms, agency_key, example_template, make_federation
+from deploy.kafka.local import KafkaPlan, free_port, start, stop
+from deploy.provision.topic_changes import apply, difference
+from deploy.provision.topics import wanted_topics
+from referral_bus.broker.kafka import Connection, KafkaTopicAdmin
+from referral_bus.clock import system_clock
+from referral_bus.errors import Reason, Unreachable
+from referral_bus.federation.register import Register, parse_register
+from referral_bus.home import Home, accept_register, create_home, known_services
+from referral_bus.settings import Settings
+
+FEDERATION = "demonstration"
+READY_WITHIN_S = 60.0
+STOP_WITHIN_S = 12.0
+CLERK = "deploy.demo.clerk:clerk"
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class World:
+    """`desks` are the agencies, through which the demonstration's people work beside the running services."""
+
+    folder: Path
+    bootstrap: str
+    register: Register
+    desks: dict[str, Desk]
+    services: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start_services(self, codes: Sequence[str]) -> None:
+        for code in codes:
+            log = (self.folder / f"{code}.log").open("ab")
+            command = [sys.executable, "-m", "deploy.app", "agency", "run", "--home", str(self.home(code))]
+            self.services[code] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+            log.close()
+
+    def home(self, code: str) -> Path:
+        return self.folder / code
+
+    def wait_until_ready(self, codes: Sequence[str]) -> None:
+        deadline = time.monotonic() + READY_WITHIN_S
+        for code in codes:
+            while not read_status(Home(self.home(code))).ready:
+                if self.services[code].poll() is not None or time.monotonic() > deadline:
+                    raise Unreachable(Reason.KAFKA_FAILED, "an agency's service did not become ready", code)
+                time.sleep(0.05)
+
+    def stop_services(self) -> None:
+        """SIGTERM to all; what has not ended in time is killed with its whole group."""
+        for service in self.services.values():
+            service.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_WITHIN_S
+        for service in self.services.values():
+            try:
+                service.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(service.pid, signal.SIGKILL)
+                service.wait()
+
+
+@contextmanager
+def world(codes: Sequence[str], say: Say) -> Iterator[World]:
+    """Builds it all, and leaves nothing behind: no process, no port, no file."""
+    folder = Path(tempfile.mkdtemp(prefix="referral-bus-demo-"))
+    built: World | None = None
+    try:
+        port = free_port()
+        plan = KafkaPlan(folder / "kafka", port, free_port(), owner_pid=os.getpid())
+        bootstrap = start(plan, say).bootstrap
+        say("Kafka is there. Making keys for the agencies and their stewards, and the topics of the register.")
+        built = _build(folder, bootstrap, codes)
+        yield built
+    finally:
+        if built is not None:
+            built.stop_services()
+            for desk in built.desks.values():
+                desk.close()
+        stop(folder / "kafka", grace_s=10.0)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _build(folder: Path, bootstrap: str, codes: Sequence[str]) -> World:
+    now = system_clock()
+    homes = {code: create_home(folder / code, _settings(code, bootstrap), now) for code in codes}
+    signing = {code: home.keyring(now).signing for code, home in homes.items()}
+    keys = {code: agency_key(FEDERATION, code, key) for code, key in signing.items()}
+    files = _signed(keys)
+    register = parse_register(files.register, known_services())
+    for home in homes.values():
+        accept_register(home, files.register, files.signatures, now, register.sha256)
+    admin = KafkaTopicAdmin(Connection(bootstrap, "referral-bus-demo"))
+    try:
+        prefix = register.content.cluster.topic_prefix
+        apply(difference(wanted_topics(register), admin.live_topics(), prefix), admin)
+    finally:
+        admin.close()
+    return World(folder, bootstrap, register, {code: open_desk(folder / code) for code in codes})
+
+
+def _signed(keys: dict[str, AgencyKey]) -> SignedRegister:
+    stewards = {f"steward {number}": Ed25519PrivateKey.generate() for number in (1, 2, 3)}
+    terms = Terms(federation=FEDERATION, topic_prefix="referral", now=system_clock(), lasts=timedelta(days=30))
+    return make_federation(example_template(), keys, stewards, terms)
+
+
+def _settings(code: str, bootstrap: str) -> Settings:
+    return Settings(
+        agency=code,
+        federation=FEDERATION,
+        kafka=bootstrap,
+        handler=CLERK,
+        resend_after_s=5,
+        announce_every_s=2,
+        http_port=0,
+    )

@@ -1,0 +1,14 @@
+"""Kafka behind the protocols of `referral_bus.broker`. No other package imports the Kafka library."""
+
+import warnings
+
+with warnings.catch_warnings():
+    # The library loads its own schemas by a way that Python has deprecated, and warns of it at every start.
+    warnings.simplefilter("ignore", DeprecationWarning)
+
+    from referral_bus.broker.kafka.admin import KafkaTopicAdmin
+    from referral_bus.broker.kafka.broker import KafkaBroker
+    from referral_bus.broker.kafka.sender import SenderLimits
+    from referral_bus.broker.kafka.settings import Connection, Security
+
+__all__ = ["Connection", "KafkaBroker", "KafkaTopicAdmin", "Security", "SenderLimits"]

@@ -1,0 +1,91 @@
+"""Questions to Kafka that end in our time. Most of the library's calls have no time-out, or one of half a minute."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Lock, Thread
+from typing import Any, TypeVar
+
+from kafka.errors import KafkaError
+
+from referral_bus.broker.kafka.client import as_unreachable
+from referral_bus.errors import Reason, Unreachable
+
+T = TypeVar("T")
+
+
+def in_thread(name: str, what: Callable[[], T]) -> Future[T]:
+    """Runs it in a thread that does not keep the process alive."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(what())
+        except BaseException as error:  # noqa: BLE001  # raised again for whoever asks the future
+            future.set_exception(error)
+
+    Thread(target=run, name=name, daemon=True).start()
+    return future
+
+
+class AdminCalls:
+    """One admin client for all callers, connected at the first call and given up after any failure: a client whose
+    password was refused once never tries again. Safe to use from several threads."""
+
+    def __init__(self, open_admin: Callable[[], Any]) -> None:
+        self._open_admin = open_admin
+        self._lock = Lock()
+        self._opening: Future[Any] | None = None
+        self._closed = False
+
+    def call(self, what: Callable[[Any], T], timeout_s: float) -> T:
+        """Raises `Unreachable` after at most `timeout_s`, or when Kafka answers with an error. The call itself may
+        still take effect later."""
+        deadline = time.monotonic() + timeout_s
+        opening = self._opened()
+        try:
+            client = opening.result(timeout_s)
+            return in_thread("kafka-call", lambda: what(client)).result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            self._give_up(opening)
+            raise Unreachable(Reason.KAFKA_UNREACHABLE, f"Kafka did not answer within {timeout_s:g} s.") from None
+        except KafkaError as error:
+            self._give_up(opening)
+            raise as_unreachable(error) from error
+        except Unreachable:
+            self._give_up(opening)
+            raise
+        except RuntimeError:
+            if not self._given_up(opening):
+                raise
+            raise Unreachable(Reason.KAFKA_UNREACHABLE, "The connection was given up meanwhile.") from None
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            opening = self._opening
+        if opening is not None:
+            self._give_up(opening)
+
+    def _opened(self) -> Future[Any]:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("this broker is closed")
+            if self._opening is None:
+                self._opening = in_thread("kafka-open", self._open_admin)
+            return self._opening
+
+    def _given_up(self, opening: Future[Any]) -> bool:
+        with self._lock:
+            return self._opening is not opening
+
+    def _give_up(self, opening: Future[Any]) -> None:
+        with self._lock:
+            if self._opening is opening:
+                self._opening = None
+        opening.add_done_callback(_close)
+
+
+def _close(opening: Future[Any]) -> None:
+    if opening.exception() is None:
+        in_thread("kafka-close", opening.result().close)

@@ -1,0 +1,112 @@
+"""The one place where objects of the Kafka library are made, and where what is wrong with making them is put right."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError, RetriableError
+from kafka.net.compat import KafkaNetClient
+
+from referral_bus.broker.kafka.logs import pin_kafka_loggers
+from referral_bus.broker.kafka.settings import Connection
+from referral_bus.errors import Reason, Unreachable
+
+BOOTSTRAP_S = 5.0
+RECONNECT_MAX_MS = 1000
+"""The library's own 30 s would add that much to every outage."""
+
+FRAME_BYTES = 16 * 1024 * 1024
+"""The largest answer taken from a broker; the library would take 100 MB from anybody who answers at that address."""
+
+CLOSE_S = 1.0
+
+
+class Producer(KafkaProducer):  # type: ignore[misc]  # the library has no types
+    """Ends when it is told to. The library's own `close` waits for records that never land, raises, and leaves its
+    thread alive; its `__del__` swaps its module's logger for one that says nothing, for the whole process."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._unregister_cleanup()
+
+    def __del__(self) -> None:
+        """Nothing: whoever made it calls `end`."""
+
+    def know(self, topics: Iterable[str], timeout_s: float) -> set[str]:
+        """Those of the topics whose partitions are known when this returns. Blocks, so that `send` need not."""
+        deadline, known = time.monotonic() + timeout_s, set()
+        for topic in topics:
+            self._sender.add_topic(topic)
+        for topic in topics:
+            try:
+                self._wait_on_metadata(topic, max(0.0, deadline - time.monotonic()) * 1000)
+                known.add(topic)
+            except KafkaError:
+                continue  # the caller asks again, or gives the records up
+        return known
+
+    def end(self, timeout_s: float = CLOSE_S) -> None:
+        """What is still in flight fails. Blocks for at most three times the time."""
+        self._sender.force_close()
+        self._sender.join(timeout_s)
+        if not self._sender.is_alive():
+            self.close(timeout=timeout_s)
+
+
+def open_producer(connection: Connection, **options: Any) -> Any:
+    return _opened(Producer, Producer.end, connection, metrics_enabled=False, **options)
+
+
+def open_consumer(connection: Connection, **options: Any) -> Any:
+    return _opened(KafkaConsumer, close_consumer, connection, metrics_enabled=False, **options)
+
+
+def open_admin(connection: Connection, **options: Any) -> Any:
+    return _opened(KafkaAdminClient, KafkaAdminClient.close, connection, **options)
+
+
+def close_consumer(consumer: Any) -> None:
+    consumer.close(autocommit=False, timeout_ms=int(CLOSE_S * 1000))
+
+
+def as_unreachable(error: KafkaError) -> Unreachable:
+    if isinstance(error, RetriableError):
+        return Unreachable(Reason.KAFKA_UNREACHABLE, "Kafka does not answer: check its address, TLS and password.")
+    return Unreachable(Reason.KAFKA_FAILED, f"Kafka answered {type(error).__name__}.")
+
+
+def _opened(kind: Callable[..., Any], close: Callable[[Any], None], connection: Connection, **options: Any) -> Any:
+    """Blocks until Kafka has answered, or raises `Unreachable` after `BOOTSTRAP_S`. A constructor that raises leaves
+    its network thread and sockets behind, one set for every try, so they are closed here."""
+    pin_kafka_loggers()
+    networks: list[Any] = []
+
+    def network(**settings: Any) -> Any:
+        client = KafkaNetClient(**settings)
+        networks.append(client)
+        # The option of this name is taken by the library and reaches nothing: every look would create the topic.
+        client.cluster.config["allow_auto_create_topics"] = False
+        return client
+
+    try:
+        client = kind(
+            **connection.options(),
+            kafka_client=network,
+            bootstrap_timeout_ms=int(BOOTSTRAP_S * 1000),
+            reconnect_backoff_max_ms=RECONNECT_MAX_MS,
+            receive_message_max_bytes=FRAME_BYTES,
+            **options,
+        )
+    except KafkaError as error:
+        for one in networks:
+            one.close()
+        raise as_unreachable(error) from error
+    try:
+        for broker in networks[0].cluster.brokers():
+            connection.refuse_unprotected(broker.host)
+    except BaseException:
+        close(client)
+        raise
+    return client

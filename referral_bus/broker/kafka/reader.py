@@ -1,0 +1,134 @@
+"""Reads assigned partitions from Kafka."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from kafka import TopicPartition
+
+from referral_bus.broker.kafka.batches import BoundedRecords, UnreadableBatchError
+from referral_bus.broker.kafka.calls import in_thread
+from referral_bus.broker.kafka.client import close_consumer, open_consumer
+from referral_bus.broker.kafka.commits import Commits
+from referral_bus.broker.kafka.settings import Connection
+from referral_bus.broker.protocols import Delivery, Position, ReaderBroken
+from referral_bus.errors import Unreachable
+from referral_bus.wire.raw import RawRecord
+
+log = logging.getLogger(__name__)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CLOSE_S = 3.0
+FETCH_BYTES = 8 * 1024 * 1024
+PARTITION_FETCH_BYTES = 1024 * 1024
+
+
+def connect_reader(connection: Connection) -> Any:
+    """A consumer without a group: positions come from the ledger, and the group's coordinator is not needed to read.
+    Uncommitted is what it reads: nobody here uses transactions, and a reader of committed records alone would be
+    stopped by anybody who opens one and leaves it open."""
+    consumer = open_consumer(
+        connection,
+        group_id=None,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        isolation_level="read_uncommitted",
+        allow_auto_create_topics=False,
+        check_crcs=True,
+        fetch_max_bytes=FETCH_BYTES,
+        max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+    )
+    consumer._fetcher.PartitionRecords = BoundedRecords
+    return consumer
+
+
+class KafkaReader:
+    """Connects at the first `poll`, in a thread of its own, so that `poll` keeps to its time from the first call on.
+    While Kafka is away it reads nothing and goes on by itself afterwards."""
+
+    def __init__(self, connect: Callable[[], Any], commits: Commits) -> None:
+        self._connect = connect
+        self._commits = commits
+        self._opening: Future[Any] | None = None
+        self._positions: Sequence[Position] | None = None
+        self._finished = False
+        self._told = False
+
+    def assign(self, positions: Sequence[Position]) -> None:
+        self._positions = tuple(positions)
+
+    def poll(self, timeout_s: float, max_records: int) -> Sequence[Delivery]:
+        if self._finished:
+            raise ReaderBroken("finished before")
+        deadline = time.monotonic() + timeout_s
+        consumer = self._consumer(deadline)
+        if consumer is None:
+            return ()
+        try:
+            self._apply(consumer)
+            left_ms = max(0, int((deadline - time.monotonic()) * 1000))
+            batches = consumer.poll(timeout_ms=left_ms, max_records=max_records)
+        except UnreadableBatchError as error:
+            broken = ReaderBroken(error.unreadable.cause, error.unreadable)
+        except Exception as error:  # noqa: BLE001  # whatever it is, asking this consumer again may spin for ever
+            broken = ReaderBroken(type(error).__name__)
+        else:
+            return [_delivery(record) for records in batches.values() for record in records]
+        self._finished = True
+        raise broken  # outside of the clauses above: the library's errors quote bytes
+
+    def commit(self, positions: Sequence[Position]) -> None:
+        self._commits.want(positions)
+
+    def close(self) -> None:
+        self._finished = True
+        self._commits.close()
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        closing = in_thread("kafka-close", lambda: close_consumer(opening.result()))
+        with suppress(TimeoutError, Unreachable):  # its thread ends by itself, or there was nothing to close
+            closing.result(CLOSE_S)
+
+    def _consumer(self, deadline: float) -> Any | None:
+        if self._opening is None:
+            self._opening = in_thread("kafka-open", self._connect)
+        try:
+            return self._opening.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            return None
+        except Unreachable as error:
+            self._opening = None
+            if not self._told:
+                log.warning("nothing can be read yet: %s", error)
+                self._told = True
+            time.sleep(max(0.0, deadline - time.monotonic()))  # else a caller in a loop would spin
+            return None
+
+    def _apply(self, consumer: Any) -> None:
+        if self._positions is None:
+            return
+        places = {TopicPartition(one.topic, one.partition): one.offset for one in self._positions}
+        consumer.assign(list(places))
+        for partition, offset in places.items():
+            consumer.seek(partition, offset)
+        self._positions = None
+
+
+def _delivery(record: Any) -> Delivery:
+    """Kafka knows records without key, value or header value; here they are empty."""
+    headers = tuple((name, value or b"") for name, value in record.headers)
+    raw = RawRecord(record.topic, record.key or b"", record.value or b"", headers)
+    return Delivery(raw, record.partition, record.offset, _time(record.timestamp))
+
+
+def _time(milliseconds: int) -> datetime:
+    """A broker may write any number there."""
+    try:
+        return EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return EPOCH

@@ -1,0 +1,213 @@
+"""Sends to Kafka without ever making the caller wait.
+
+The caller's thread only hands records to a producer that knows their topic already. Everything that can block
+(connecting, asking which topics exist, learning about them) is done by one thread of the sender, which also watches the
+producer and replaces it: after an outage, a wiped broker or one refused record it can be stuck or dead for all topics,
+and the library does not say so."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Condition, Event, Thread
+from typing import Any
+
+from referral_bus.broker.kafka.calls import in_thread
+from referral_bus.broker.kafka.flight import Flight, KafkaSending
+from referral_bus.broker.kafka.line import Line
+from referral_bus.broker.kafka.topics import Absent
+from referral_bus.errors import BusError
+from referral_bus.wire.raw import RawRecord
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.2
+LEARN_S = 2.0
+LAND_S = 2.0
+
+ABSENT_FOR_S = 1.0
+"""For so long a topic that cannot be written to is not asked for again."""
+
+AT_ONCE = 50
+"""Records handed over while a caller may be waiting for the lock: 2 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class SenderLimits:
+    """A record without an answer has `timed_out` after two thirds of `no_progress_s`. A producer that holds one for
+    longer than all of it is abandoned."""
+
+    in_flight_bytes: int = 8 * 1024 * 1024
+    no_progress_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.in_flight_bytes <= 0 or self.no_progress_s <= 0:
+            raise ValueError("the limits of a sender are above 0")
+
+    @property
+    def answer_within_s(self) -> float:
+        return self.no_progress_s * 2 / 3
+
+
+class KafkaSender:
+    """`connect` gives a producer or raises `BusError`; `find_absent` says which topics cannot be written to."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        find_absent: Callable[[Collection[str]], Mapping[str, Absent]],
+        limits: SenderLimits,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect = connect
+        self._find_absent = find_absent
+        self._limits = limits
+        self._clock = clock
+        self._flight = Flight(limits.in_flight_bytes)
+        self._changed = Condition()
+        self._closing = Event()
+        self._line: Line | None = None
+        self._waiting: dict[str, deque[KafkaSending]] = {}
+        self._absent: dict[str, tuple[Absent, float]] = {}
+        self._ending: Future[None] | None = None
+        self._told = False
+        self._thread = Thread(target=self._run, name="kafka-sender", daemon=True)
+        self._thread.start()
+
+    def send(self, record: RawRecord) -> KafkaSending | None:
+        with self._changed:
+            if self._closing.is_set():
+                raise RuntimeError("this sender is closed")
+            sending = self._flight.take(record, self._clock())
+            if sending is not None:
+                self._pass_on(sending)
+            return sending
+
+    def close(self) -> None:
+        """What is on its way gets a moment to land."""
+        with self._changed:
+            self._closing.set()
+            self._changed.notify()
+            waiting, self._waiting = self._waiting, {}
+        for sending in (one for queue in waiting.values() for one in queue):
+            self._flight.settle(sending, "abandoned")
+        self._flight.wait_until_landed(LAND_S)
+        self._end_line()
+        self._thread.join(LAND_S)
+        if self._ending is not None:
+            with suppress(TimeoutError):
+                self._ending.result(LAND_S)
+
+    def _pass_on(self, sending: KafkaSending) -> None:
+        """`_changed` is held."""
+        topic = sending.record.topic
+        absent = self._absent.get(topic)
+        if absent is not None and self._clock() < absent[1]:
+            self._fail(sending, absent[0])
+            return
+        if self._line is not None and topic in self._line.known:
+            if self._line.hand(sending):
+                return
+            self._line.known.discard(topic)
+        self._waiting.setdefault(topic, deque()).append(sending)
+        self._changed.notify()
+
+    def _fail(self, sending: KafkaSending, absent: Absent) -> None:
+        self._flight.settle(sending, "topic_missing" if absent == "missing" else "refused")
+
+    # -- the sender's thread
+
+    def _run(self) -> None:
+        served = True
+        while not self._closing.is_set():
+            if served:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._waiting or self._closing.is_set(), TICK_S)
+            else:
+                self._closing.wait(TICK_S)  # whatever is sent meanwhile: asking more often does not help
+            try:
+                self._expire_waiting()
+                self._watch()
+                served = self._serve_waiting()
+            except Exception as error:  # noqa: BLE001  # without this thread nothing would ever be sent again
+                served = False
+                self._tell(error)
+        self._flight.wait_until_landed(LAND_S)
+        self._end_line()  # also one that was connected after `close` had looked
+
+    def _expire_waiting(self) -> None:
+        too_old = self._clock() - self._limits.answer_within_s
+        with self._changed:
+            for topic, queue in list(self._waiting.items()):
+                while queue and queue[0].since <= too_old:
+                    self._flight.settle(queue.popleft(), "timed_out")
+                if not queue:
+                    del self._waiting[topic]
+
+    def _watch(self) -> None:
+        line, oldest = self._line, self._flight.oldest()
+        if line is None:
+            return
+        stuck = oldest is not None and self._clock() - oldest > self._limits.no_progress_s
+        if line.spent or stuck:
+            lost = self._end_line()
+            log.warning("producer replaced: %s; in flight: %d", "no progress" if stuck else "a send failed", lost)
+
+    def _serve_waiting(self) -> bool:
+        with self._changed:
+            topics = list(self._waiting)
+        if not topics:
+            return True
+        absent = self._find_absent(topics)
+        self._note_absent(absent)
+        present = [topic for topic in topics if topic not in absent]
+        if not present or self._closing.is_set():
+            return True
+        line = self._line or Line(self._connect(), self._flight, self._clock)
+        self._line = line
+        known = line.learn(present, LEARN_S)
+        for topic in known:
+            self._flush(line, topic)
+        self._told = False
+        return len(known) == len(present)
+
+    def _note_absent(self, absent: Mapping[str, Absent]) -> None:
+        until = self._clock() + ABSENT_FOR_S
+        with self._changed:
+            for topic, why in absent.items():
+                self._absent[topic] = (why, until)
+                for sending in self._waiting.pop(topic, ()):
+                    self._fail(sending, why)
+
+    def _flush(self, line: Line, topic: str) -> None:
+        while not self._closing.is_set():
+            with self._changed:
+                queue = self._waiting.get(topic, deque())
+                for _ in range(min(AT_ONCE, len(queue))):
+                    if not line.hand(queue[0]):
+                        return
+                    queue.popleft()
+                if not queue:
+                    self._waiting.pop(topic, None)
+                    line.known.add(topic)
+                    return
+
+    def _end_line(self) -> int:
+        """Lets go of the producer; how many records were in flight. They may land or not."""
+        with self._changed:
+            line, self._line = self._line, None
+        lost = self._flight.handed()
+        for sending in lost:
+            self._flight.settle(sending, "abandoned")
+        if line is not None:
+            self._ending = in_thread("kafka-end", line.end)
+        return len(lost)
+
+    def _tell(self, error: Exception) -> None:
+        """Once for each outage. Of what nobody foresaw only the type: its text may quote a record."""
+        if not self._told:
+            log.warning("nothing can be sent: %s", error if isinstance(error, BusError) else type(error).__name__)
+            self._told = True

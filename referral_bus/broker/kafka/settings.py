@@ -1,0 +1,90 @@
+"""Where Kafka is, who we are there, and how the way to it is protected. Values only; nothing connects here."""
+
+import ipaddress
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from referral_bus.errors import Reason, Refused, Unreachable
+
+SCRAM = "SCRAM-SHA-512"
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """TLS with a SCRAM password, or PLAINTEXT, which is for this machine alone: it would show every record's routing
+    and time to anybody on the way. The server's certificate and name are always checked."""
+
+    protocol: Literal["PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ca_file: Path | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        given = (self.ca_file, self.username, self.password)
+        if self.protocol == "SASL_SSL" and not all(given):
+            raise Refused(Reason.SETTINGS_INVALID, "SASL_SSL needs a CA file, a user name and a password.", "kafka")
+        if self.protocol == "PLAINTEXT" and any(given):
+            raise Refused(Reason.SETTINGS_INVALID, "PLAINTEXT takes no CA file, user name or password.", "kafka")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """`bootstrap` is "host:port", or several with commas between. PLAINTEXT anywhere but to a loopback address is
+    refused here, before anything connects."""
+
+    bootstrap: str
+    client_id: str
+    security: Security = Security()
+
+    def __post_init__(self) -> None:
+        for address in self.addresses:
+            host, _, port = address.rpartition(":")
+            if not host or not port.isdecimal():
+                raise Refused(Reason.SETTINGS_INVALID, 'Write each Kafka address as "host:port".', "kafka.bootstrap")
+            self.refuse_unprotected(host)
+
+    @property
+    def addresses(self) -> list[str]:
+        return [address.strip() for address in self.bootstrap.split(",")]
+
+    def refuse_unprotected(self, host: str) -> None:
+        """Also for the hosts that Kafka names itself: it decides where a client connects next."""
+        if self.security.protocol == "PLAINTEXT" and not is_loopback(host):
+            raise Refused(Reason.NOT_LOOPBACK, "Use SASL_SSL: PLAINTEXT is for this machine only.", "kafka.bootstrap")
+
+    def options(self) -> Mapping[str, Any]:
+        """As the library wants them. Raises `Unreachable` when the CA file cannot be read."""
+        common = {"bootstrap_servers": self.addresses, "client_id": self.client_id}
+        if self.security.protocol == "PLAINTEXT":
+            return {**common, "security_protocol": "PLAINTEXT"}
+        return {
+            **common,
+            "security_protocol": "SASL_SSL",
+            "ssl_context": _trusting(self.security.ca_file),
+            "sasl_mechanism": SCRAM,
+            "sasl_plain_username": self.security.username,
+            "sasl_plain_password": self.security.password,
+        }
+
+
+def is_loopback(host: str) -> bool:
+    """Only what says so by itself: a name would have to be looked up, and the answer could be anything."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """This CA and no other, not even those the machine trusts."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(ca_file)
+    except (OSError, ssl.SSLError) as error:
+        advice = "The Kafka CA file cannot be read, or holds no PEM certificate."
+        raise Unreachable(Reason.FILE_UNREADABLE, advice, "kafka.ca_file") from error
+    return context

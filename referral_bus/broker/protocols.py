@@ -1,0 +1,150 @@
+"""What the bus asks of a broker. Two implementations keep it: `memory` and `kafka`; one test suite runs on both.
+
+A broker is a transport that may lose, repeat and reorder everything. Nothing here promises durability: an event leaves
+the sender's outbox only when the recipient's signed receipt says that it is stored.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from referral_bus.wire.raw import RawRecord
+
+SendFailure = Literal["topic_missing", "timed_out", "too_large", "refused", "abandoned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A live topic. `topic_id` changes when the topic is made anew under the same name: that is how a wipe shows."""
+
+    name: str
+    topic_id: str
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic as it should be. `config` holds Kafka's topic settings as strings (retention.ms, cleanup.policy, ...)."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a partition has been read: `offset` is the next one to read."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One record read from a partition. `appended_at` is the broker's clock (LogAppendTime, UTC): shown, no proof."""
+
+    record: RawRecord
+    partition: int
+    offset: int
+    appended_at: datetime
+
+
+class Sending(Protocol):
+    """One record on its way."""
+
+    def done(self) -> bool: ...
+
+    def failure(self) -> SendFailure | None:
+        """None once the broker has acknowledged it; asking before `done()` is a defect."""
+        ...
+
+
+class Sender(Protocol):
+    """Sends records. Safe to call from one thread at a time. No call may block for longer than a few milliseconds."""
+
+    def send(self, record: RawRecord) -> Sending | None:
+        """None when the bound on bytes in flight is reached: ask again later. A topic that does not exist fails by
+        itself with `topic_missing` and delays no other topic."""
+        ...
+
+    def close(self) -> None:
+        """Ends within seconds even when the broker is gone; what is in flight counts as `abandoned`."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads assigned partitions. Used by one thread only."""
+
+    def assign(self, positions: Sequence[Position]) -> None:
+        """Replaces what is read, and from where. A position beyond the end starts again at the earliest record."""
+        ...
+
+    def poll(self, timeout_s: float, max_records: int) -> Sequence[Delivery]:
+        """Waits at most `timeout_s`. Order is kept within a partition. Raises `ReaderBroken` when this reader can
+        not go on: make a new one. A batch that cannot be unpacked must not stop the partition for ever."""
+        ...
+
+    def commit(self, positions: Sequence[Position]) -> None:
+        """Shows others how far we are (lag). Best effort; the ledger's position is the one that counts."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Records of one partition, from `offset` to before `next_offset`, that can never be unpacked: a broken or
+    unsupported compression, a false checksum, a malformed header. `cause` names an error type and holds no value."""
+
+    topic: str
+    partition: int
+    offset: int
+    next_offset: int
+    cause: str
+
+
+class ReaderBroken(Exception):
+    """This reader object is finished; a new one may work.
+
+    Where `unreadable` is set, everything before its `offset` was handed out, and a new reader that is assigned the same
+    position breaks again. The caller writes it down, counts it, and assigns `next_offset`; nothing is lost by that:
+    the sender has no receipt for those records and sends them again."""
+
+    def __init__(self, cause: str, unreadable: Unreadable | None = None) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.unreadable = unreadable
+
+
+class Broker(Protocol):
+    """Where senders and readers come from. Safe to use from several threads."""
+
+    def topics(self, names: Collection[str]) -> Mapping[str, Topic]:
+        """Those of the named topics that exist. Raises `errors.Unreachable` when the broker does not answer in time."""
+        ...
+
+    def sender(self) -> Sender: ...
+
+    def reader(self, group: str) -> Reader: ...
+
+    def close(self) -> None: ...
+
+
+class TopicAdmin(Protocol):
+    """Provisioning: used by `register plan` and `register apply`, never by an agency's service."""
+
+    def live_topics(self) -> Mapping[str, TopicPlan]:
+        """Every topic that is not Kafka's own, with the settings that differ from the broker's defaults."""
+        ...
+
+    def create_topic(self, plan: TopicPlan) -> None: ...
+
+    def change_topic(self, plan: TopicPlan) -> None:
+        """Sets `plan.config`, and adds partitions when there are too few. Replication is not changed here."""
+        ...
+
+    def close(self) -> None: ...
