@@ -8,6 +8,7 @@ from uuid import UUID
 from referral_bus.clock import Clock
 from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register import Register
+from referral_bus.federation.register_models import Agency
 from referral_bus.ledger.idempotency import recall, remember
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import NewId, NewReferral, Writing, write_referral
@@ -76,11 +77,16 @@ def _check_agreement(register: Register, sender: str, recipient: str, now: datet
     if agency is None:
         raise Refused(Reason.AGENCY_UNKNOWN, "no agency of the register has this code", path)
     if not agency.receives_referrals:
-        raise Refused(Reason.RECEIVES_NO_REFERRALS, "this agency receives no referrals", path)
+        raise Refused(Reason.RECEIVES_NO_REFERRALS, f"this agency receives no referrals{_successor(agency)}", path)
     if register.expired(now):
         raise Refused(Reason.REGISTER_EXPIRED, "the register has expired; get the newest from a steward")
     if not register.agreed(sender, recipient, now):
-        raise Refused(Reason.NOT_AGREED, "no agreement in force lets you refer to this agency", path)
+        advice = f"no agreement in force lets you refer to this agency{_successor(agency)}"
+        raise Refused(Reason.NOT_AGREED, advice, path)
+
+
+def _successor(agency: Agency) -> str:
+    return f"; its successor is {agency.succeeded_by}" if agency.succeeded_by else ""
 
 
 def _check_consent(request: ReferralRequest, now: datetime, at: str) -> None:

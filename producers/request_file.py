@@ -1,7 +1,8 @@
 """Reading what `publish FILE` is given: one referral as JSON, or a list. Bounded, and never quoted in an error."""
 
+import json
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
@@ -29,17 +30,37 @@ def read_requests(path: str, standard_input: BinaryIO) -> tuple[ReferralRequest,
 
 def parse(content: bytes) -> tuple[ReferralRequest, ...]:
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # some editors begin a file with a mark
     except UnicodeDecodeError:
         raise Refused(Reason.NOT_JSON, "this is no text in UTF-8") from None
     if not text.strip():
         raise Refused(Reason.NOT_JSON, "the file is empty")
     try:
-        return parse_requests(text)
+        requests = parse_requests(text)
     except ValidationError as error:
         raise refused(problems(error)[0]) from None
     except RecursionError:
         raise Refused(Reason.NOT_JSON, "this is no JSON with a referral in it") from None
+    _refuse_repeated(json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str), "")
+    return requests
+
+
+class _Pairs(tuple[tuple[str, Any], ...]):
+    """A JSON object with every field in it, also one that stands there twice: elsewhere the last one silently wins."""
+
+
+def _refuse_repeated(value: Any, path: str) -> None:
+    """Of JSON that is a request by its last fields, so that every name in the path is one of ours."""
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            _refuse_repeated(item, f"{path}[{place}]")
+    elif isinstance(value, _Pairs):
+        names = [name for name, _ in value]
+        for name, item in value:
+            inner = f"{path}.{name}".removeprefix(".")
+            if names.count(name) > 1:
+                raise Refused(Reason.VALUE_REFUSED, "this field stands here twice; keep one", inner)
+            _refuse_repeated(item, inner)
 
 
 def refused(problem: Problem) -> Refused:

@@ -61,9 +61,9 @@ def known_services() -> frozenset[str]:
 def create_home(folder: Path, settings: Settings, now: datetime) -> Home:
     """A new home with fresh keys and an empty ledger. Refuses a folder that has anything in it."""
     os.umask(0o077)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Refused(Reason.HOME_INVALID, "this folder is not empty; name a new one", "home")
     try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise Refused(Reason.HOME_INVALID, "this folder is not empty; name a new one", "home")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
     except OSError:
@@ -78,14 +78,26 @@ def create_home(folder: Path, settings: Settings, now: datetime) -> Home:
 def open_home(folder: Path) -> Home:
     """Raises `Refused` when it is no home, or when others can read it."""
     os.umask(0o077)
-    if not (folder / "settings.toml").is_file() or not (folder / "keys").is_dir():
-        raise Refused(Reason.HOME_INVALID, "this folder is no agency's home; see `agency init`", "home")
-    for path in (folder, *folder.rglob("*")):
-        if stat.S_IMODE(path.stat(follow_symlinks=False).st_mode) & 0o077 and not path.is_symlink():
-            raise Refused(
-                Reason.HOME_READABLE_BY_OTHERS, "others can read it; run chmod -R go= on the home folder", path.name
-            )
+    try:
+        if not (folder / "settings.toml").is_file() or not (folder / "keys").is_dir():
+            raise Refused(Reason.HOME_INVALID, "this folder is no agency's home; see `agency init`", "home")
+        readable = next((path for path in (folder, *folder.rglob("*")) if _others_read(path)), None)
+    except OSError:
+        advice = "it cannot be read; look at the disk and at whose it is"
+        raise Unreachable(Reason.FILE_UNREADABLE, advice, "home") from None
+    if readable is not None:
+        where = "home" if readable == folder else str(readable.relative_to(folder))
+        advice = "others can read it; run chmod -R go= on the home folder"
+        raise Refused(Reason.HOME_READABLE_BY_OTHERS, advice, where)
     return Home(folder)
+
+
+def _others_read(path: Path) -> bool:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:  # a running service replaces its files
+        return False
+    return bool(stat.S_IMODE(mode) & 0o077) and not stat.S_ISLNK(mode)
 
 
 def accept_register(home: Home, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:
@@ -151,5 +163,8 @@ def _read(path: Path) -> bytes:
 
 def _replace(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.new")
-    partial.write_bytes(content)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError:
+        raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", path.name) from None

@@ -26,9 +26,8 @@ def make_log(stream: TextIO = sys.stderr, **bound: str) -> Log:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        **bound,
     )
-    log: Log = logger
+    log: Log = logger.bind(**bound)
     return log
 
 

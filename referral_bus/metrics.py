@@ -11,7 +11,7 @@ class MetricRule:
     """One metric as it is exposed; counters end in `_total`."""
 
     name: str
-    kind: Literal["counter", "gauge"]
+    kind: Literal["counter", "gauge", "histogram"]
     labels: tuple[str, ...]
     meaning: str
 
@@ -42,7 +42,7 @@ class ServiceMetrics:
     """The metrics of one agency's service, in a registry of its own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no types here
         self.registry = CollectorRegistry()
         self._metrics = {rule.name: _make(rule, self.registry) for rule in AGENCY_METRICS}
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from referral_bus.errors import Reason, Refused
+from schemas.deadlines import Limits
 from schemas.events import AgencyCode
 from schemas.problems import problems
 
@@ -45,12 +46,18 @@ class Settings(BaseSettings):
     handover_retry_s: Seconds = 10.0
     resend_after_s: Seconds = 30.0
     announce_every_s: Seconds = 60.0
+    unanswered_after_h: Annotated[float, Field(gt=0, le=8760)] = 72.0  # a question or a request to cancel is overdue
+    idle_after_d: Annotated[float, Field(gt=0, le=3650)] = 30.0  # an open referral without a word is overdue
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 9464  # 0 takes a free one; `agency status` tells which
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Tashkent"
 
     @property
     def resend_after(self) -> timedelta:
         return timedelta(seconds=self.resend_after_s)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(timedelta(hours=self.unanswered_after_h), timedelta(days=self.idle_after_d))
 
     @property
     def handover_retry(self) -> timedelta:
@@ -78,13 +85,13 @@ def load_settings(path: Path) -> Settings:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         raise Refused(Reason.SETTINGS_INVALID, "the file is not readable TOML", path.name) from None
+    if unknown := sorted(set(content) - set(Settings.model_fields)):  # some names would be options of the library
+        raise Refused(Reason.SETTINGS_INVALID, "there is no such setting", ", ".join(unknown))
     try:
         return Settings(**content)
     except ValidationError as error:
-        problem = problems(error)[0]
-        advice = "there is no such setting" if problem.kind == "unknown_field" else "this setting is missing or wrong"
-        unknown = sorted(set(content) - set(Settings.model_fields)) if problem.kind == "unknown_field" else []
-        raise Refused(Reason.SETTINGS_INVALID, advice, problem.path or ", ".join(unknown) or path.name) from None
+        path_of_first = problems(error)[0].path or path.name
+        raise Refused(Reason.SETTINGS_INVALID, "this setting is missing or wrong", path_of_first) from None
 
 
 def render_settings(settings: Settings) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.sending import State
+from schemas.deadlines import DEFAULT_LIMITS, Limits
 from schemas.lifecycle import Status
 
 
@@ -39,7 +40,9 @@ class Standing:
         return self.due is not None and self.due < now
 
 
-def standing(referral: Referral, delivery: State | None, handed_over: bool) -> Standing:
+def standing(
+    referral: Referral, delivery: State | None, handed_over: bool, limits: Limits = DEFAULT_LIMITS
+) -> Standing:
     """`delivery` is how far the event that started a referral of ours has come, None at the recipient; `handed_over`
     whether the recipient's system has it, as far as this side knows."""
     if not referral.open:
@@ -48,15 +51,21 @@ def standing(referral: Referral, delivery: State | None, handed_over: bool) -> S
         return _undelivered(referral, delivery)
     stage, actor, due = _delivered(referral, handed_over)
     if referral.cancel_requested_at is not None:
+        due = _earliest(due, referral.cancel_requested_at + limits.unanswered)
         return Standing(stage, "recipient's staff", due, "cancellation")
     if referral.question_asked_at is not None:
+        due = _earliest(due, referral.question_asked_at + limits.unanswered)
         return Standing(stage, "sender's staff", due, "question")
-    return Standing(stage, actor, due, None)
+    return Standing(stage, actor, due or referral.changed_at + limits.idle, None)
+
+
+def _earliest(due: datetime | None, other: datetime) -> datetime:
+    return other if due is None else min(due, other)
 
 
 def _undelivered(referral: Referral, delivery: State | None) -> Standing:
     if delivery in (State.REFUSED, State.ERASED):
-        return Standing(Stage.UNDELIVERED, "sender's staff", None, None)
+        return Standing(Stage.UNDELIVERED, "sender's staff", referral.acknowledge_by, None)
     stage = Stage.WAITING_FOR_KEY if delivery is State.WAITING_FOR_KEY else Stage.NOT_STORED
     actor: Actor = "sender's service" if delivery is State.NEW else "recipient's service"
     return Standing(stage, actor, referral.acknowledge_by, None)

@@ -1,5 +1,6 @@
 """When an answer is due, from the priority, unless the sender says otherwise."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -17,3 +18,15 @@ def acknowledge_by(priority: str, now: datetime) -> datetime:
 def respond_by(priority: str, now: datetime) -> datetime:
     """When accepted, rejected or any end is due."""
     return now + RESPOND_WITHIN[priority]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Deadlines beside those that a referral carries: how long a question or a cancellation request may wait, and how
+    long an open referral may rest without a word."""
+
+    unanswered: timedelta = 72 * _HOUR
+    idle: timedelta = 30 * _DAY
+
+
+DEFAULT_LIMITS = Limits()

@@ -7,7 +7,7 @@ code stands on its list, and whether a value makes sense, is judged later, in th
 from typing import Annotated, ClassVar, NamedTuple, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.code_lists import Coded
 from schemas.times import Instant
@@ -15,7 +15,7 @@ from schemas.times import Instant
 AgencyCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=3, max_length=40)]
 CodeWord = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40)]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-ClearPath = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$", max_length=30)]
+ClearPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=30)]  # a field of a clear record
 FromOne = Annotated[int, Field(ge=1, lt=2**63)]
 FromZero = Annotated[int, Field(ge=0, lt=2**63)]
 Hash = Annotated[bytes, Field(min_length=32, max_length=32)]
@@ -148,12 +148,32 @@ class StorageReceipt(ClearRecord):
     items: Annotated[tuple[ReceiptItem, ...], Field(strict=False, min_length=1, max_length=500)]
 
 
+_P = 2**255 - 19
+# The u coordinates of all X25519 points whose order divides 8. What is sealed to one of them has no secret in it, and
+# an honest implementation stops at it: one agency's announcement would stop every relay that wants to write to it.
+_LOW_ORDER_U = frozenset(
+    {
+        0,
+        1,
+        _P - 1,
+        325606250916557431795983626356110631294008115727848805560023387167927233504,
+        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    }
+)
+
+
+def _sealable(raw: bytes) -> bytes:
+    if int.from_bytes(raw, "little") % 2**255 % _P in _LOW_ORDER_U:
+        raise ValueError("a point of low order")
+    return raw
+
+
 class SealingKey(BaseModel):
     """The public half of one epoch's X25519 key; nobody seals to it from `valid_until` on."""
 
     model_config = ClearRecord.model_config
     epoch: FromZero
-    public_key: Hash
+    public_key: Annotated[Hash, AfterValidator(_sealable)]
     valid_from: Instant
     valid_until: Instant
 

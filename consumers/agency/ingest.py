@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from consumers.agency.take_in import Again, Missing, NotTaken, Surroundings, Taken, Verdict, take_in
+from consumers.agency.take_in import Again, Missing, NotTaken, RegisterHeard, Surroundings, Taken, Verdict, take_in
 from referral_bus.broker.protocols import Broker, Delivery, Position, Reader, ReaderBroken, Topic, Unreadable
 from referral_bus.clock import Clock
 from referral_bus.errors import Unreachable
@@ -21,6 +21,7 @@ from referral_bus.ledger.store import Ledger
 from referral_bus.logs import Log, defect
 from referral_bus.metrics import ServiceMetrics
 from referral_bus.wire.record import KeyFinder
+from schemas.events import RegisterVersion
 
 BATCH = 200  # records in one transaction: a commit each 200, yet commands wait well under 100 ms for the write lock
 POLL_S = 0.5
@@ -41,7 +42,9 @@ class Ingest:
         new_id: Callable[[], UUID],
         metrics: ServiceMetrics,
         log: Log,
+        on_register: Callable[[RegisterVersion], None] = lambda _: None,
     ) -> None:
+        self._on_register = on_register
         self._ledger = ledger
         self._broker = broker
         self._register = register
@@ -97,10 +100,12 @@ class Ingest:
     def _look_for_topics(self) -> dict[str, Topic]:
         register, here = self._register(), self._ledger.code
         names = [register.inbox(here), *(register.announcement(peer) for peer in sorted(register.parties(here)))]
+        names.append(register.register_topic)
         return dict(self._broker.topics([name for name in names if name is not None]))
 
     def _positions(self) -> list[Position]:
-        """Where to go on. A topic made anew under the same name is read from its start."""
+        """Where to go on. A topic made anew under the same name is read from its start; so is the register's each time,
+        because what it tells is not kept in the ledger."""
         with self._ledger.read() as tx:
             saved = receiving.positions(tx)
         wanted = []
@@ -108,6 +113,7 @@ class Ingest:
             for partition in range(topic.partitions):
                 known = saved.get((topic.name, partition))
                 same = known is not None and known.topic_id == topic.topic_id
+                same = same and topic.name != self._register().register_topic
                 wanted.append(
                     known if known is not None and same else Position(topic.name, topic.topic_id, partition, 0)
                 )
@@ -135,7 +141,7 @@ class Ingest:
             verdicts = [take_in(tx, delivery.record, around) for delivery in batch]
             receiving.read_up_to(tx, reached)
         for verdict in verdicts:
-            self._count(verdict)
+            self._follow(verdict)
         return reached
 
     def _skip(self, batch: Sequence[Delivery]) -> list[Position]:
@@ -163,7 +169,7 @@ class Ingest:
             if name in self._topics
         ]
 
-    def _count(self, verdict: Verdict) -> None:
+    def _follow(self, verdict: Verdict) -> None:
         match verdict:
             case Taken(record):
                 self._metrics.consumed(record)
@@ -171,6 +177,9 @@ class Ingest:
                 self._metrics.duplicate(record)
             case Missing(record):
                 self._metrics.process_failures(record, "MISSING")
+            case RegisterHeard(version):
+                self._metrics.consumed(version.record)
+                self._on_register(version)
             case NotTaken(record, code, _):
                 self._metrics.process_failures(record, code)
                 self._log.warning("not_taken", code=code, record=record)

@@ -29,6 +29,7 @@ from schemas.events import (
     ErasureEvent,
     Place,
     ReferralEvent,
+    RegisterVersion,
     SealedEvent,
     StatusEvent,
     StorageReceipt,
@@ -79,7 +80,15 @@ class NotTaken:
     owed: bool
 
 
-Verdict = Taken | Again | Missing | NotTaken
+@dataclass(frozen=True, slots=True)
+class RegisterHeard:
+    """A register version from a steward. Whether it is taken is judged by its own signatures, once this transaction
+    is over: the register lives in the home folder."""
+
+    version: RegisterVersion
+
+
+Verdict = Taken | Again | Missing | NotTaken | RegisterHeard
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,8 @@ def take_in(tx: Tx, raw: RawRecord, around: Surroundings) -> Verdict:
         case Unbelieved(code):
             return NotTaken("unknown", code, owed=False)
         case Undecoded(writer, digest, code, path):
-            owed = CODES[code].outcome is Outcome.REFUSED
+            in_our_inbox = raw.topic == around.register.inbox(around.here)  # elsewhere nothing is addressed to us
+            owed = in_our_inbox and CODES[code].outcome is Outcome.REFUSED
             if owed:
                 receiving.owe(tx, [Owed(writer, digest, None, Outcome.REFUSED, code, path)])
             return NotTaken("unknown", code, owed)
@@ -112,6 +122,8 @@ def _take_authentic(tx: Tx, record: object, digest: bytes, raw: RawRecord, aroun
             ):
                 key_announced(tx, record.agency, around.now)
             return Taken(record.record)
+        case RegisterVersion() if raw.topic == around.register.register_topic:
+            return RegisterHeard(record)
         case _ if raw.topic != around.register.inbox(around.here):
             return NotTaken("unknown", Code.NOT_ADDRESSED_HERE, owed=False)
         case StorageReceipt():

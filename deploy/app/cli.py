@@ -1,13 +1,17 @@
 """The `referral-bus` command. Each group of commands has a file of its own; here they meet, and here errors end.
 
 Exit codes: 0 done, 2 refused input or state, 3 something is not reachable, 1 a defect of ours, 130 interrupted.
+What only some commands need (Kafka, the service, provisioning) is imported when they are called: the others start
+in half the time.
 """
 
+import io
+import os
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from typer.core import TyperArgument
 from typer.exceptions import Abort, TyperException
 
 from deploy.app import (
@@ -36,6 +40,8 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         say(version("referral-bus"))
         raise typer.Exit
 
@@ -64,12 +70,19 @@ for _group in _GROUPS:
 
 def main(arguments: list[str] | None = None) -> None:
     """The installed command. Every end is an exit code and at most one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without a letter still shows the rest
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: list[str]) -> int:
+    if any("\udc80" <= sign <= "\udcff" for argument in arguments for sign in argument):
+        say_error("USAGE: an argument is no text in UTF-8")
+        return 2
     try:
         result = app(arguments, prog_name="referral-bus", standalone_mode=False)
+        sys.stdout.flush()
     except BusError as error:
         say_error(str(error))
         return error.exit_code
@@ -80,7 +93,7 @@ def run(arguments: list[str]) -> int:
         say_error("interrupted; nothing accepted is lost")
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; there is nobody left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
         return 0
     except Exception as error:  # noqa: BLE001 # the last boundary: no traceback ever reaches a user
         say_error(f"a defect of ours, please report it: {defect(error)}")
@@ -91,8 +104,9 @@ def run(arguments: list[str]) -> int:
 def _usage(error: TyperException) -> str:
     """What was wrong with the command line, without quoting what was typed: it may be somebody's name."""
     kind = type(error).__name__
-    name = getattr(getattr(error, "param", None), "opts", None) or getattr(error, "param_hint", None)
-    hint = f" {name[0] if isinstance(name, list) else name}" if name else ""
+    parameter = getattr(error, "param", None)
+    name = parameter.metavar if isinstance(parameter, TyperArgument) else parameter and parameter.opts[0]
+    hint = f" {name}" if name else ""
     return {
         "MissingParameter": f"USAGE:{hint} is missing; see --help",
         "NoSuchOption": "USAGE: there is no such option; see --help",

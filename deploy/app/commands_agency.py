@@ -10,9 +10,7 @@ from pydantic import ValidationError
 
 from deploy.app.options import HomeOption, JsonOption, desk_of
 from deploy.app.output import say, say_json
-from deploy.app.service import run_service
 from deploy.app.status import read_status
-from referral_bus.broker.kafka import KafkaBroker
 from referral_bus.clock import system_clock
 from referral_bus.errors import Reason, Refused
 from referral_bus.federation.possession import prove_possession
@@ -70,6 +68,9 @@ def _say_key(home: Path, json: bool) -> None:
 @agency.command("run")
 def run(home: HomeOption) -> None:
     """Run the agency's service until SIGTERM or Ctrl-C. Logs are JSON lines on standard error."""
+    from deploy.app.service import run_service
+    from referral_bus.broker.kafka import KafkaBroker
+
     desk = desk_of(home)
     log = make_log(sys.stderr, agency=desk.settings.agency)
     finished = run_service(desk, lambda kafka: KafkaBroker(kafka, f"referral-bus-{desk.settings.agency}"), log)

@@ -7,7 +7,6 @@ import typer
 
 from deploy.app.options import JsonOption
 from deploy.app.output import local_time, say, say_error, say_json
-from deploy.kafka.local import KafkaPlan, RunningKafka, start, status, stop
 
 kafka = typer.Typer(help="A local Apache Kafka on loopback.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -23,6 +22,8 @@ def start_kafka(
     min_free_mb: Annotated[int, typer.Option("--min-free-mb", help="Refuse to start with less free space.")] = 300,
 ) -> None:
     """Start it, or say that it runs already. Downloads Kafka once, and checks what it got."""
+    from deploy.kafka.local import KafkaPlan, start
+
     plan = KafkaPlan(data, port, controller_port, brokers, min_free_mb=min_free_mb)
     running = start(plan, say_error)
     say(f"Kafka {running.version} serves at {running.bootstrap}")
@@ -31,12 +32,16 @@ def start_kafka(
 @kafka.command("stop")
 def stop_kafka(data: DataOption) -> None:
     """Stop it; its data stay."""
+    from deploy.kafka.local import stop
+
     say("Kafka stopped" if stop(data) else "no Kafka was running there")
 
 
 @kafka.command("status")
 def kafka_status(data: DataOption, json: JsonOption = False) -> None:
     """Whether it runs, where, and since when. Exit code 3 when it does not."""
+    from deploy.kafka.local import RunningKafka, status
+
     found = status(data)
     if isinstance(found, RunningKafka):
         if json:

@@ -1,30 +1,39 @@
 """What a person or a program can do at one agency: refer, answer, look. The command line, handlers and the
 demonstration all work through this."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
+
+from pydantic import TypeAdapter, ValidationError
 
 from producers.moves import move, the_referral
 from producers.publish import Published, publish
+from producers.request_file import refused
 from referral_bus.clock import Clock, system_clock
 from referral_bus.federation.keyring import Keyring
 from referral_bus.federation.register import Register
-from referral_bus.home import Home, open_home
+from referral_bus.home import Home, accept_register, open_home
 from referral_bus.ledger import handing_over, looking
 from referral_bus.ledger.handing_over import Received
 from referral_bus.ledger.looking import Step
-from referral_bus.ledger.peers import all_peers
+from referral_bus.ledger.peers import Peer, all_peers
 from referral_bus.ledger.referrals import Referral
+from referral_bus.ledger.searching import Wanted, search
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import Writing
 from referral_bus.settings import Settings
-from referral_bus.stages import Standing, standing
-from schemas.lifecycle import Side
+from referral_bus.silence import Presence, presence
+from referral_bus.stages import Stage, Standing, standing
+from schemas.deadlines import Limits
+from schemas.events import AgencyAnnouncement
+from schemas.problems import Problem, problems
 from schemas.referral_request import ReferralRequest
+from schemas.text import line
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,14 @@ class Case:
     delivery_code: str | None  # why the recipient refused the referral itself
     local_ref: str | None
     steps: list[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """A referral and where it stands."""
+
+    referral: Referral
+    standing: Standing
 
 
 class Desk:
@@ -61,6 +78,17 @@ class Desk:
     def ledger(self) -> Ledger:
         return self.home.open_ledger(self.keyring, self.settings.agency)
 
+    def reload_register(self) -> Register:
+        """The register as it stands in the home folder now: the service may have taken a newer one."""
+        self.__dict__.pop("register", None)
+        return self.register
+
+    def take_register(self, data: bytes, signatures: bytes) -> Register:
+        """Works by a newer register from now on. Raises `Refused` unless the pinned stewards have signed it."""
+        register = accept_register(self.home, data, signatures, self.clock(), None)
+        self.__dict__["register"] = register
+        return register
+
     def close(self) -> None:
         if "ledger" in self.__dict__:
             self.ledger.close()
@@ -71,6 +99,8 @@ class Desk:
 
     def move(self, verb: str, referral_id: str, detail: Mapping[str, Any], local_ref: str | None = None) -> Referral:
         """Says a verb of the life cycle about a referral. Durable when it returns."""
+        if local_ref is not None:
+            _check_local_ref(local_ref)
         writing = Writing(self.clock(), self.register.version, uuid4)
         return move(self.ledger, verb, referral_id, detail, writing, local_ref)
 
@@ -91,20 +121,68 @@ class Desk:
             delivery = looking.referral_event_state(tx, referral.key)
             return Case(
                 referral,
-                standing(referral, delivery and delivery[0], self._handed_over(tx, referral, steps)),
-                delivery and delivery[1],
+                stand(tx, referral, all_peers(tx), self.settings.limits),
+                delivery.code if delivery else None,
                 looking.local_ref(tx, referral.key),
                 steps,
             )
 
-    def _handed_over(self, tx: Tx, referral: Referral, steps: Sequence[Step]) -> bool:
-        if referral.side is Side.RECIPIENT:
-            return bool(steps) and steps[0].handed_over_at is not None
-        peer = all_peers(tx).get(referral.peer)
-        stored_before = steps[0].receipt_issued_at if steps else None
-        if peer is None or peer.announcement is None or stored_before is None:
-            return False
-        return peer.announcement.handed_over_before > stored_before  # both by the recipient's clock
+    def search(
+        self, *, counterpart: str | None, stage: Stage | None, overdue: bool, local_ref: str | None, most: int
+    ) -> list[Stood]:
+        """Open referrals on both sides that fit; with a case number ended ones too."""
+        now, limits = self.clock(), self.settings.limits
+        wanted = Wanted(
+            counterpart=counterpart,
+            local_ref=local_ref,
+            overdue_at=now if overdue else None,
+            ended_too=local_ref is not None,
+            limits=limits,
+        )
+        with self.ledger.read() as tx:
+            peers = all_peers(tx)
+            found = (Stood(each, stand(tx, each, peers, limits)) for each in search(tx, wanted))
+            return list(islice((each for each in found if stage in (None, each.standing.stage)), most))
+
+    def agencies(self) -> list[Presence]:
+        """Everybody in the register, and when we last heard them."""
+        now = self.clock()
+        with self.ledger.read() as tx:
+            peers = all_peers(tx)
+        return [presence(agency, peers.get(agency.code), now) for agency in self.register.content.agencies]
+
+    def announced(self, code: str) -> AgencyAnnouncement | None:
+        """The newest announcement of another agency."""
+        with self.ledger.read() as tx:
+            peer = all_peers(tx).get(code)
+        return None if peer is None else peer.announcement
+
+    def silent(self, codes: Collection[str]) -> list[Presence]:
+        """Which of these agencies a sender should know to be silent."""
+        return [each for each in self.agencies() if each.agency.code in codes and each.silent]
+
+
+def _check_local_ref(text: str) -> None:
+    """By the same rule as in a request."""
+    try:
+        TypeAdapter(Annotated[str, line(120)]).validate_python(text)
+    except ValidationError as error:
+        raise refused(Problem("local_ref", problems(error)[0].kind)) from None
+
+
+def stand(tx: Tx, referral: Referral, peers: Mapping[str, Peer], limits: Limits) -> Standing:
+    """Where a referral stands, from what the ledger and the recipient's announcements say."""
+    delivery = looking.referral_event_state(tx, referral.key)
+    if delivery is None:
+        return standing(referral, None, looking.first_handed_over(tx, referral.key), limits)
+    peer = peers.get(referral.peer)
+    stored_before, announcement = delivery.receipt_issued_at, peer.announcement if peer else None
+    handed_over = (
+        stored_before is not None
+        and announcement is not None
+        and announcement.handed_over_before > stored_before  # both by the recipient's clock
+    )
+    return standing(referral, delivery.state, handed_over, limits)
 
 
 def open_desk(folder: Path, clock: Clock = system_clock) -> Desk:

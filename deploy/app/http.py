@@ -10,10 +10,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from referral_bus.errors import Reason, Refused
+from referral_bus.logs import defect
 
 Ready = Callable[[], dict[str, bool]]
 LOOPBACK = "127.0.0.1"
 _HOSTS = frozenset({LOOPBACK, "localhost"})
+_PROBLEM = "application/problem+json"
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -30,13 +32,21 @@ class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Requests for health are not worth a line each."""
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """What is no HTTP at all. The library's own answer quotes it."""
+        self.error_content_type, self.error_message_format = _PROBLEM, '{"status": %(code)d, "title": "%(message)s"}\n'
+        super().send_error(code)
+
 
 def health_server(port: int, ready: Ready, registry: CollectorRegistry, refresh: Callable[[], None]) -> WSGIServer:
     """A server on loopback, not yet serving; port 0 takes a free one. `refresh` brings gauges up to date."""
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        status, kind, body = _answer(environ, ready, registry, refresh)
-        start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        try:
+            status, kind, body = _answer(environ, ready, registry, refresh)
+        except Exception as error:  # noqa: BLE001 # the boundary of a request; the library would print a traceback
+            status, kind, body = _problem("500 Internal Server Error", defect(error))
+        start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body))), ("Allow", "GET")])
         return [body]
 
     try:
@@ -65,7 +75,8 @@ def _answer(
     return _problem("404 Not Found")
 
 
-def _problem(status: str) -> tuple[str, str, bytes]:
+def _problem(status: str, detail: str | None = None) -> tuple[str, str, bytes]:
     """RFC 9457; never echoes what was asked."""
     code, title = status.split(" ", 1)
-    return status, "application/problem+json", json.dumps({"status": int(code), "title": title}).encode() + b"\n"
+    problem = {"status": int(code), "title": title} | ({"detail": detail} if detail else {})
+    return status, _PROBLEM, json.dumps(problem).encode() + b"\n"

@@ -6,12 +6,26 @@ from typing import Annotated
 import typer
 
 from deploy.app.desk import Desk, open_desk
+from referral_bus.errors import Reason, Refused
+from referral_bus.federation.yaml_strict import MAX_BYTES
 
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="REFERRAL_BUS_HOME", help="The agency's home folder.", show_envvar=True)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 ReferralArgument = Annotated[str, typer.Argument(metavar="ID", help="The referral's id, or how it begins.")]
+RegisterArgument = Annotated[Path, typer.Argument(metavar="REGISTER", help="The register file, register.yaml.")]
+SignaturesArgument = Annotated[Path, typer.Argument(metavar="SIGNATURES", help="The stewards' signatures over it.")]
+KafkaOption = Annotated[str, typer.Option("--kafka", help="host:port of the brokers, several with commas.")]
+
+
+def read_file(path: Path, argument: str = "REGISTER") -> bytes:
+    """Enough of a register or its signatures to see that it is too large. What was typed is never quoted."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError:
+        raise Refused(Reason.FILE_UNREADABLE, "there is no such readable file", argument) from None
 
 
 def desk_of(home: Path) -> Desk:

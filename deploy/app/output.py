@@ -2,6 +2,7 @@
 steer a terminal is shown as a mark, never sent."""
 
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable
@@ -11,12 +12,17 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
+_NOT_ASCII = re.compile(r"[^ -~]")
 
 
 def printable(text: str) -> str:
     """One line without control, format or unassigned characters, which could move the cursor or turn text round."""
-    return "".join("\ufffd" if unicodedata.category(sign)[0] == "C" else sign for sign in text)
+    return _NOT_ASCII.sub(lambda found: "\ufffd" if _steers(found[0]) else found[0], text)
+
+
+def _steers(sign: str) -> bool:
+    category = unicodedata.category(sign)
+    return category[0] == "C" or category in ("Zl", "Zp")
 
 
 def say(line: str) -> None:
@@ -29,8 +35,13 @@ def say_all(lines: Iterable[str]) -> None:
 
 
 def say_json(document: Any) -> None:
-    """One JSON document; non-ASCII as it is, control characters escaped by JSON itself."""
-    sys.stdout.write(json.dumps(document, default=_plain, ensure_ascii=False, indent=2) + "\n")
+    """One JSON document; letters as they are, and escaped whatever could steer a terminal."""
+    text = json.dumps(document, default=_plain, ensure_ascii=False, indent=2)
+    sys.stdout.write(_NOT_ASCII.sub(lambda found: _escaped(found[0]), text) + "\n")
+
+
+def _escaped(sign: str) -> str:
+    return json.dumps(sign)[1:-1] if sign != "\n" and _steers(sign) else sign
 
 
 def say_error(line: str) -> None:
@@ -47,8 +58,10 @@ def local_time(moment: datetime, zone: str) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", exclude_none=True)
     if isinstance(value, UUID | date | Enum):
         return str(value)
+    from pydantic import BaseModel  # whoever hands in a model has it loaded
+
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_none=True)
     raise TypeError(f"no JSON form for {type(value).__name__}")

@@ -18,15 +18,18 @@ from consumers.agency.ingest import Ingest
 from deploy.app.desk import Desk
 from deploy.app.gauges import refresh_gauges
 from deploy.app.http import health_server
-from deploy.app.status import write_status
+from deploy.app.status import forget_status, write_status
 from deploy.app.supervisor import Supervisor
 from producers.relay import Relay
 from referral_bus.broker.protocols import Broker
 from referral_bus.errors import BusError, Reason, Refused
+from referral_bus.federation.trust import render_signatures
 from referral_bus.home import check_own_key, running
+from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Changes
 from referral_bus.logs import Log
 from referral_bus.metrics import ServiceMetrics
+from schemas.events import RegisterVersion
 
 DRAIN_S = 10.0
 KEYS_EVERY_S = 3600.0  # a new epoch's keys are made at most this late, and two epochs ahead
@@ -65,6 +68,7 @@ class Service:
             uuid4,
             self.metrics,
             log,
+            self._take_register,
         )
         self._handler = load_handler(desk) if settings.consumer else None
 
@@ -82,8 +86,8 @@ class Service:
         parts["broker"] = self.ingest.reading
         parts["register"] = not self.desk.register.expired(self.desk.clock())
         try:
-            with self.desk.ledger.read():
-                parts["ledger"] = True
+            with self.desk.ledger.read() as tx:
+                parts["ledger"] = own_incarnation(tx) > 0
         except BusError:
             parts["ledger"] = False
         return parts
@@ -139,6 +143,18 @@ class Service:
                 self.changes.notify()
             stop.wait(0.2)
 
+    def _take_register(self, version: RegisterVersion) -> None:
+        """A newer register that its stewards have signed is worked by from now on; any other is an alarm."""
+        if version.version <= self.desk.register.version:
+            return
+        try:
+            self.desk.take_register(version.register_file, render_signatures(version.signatures))
+        except Refused as error:
+            self.log.error("register_refused", code=error.reason, version=version.version)
+            return
+        self.log.info("register_taken", version=version.version)
+        self.changes.notify()
+
     def _progress(self, thread: str) -> None:
         self.metrics.set("thread_last_progress_timestamp_seconds", time.time(), thread)
 
@@ -159,9 +175,8 @@ def load_handler(desk: Desk) -> Handler | None:
 def run_service(desk: Desk, make_broker: Callable[[str], Broker], log: Log) -> bool:
     """Runs until SIGTERM or Ctrl-C; tells whether everything ended in time."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     with running(desk.home):
+        forget_status(desk.home)
         broker = make_broker(desk.settings.kafka)
         service = Service(desk, broker, log)
         server = health_server(
@@ -170,6 +185,8 @@ def run_service(desk: Desk, make_broker: Callable[[str], Broker], log: Log) -> b
             service.metrics.registry,
             lambda: refresh_gauges(desk, service.metrics),
         )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
         threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
         service.start()
         write_status(desk.home, server.server_port)

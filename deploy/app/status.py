@@ -2,9 +2,9 @@
 
 import json
 import os
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 from deploy.app.http import LOOPBACK
 from referral_bus.errors import Refused
@@ -26,9 +26,14 @@ class ServiceStatus:
         return bool(self.parts) and all(self.parts.values())
 
 
+def forget_status(home: Home) -> None:
+    """What an earlier run has left: its port may be another agency's by now."""
+    _path(home).unlink(missing_ok=True)
+
+
 def write_status(home: Home, http_port: int) -> None:
     """For others who want to ask: the port is free to change at each start."""
-    path = home.folder / "run.json"
+    path = _path(home)
     partial = path.with_suffix(".new")
     partial.write_text(json.dumps({"pid": os.getpid(), "http_port": http_port}), encoding="utf-8")
     partial.replace(path)
@@ -38,10 +43,14 @@ def read_status(home: Home) -> ServiceStatus:
     if not _is_running(home):
         return ServiceStatus(running=False, http_port=None, parts={})
     try:
-        port = int(json.loads((home.folder / "run.json").read_text(encoding="utf-8"))["http_port"])
-    except (OSError, ValueError, KeyError):
+        port = int(json.loads(_path(home).read_text(encoding="utf-8"))["http_port"])
+    except (OSError, ValueError, KeyError, TypeError):
         return ServiceStatus(running=True, http_port=None, parts={})
     return ServiceStatus(True, port, _ask(port))
+
+
+def _path(home: Home) -> Path:
+    return home.folder / "run.json"
 
 
 def _is_running(home: Home) -> bool:
@@ -53,11 +62,15 @@ def _is_running(home: Home) -> bool:
 
 
 def _ask(port: int) -> dict[str, bool]:
+    """Straight to loopback: no proxy of the environment is asked."""
+    connection = HTTPConnection(LOOPBACK, port, timeout=TIMEOUT_S)
     try:
-        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/readyz", timeout=TIMEOUT_S) as answer:
-            parts: dict[str, bool] = json.load(answer)
-    except urllib.error.HTTPError as error:
-        parts = json.load(error)
-    except (OSError, ValueError):
-        parts = {}
-    return parts
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        parts = json.load(answer) if answer.status in (200, 503) else {}
+    except (OSError, ValueError, HTTPException):
+        return {}
+    finally:
+        connection.close()
+    well = isinstance(parts, dict) and all(isinstance(value, bool) for value in parts.values())
+    return parts if well else {}

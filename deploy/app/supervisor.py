@@ -38,22 +38,28 @@ class Supervisor:
         entry.thread.start()
 
     def _supervise(self, name: str, entry: _Thread) -> None:
-        pause = FIRST_PAUSE_S
+        pause, rounds = 0.0, 0
 
         def progress() -> None:
-            nonlocal pause
+            nonlocal rounds
+            rounds += 1
             entry.last_progress = time.monotonic()
-            entry.running, pause = True, FIRST_PAUSE_S
+            entry.running = True
             self._on_progress(name)
 
         while not self.stop.is_set():
+            rounds = 0
             try:
                 entry.work(self.stop, progress)
+                where = None if self.stop.is_set() else "ended early"
             except Exception as error:  # noqa: BLE001 # the boundary at which a thread's defect ends
-                entry.running = False
-                self._log.error("thread_failed", thread=name, where=defect(error))
+                where = defect(error)
+            entry.running = False
+            if where is not None:
+                self._log.error("thread_failed", thread=name, where=where)
+                went_round = rounds > 1  # the first round only began
+                pause = FIRST_PAUSE_S if went_round or not pause else min(2 * pause, LONGEST_PAUSE_S)
                 self.stop.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_S)
 
     def healthy(self) -> dict[str, bool]:
         """For each thread whether it goes round."""

@@ -1,9 +1,10 @@
 """Cases and received events as documents for --json and as lines for people."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from deploy.app.desk import Case
+from deploy.app.desk import Case, Stood
 from deploy.app.output import local_time
 from referral_bus.ledger.handing_over import Received
 from referral_bus.ledger.looking import Step
@@ -25,6 +26,24 @@ def referral_document(referral: Referral) -> dict[str, Any]:
         "created_at": referral.created_at,
         "changed_at": referral.changed_at,
     }
+
+
+def stood_document(stood: Stood, now: datetime) -> dict[str, Any]:
+    standing = stood.standing
+    return referral_document(stood.referral) | {
+        "stage": standing.stage,
+        "actor": standing.actor,
+        "due": standing.due,
+        "overdue": standing.overdue(now),
+    }
+
+
+def stood_line(stood: Stood, now: datetime, zone: str) -> str:
+    referral, standing = stood.referral, stood.standing
+    way = f"{referral.key.sender} → us" if referral.side is Side.RECIPIENT else f"us → {referral.peer}"
+    due = f"  due {local_time(standing.due, zone)}" if standing.due else ""
+    late = "  OVERDUE" if standing.overdue(now) else ""
+    return f"{str(referral.key.referral_id)[:8]}  {way:<28}  {referral.status:<11}  {standing.stage}{due}{late}"
 
 
 def case_document(case: Case) -> dict[str, Any]:

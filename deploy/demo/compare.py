@@ -11,7 +11,6 @@ from schemas.events import NOWHERE, Place, ReferralKey
 from schemas.lifecycle import ENDED, Status
 from schemas.outcomes import Outcome
 
-
 EventName = tuple[str, UUID]
 """An event's id counts only together with its writer."""
 

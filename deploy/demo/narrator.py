@@ -11,7 +11,7 @@ from referral_bus.ledger import handing_over
 from referral_bus.ledger.handing_over import Received
 from schemas.personal import ReferralBody, StatusBody
 
-EVERY_S = 0.03
+EVERY_S = 0.1
 
 
 class Narrator:
@@ -22,6 +22,7 @@ class Narrator:
         self._say = say
         self._cursors = dict.fromkeys(desks, 0)
         self._stop = threading.Event()
+        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="narrator", daemon=True)
 
     def __enter__(self) -> "Narrator":
@@ -37,7 +38,16 @@ class Narrator:
         while not self._stop.wait(EVERY_S):
             self._look()
 
+    def say(self, line: str) -> None:
+        """A line of the story itself, after everything that has come before it."""
+        self._look()
+        self._say(line)
+
     def _look(self) -> None:
+        with self._lock:
+            self._tell_what_came()
+
+    def _tell_what_came(self) -> None:
         came: list[tuple[datetime, str, Received]] = []
         for code, desk in self._desks.items():
             with desk.ledger.read() as tx:
@@ -71,11 +81,11 @@ def _says(received: Received) -> str:
     return ", ".join(words)
 
 
-def wait_for(condition: Callable[[], bool], within_s: float) -> bool:
-    """Polls a condition; False when it did not come true in time."""
+def wait_for(condition: Callable[[], bool], within_s: float, every_s: float = 0.02) -> bool:
+    """Asks again and again; False when it did not come true in time."""
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.01)
+        time.sleep(every_s)
     return True

@@ -4,7 +4,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -12,16 +12,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from deploy.demo.compare import Comparison, compare, read_ledger
+from deploy.demo.federation import example_template
 from deploy.demo.narrator import Narrator, wait_for
 from deploy.demo.people import synthetic_request
-from deploy.demo.stories import legal_aid, psychological_support
+from deploy.demo.stories import STORIES
 from deploy.demo.world import World, world
+from referral_bus.federation.register import read_register
 from referral_bus.ledger.looking import statuses
 from schemas.lifecycle import ENDED
+from schemas.referral_request import ReferralRequest
 
 FIRST = ("family-women", "public-health")  # what the first story needs is started first
-CODES = (*FIRST, "barqaror-hayot", "law-university", "justice")
-MANY = 100
+MANY = 300
 CLOSED_WITHIN_S = 120.0
 SEED = 20261123
 
@@ -31,35 +33,43 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def run_demo() -> int:
-    """Exit code 0 if nothing was lost, twice or out of order and everything was closed, else 1."""
-    random_source = random.Random(SEED)
+def case_agencies() -> tuple[str, ...]:
+    """Those of the example register that receive referrals; the first story's come first."""
+    listed = [agency.code for agency in read_register(example_template()).content.agencies if agency.receives_referrals]
+    return (*FIRST, *(code for code in listed if code not in FIRST))
+
+
+def run_demo(keep: bool = False) -> int:
+    """Exit code 0 if nothing was lost, twice or out of order, else 1."""
+    random_source, codes = random.Random(SEED), case_agencies()
     began = time.monotonic()
     say("Referral Bus: a demonstration with synthetic people only. Ctrl-C ends it at any time.")
-    with _stopped_by_signals(), world(CODES, say) as here:
+    with _stopped_by_signals(), world(codes, say, keep) as here:
         here.start_services(FIRST)
         here.wait_until_ready(FIRST)
-        here.start_services([code for code in CODES if code not in FIRST])
-        with Narrator(here.desks, say):
-            psychological_support(here, random_source, say)
-            here.wait_until_ready(CODES)
-            legal_aid(here, random_source, say)
-        _many(here, random_source)
+        here.start_services(codes[len(FIRST) :])
+        with Narrator(here.desks, say) as narrator:
+            STORIES[0](here, random_source, narrator.say)
+            here.wait_until_ready(codes)
+            for tell in STORIES[1:]:
+                tell(here, random_source, narrator.say)
+        _many(here, codes, random_source)
         result = _compared(here)
-    say(f"Everything is stopped. {time.monotonic() - began:.0f} s in all.")
+        if keep:
+            _tell_what_is_kept(here)
+    say(f"{'It runs on' if keep else 'Everything is stopped'}. {time.monotonic() - began:.0f} s in all.")
     say(result.line)
     return 0 if result.kept else 1
 
 
-def _many(here: World, random_source: random.Random) -> None:
-    """A hundred referrals among the five, answered by scripted clerks."""
-    say(f"Now {MANY} referrals among the five agencies, answered by scripted clerks.")
-    sent: dict[str, list[UUID]] = {code: [] for code in CODES}
-    for sender, recipient, service in _pairs(here, random_source):
-        desk = here.desks[sender]
-        need = "Synthetic: one of many."
-        request = synthetic_request(random_source, recipient, service, need, "routine", desk.clock())
-        sent[sender].append(desk.publish([request])[0].referral_id)
+def _many(here: World, codes: Sequence[str], random_source: random.Random) -> None:
+    """Several hundred referrals among all of them, answered by scripted clerks."""
+    say(f"Now {MANY} referrals among the {len(codes)} case agencies, answered by scripted clerks.")
+    requests: dict[str, list[ReferralRequest]] = {code: [] for code in codes}
+    for sender, recipient, service in _pairs(here, codes, random_source):
+        now, need = here.desks[sender].clock(), "Synthetic: one of many."
+        requests[sender].append(synthetic_request(random_source, recipient, service, need, "routine", now))
+    sent = {code: [each.referral_id for each in here.desks[code].publish(some)] for code, some in requests.items()}
     columns = (TextColumn("  closed"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console()) as progress:
         task = progress.add_task("closed", total=MANY)
@@ -69,20 +79,25 @@ def _many(here: World, random_source: random.Random) -> None:
             progress.update(task, completed=closed)
             return closed == MANY
 
-        wait_for(all_closed, CLOSED_WITHIN_S)
+        wait_for(all_closed, CLOSED_WITHIN_S, every_s=0.3)
 
 
-def _pairs(here: World, random_source: random.Random) -> Iterator[tuple[str, str, str]]:
-    """Agreements among these agencies, with a service that the recipient offers."""
+def _pairs(here: World, codes: Sequence[str], random_source: random.Random) -> Iterator[tuple[str, str, str]]:
+    """Agreements in force, with a service that the recipient offers."""
+    now = here.desks[codes[0]].clock()
     pairs = [
         (agreement.sender, agreement.recipient)
         for agreement in here.register.content.agreements
-        if agreement.sender in CODES and agreement.recipient in CODES
+        if agreement.until > now and _services(here, agreement.recipient)
     ]
     for _ in range(MANY):
         sender, recipient = random_source.choice(pairs)
-        agency = here.register.agency(recipient)
-        yield sender, recipient, random_source.choice(agency.services if agency else ())
+        yield sender, recipient, random_source.choice(_services(here, recipient))
+
+
+def _services(here: World, code: str) -> tuple[str, ...]:
+    agency = here.register.agency(code)
+    return agency.services if agency else ()
 
 
 def _closed(here: World, code: str, ids: list[UUID]) -> int:
@@ -97,8 +112,21 @@ def _compared(here: World) -> Comparison:
     def settled() -> bool:
         return not compare({code: read_ledger(desk.ledger) for code, desk in here.desks.items()}).lost
 
-    wait_for(settled, 20.0)
+    wait_for(settled, 20.0, every_s=0.5)
     return compare({code: read_ledger(desk.ledger) for code, desk in here.desks.items()})
+
+
+def _tell_what_is_kept(here: World) -> None:
+    home = here.home("public-health")
+    for line in (
+        "Kept for you to look at:",
+        f"  referral-bus inbox --overdue --home {here.home('child-adaptation')}",
+        f"  referral-bus inbox --home {home}",
+        f"  referral-bus agencies --home {home}",
+        f"  referral-bus agency status --home {home}",
+        f"  referral-bus demo --stop {here.folder}     ends it",
+    ):
+        say(line)
 
 
 @contextmanager

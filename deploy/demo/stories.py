@@ -1,84 +1,116 @@
-"""The stories: what people at the agencies say to each other. Each step waits until the other side has heard it."""
+"""The stories, one function each. Every person in them is made up."""
 
 import random
 from collections.abc import Callable
 from datetime import timedelta
-from uuid import UUID
 
-from deploy.demo.narrator import wait_for
-from deploy.demo.people import synthetic_request
+from deploy.demo.story import Story
 from deploy.demo.world import World
-from referral_bus.errors import Reason, Unreachable
-from referral_bus.ledger.referrals import find
+from referral_bus.errors import Refused
+from schemas.lifecycle import Status
 
-HEARD_WITHIN_S = 30.0
-
-
-class Story:
-    """One referral told step by step."""
-
-    def __init__(self, world: World, random_source: random.Random, sender: str, say: Callable[[str], None]) -> None:
-        self._world = world
-        self._random = random_source
-        self._sender = sender
-        self._say = say
-
-    def refer(
-        self, recipient: str, service: str, need: str, priority: str = "urgent", replaces: UUID | None = None
-    ) -> UUID:
-        desk = self._world.desks[self._sender]
-        request = synthetic_request(self._random, recipient, service, need, priority, desk.clock(), replaces)
-        referral_id = desk.publish([request])[0].referral_id
-        self._until(lambda: self._status(recipient, referral_id) is not None)
-        return referral_id
-
-    def answer(self, recipient: str, referral_id: UUID, verb: str, **detail: object) -> None:
-        changed = self._world.desks[recipient].move(verb, str(referral_id), detail)
-        events = self._events(recipient, referral_id)
-        self._until(
-            lambda: (
-                self._status(self._sender, referral_id) == changed.status
-                and self._events(self._sender, referral_id) >= events
-            )
-        )
-
-    def _status(self, agency: str, referral_id: UUID) -> str | None:
-        with self._world.desks[agency].ledger.read() as tx:
-            found = find(tx, str(referral_id))
-        return found[0].status if found else None
-
-    def _events(self, agency: str, referral_id: UUID) -> int:
-        return len(self._world.desks[agency].case(str(referral_id)).steps)
-
-    def _until(self, condition: Callable[[], bool]) -> None:
-        if not wait_for(condition, HEARD_WITHIN_S):
-            raise Unreachable(Reason.KAFKA_FAILED, "the other side did not hear it in time; see the services' logs")
+Tell = Callable[[World, random.Random, Callable[[str], None]], None]
+PATIENCE = timedelta(seconds=3)  # a deadline short enough to be watched passing
 
 
 def psychological_support(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
-    """(a) Seen, accepted, appointment, started, completed."""
     say("(a) family-women refers a woman to public-health for psychological support, urgent.")
-    story = Story(world, random_source, "family-women", say)
-    to = "public-health"
+    story, to = Story(world, random_source, "family-women", say), "public-health"
     referral = story.refer(to, "mhpss", "Synthetic: sleeps badly and asks for somebody to talk to.")
-    story.answer(to, referral, "see")
-    story.answer(to, referral, "accept")
+    story.tell(to, referral, "see")
+    story.tell(to, referral, "accept")
     appointment = {"time": world.desks[to].clock() + timedelta(days=2), "place": "Test clinic, room 4"}
-    story.answer(to, referral, "note", business_status="appointment-scheduled", appointment=appointment)
-    story.answer(to, referral, "start")
-    story.answer(to, referral, "complete", outcome="provided")
+    story.tell(to, referral, "note", business_status="appointment-scheduled", appointment=appointment)
+    story.tell(to, referral, "start")
+    story.tell(to, referral, "complete", outcome="provided")
 
 
 def legal_aid(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
-    """(b) Rejected with a suggestion; a new referral that replaces it goes there."""
     say("(b) barqaror-hayot refers to law-university; it is not eligible there, and justice is suggested.")
     story = Story(world, random_source, "barqaror-hayot", say)
     first = story.refer("law-university", "legal-aid", "Synthetic: needs help with inheritance papers.")
-    story.answer("law-university", first, "see")
-    story.answer("law-university", first, "reject", outcome_reason="not-eligible", suggested_agency="justice")
+    story.tell("law-university", first, "see")
+    story.tell("law-university", first, "reject", outcome_reason="not-eligible", suggested_agency="justice")
     say("    The person agrees to justice too: a new referral, with a new consent, replaces the first.")
     need = "Synthetic: needs help with inheritance papers; the legal clinic could not take it."
     second = story.refer("justice", "legal-aid", need, replaces=first)
-    story.answer("justice", second, "accept")
-    story.answer("justice", second, "start")
-    story.answer("justice", second, "complete", outcome="provided")
+    story.tell("justice", second, "accept")
+    story.tell("justice", second, "start")
+    story.tell("justice", second, "complete", outcome="provided")
+
+
+def silence(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
+    say("(c) child-adaptation refers a child to public-education; it is seen, then nobody answers.")
+    story, to = Story(world, random_source, "child-adaptation", say), "public-education"
+    referral = story.send(to, "education", "Synthetic: missed two made-up school years.", within=PATIENCE)
+    story.until_stored(referral)
+    story.tell(to, referral, "see")
+    desk = world.desks[story.sender]
+    story.until(lambda: desk.case(str(referral)).standing.overdue(desk.clock()))
+    story.why(referral)
+
+
+def away(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
+    say("(d) public-health refers to istiqboli-avlod, whose service announced its keys and then went off.")
+    story, to = Story(world, random_source, "public-health", say), "istiqboli-avlod"
+    world.stop_service(to)
+    referral = story.send(to, "women-gbv", "Synthetic: asks for a made-up counsellor.")
+    story.until_sent(referral)
+    story.why(referral)
+    say("    istiqboli-avlod starts its service again.")
+    world.start_services([to])
+    story.until_stored(referral)
+    story.tell(to, referral, "accept")
+    story.tell(to, referral, "start")
+    story.tell(to, referral, "complete", outcome="provided")
+
+
+def cancellation(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
+    say("(e) Cancellations: before anybody has taken it on, and after; one is granted, one is refused.")
+    story, to = Story(world, random_source, "mahalla", say), "barqaror-hayot"
+    early = story.refer(to, "mhpss", "Synthetic: a referral made too soon.")
+    world.desks["mahalla"].move("cancel", str(early), {})
+    story.until_status(early, Status.CANCELLED)
+    for verb, detail in (("confirm-cancel", {}), ("refuse-cancel", {"text": "Synthetic: the first visit was today."})):
+        later = story.refer(to, "mhpss", "Synthetic: help that may not be wanted any more.")
+        story.tell(to, later, "accept")
+        story.tell("mahalla", later, "cancel")
+        story.tell(to, later, verb, **detail)
+        if verb == "refuse-cancel":
+            story.tell(to, later, "start")
+            story.tell(to, later, "complete", outcome="partly-provided")
+
+
+def question(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
+    say("(f) preschool-education asks family-women for information, and gets it.")
+    story, to = Story(world, random_source, "family-women", say), "preschool-education"
+    referral = story.refer(to, "early-childhood", "Synthetic: a place in a made-up kindergarten.")
+    story.tell(to, referral, "accept")
+    story.tell(to, referral, "ask", text="Synthetic: which languages does the family speak?")
+    story.why(referral)
+    story.tell("family-women", referral, "answer", text="Synthetic: Uzbek, and a little Russian.")
+    story.tell(to, referral, "start")
+    story.tell(to, referral, "complete", outcome="enrolled")
+
+
+def closure(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
+    say("(g) mahalla closes; a new register names family-women as its successor.")
+    story = Story(world, random_source, "istiqboli-avlod", say)
+    referral = story.refer("mahalla", "cash-material", "Synthetic: a made-up stove is broken.")
+    story.tell("mahalla", referral, "accept")
+    world.close_agency("mahalla", "family-women")
+    desk = world.desks[story.sender]
+    story.until(lambda: desk.reload_register().version == 2)
+    try:
+        story.send("mahalla", "cash-material", "Synthetic: another made-up stove.")
+    except Refused as refused:
+        say(f"    new referrals: {refused}")
+    successor = story.refer("family-women", "cash-material", "Synthetic: another made-up stove.")
+    story.tell("family-women", successor, "accept")
+    story.tell("family-women", successor, "complete", outcome="provided")
+    say("    The open one is answered where it is.")
+    story.tell("mahalla", referral, "start")
+    story.tell("mahalla", referral, "complete", outcome="provided")
+
+
+STORIES: tuple[Tell, ...] = (psychological_support, legal_aid, silence, away, cancellation, question, closure)

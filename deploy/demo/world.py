@@ -1,5 +1,6 @@
 """The demonstration's world: a local Kafka, agencies' homes with fresh keys, and their services as real processes."""
 
+import json
 import os
 import shutil
 import signal
@@ -10,25 +11,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from functools import partial
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.app.desk import Desk, open_desk
 from deploy.app.status import read_status
-from deploy.demo.federation import AgencyKey, SignedRegister, Terms, agency_key, example_template, make_federation
+from deploy.demo.federation import agency_key
+from deploy.demo.narrator import wait_for
+from deploy.demo.stewards import FEDERATION, DemoStewards
 from deploy.kafka.local import KafkaPlan, free_port, start, stop
+from deploy.provision.register_topic import publish_register
 from deploy.provision.topic_changes import apply, difference
 from deploy.provision.topics import wanted_topics
-from referral_bus.broker.kafka import Connection, KafkaTopicAdmin
+from referral_bus.broker.kafka import Connection, KafkaBroker, KafkaTopicAdmin
 from referral_bus.clock import system_clock
-from referral_bus.errors import Reason, Unreachable
+from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.federation.register import Register, parse_register
+from referral_bus.federation.trust import parse_signatures
 from referral_bus.home import Home, accept_register, create_home, known_services
 from referral_bus.settings import Settings
 
-FEDERATION = "demonstration"
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 12.0
 CLERK = "deploy.demo.clerk:clerk"
@@ -44,6 +46,7 @@ class World:
     bootstrap: str
     register: Register
     desks: dict[str, Desk]
+    stewards: DemoStewards
     services: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start_services(self, codes: Sequence[str]) -> None:
@@ -66,12 +69,31 @@ class World:
                     raise Unreachable(Reason.KAFKA_FAILED, "an agency's service did not become ready", code)
                 time.sleep(0.05)
 
+    def stop_service(self, code: str) -> None:
+        self._stop([self.services.pop(code)])
+
     def stop_services(self) -> None:
         """SIGTERM to all; what has not ended in time is killed with its whole group."""
-        for service in self.services.values():
+        self._stop(list(self.services.values()))
+
+    def close_agency(self, code: str, successor: str) -> None:
+        """The stewards sign a new version in which an agency takes no new referrals, and hand it to everybody."""
+        register = self.stewards.closed(self.register, code, successor, system_clock())
+        broker = KafkaBroker(self.bootstrap, "referral-bus-stewards")
+        try:
+            parsed = parse_register(register.register, known_services())
+            signatures = parse_signatures(register.signatures)
+            publish_register(broker, parsed, register.register, signatures, self.stewards.first)
+        finally:
+            broker.close()
+        self.register = parsed
+
+    @staticmethod
+    def _stop(services: Sequence[subprocess.Popen[bytes]]) -> None:
+        for service in services:
             service.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_WITHIN_S
-        for service in self.services.values():
+        for service in services:
             try:
                 service.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
@@ -80,24 +102,45 @@ class World:
 
 
 @contextmanager
-def world(codes: Sequence[str], say: Say) -> Iterator[World]:
-    """Builds it all, and leaves nothing behind: no process, no port, no file."""
+def world(codes: Sequence[str], say: Say, keep: bool = False) -> Iterator[World]:
+    """Builds it all, and leaves nothing behind: no process, no port, no file. With `keep` it leaves everything running
+    when all went well; `tear_down` then ends it."""
     folder = Path(tempfile.mkdtemp(prefix="referral-bus-demo-"))
     built: World | None = None
+    kept = False
     try:
-        port = free_port()
-        plan = KafkaPlan(folder / "kafka", port, free_port(), owner_pid=os.getpid())
+        plan = KafkaPlan(folder / "kafka", free_port(), free_port(), owner_pid=None if keep else os.getpid())
         bootstrap = start(plan, say).bootstrap
         say("Kafka is there. Making keys for the agencies and their stewards, and the topics of the register.")
         built = _build(folder, bootstrap, codes)
         yield built
+        kept = keep
     finally:
         if built is not None:
-            built.stop_services()
             for desk in built.desks.values():
                 desk.close()
-        stop(folder / "kafka", grace_s=10.0)
-        shutil.rmtree(folder, ignore_errors=True)
+        if not kept:
+            if built is not None:
+                built.stop_services()
+            stop(folder / "kafka", grace_s=10.0)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def tear_down(folder: Path) -> None:
+    """Ends what a demonstration that was kept has left running, and removes its folder."""
+    if not (folder / "kafka").is_dir() or not folder.name.startswith("referral-bus-demo-"):
+        raise Refused(Reason.DATA_FOLDER_INVALID, "this is no folder of a demonstration that was kept", "folder")
+    for status in folder.glob("*/run.json"):
+        home = Home(status.parent)
+        if read_status(home).running:
+            os.kill(int(json.loads(status.read_text(encoding="utf-8"))["pid"]), signal.SIGTERM)
+            wait_for(partial(_stopped, home), STOP_WITHIN_S)
+    stop(folder / "kafka", grace_s=10.0)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stopped(home: Home) -> bool:
+    return not read_status(home).running
 
 
 def _build(folder: Path, bootstrap: str, codes: Sequence[str]) -> World:
@@ -105,7 +148,8 @@ def _build(folder: Path, bootstrap: str, codes: Sequence[str]) -> World:
     homes = {code: create_home(folder / code, _settings(code, bootstrap), now) for code in codes}
     signing = {code: home.keyring(now).signing for code, home in homes.items()}
     keys = {code: agency_key(FEDERATION, code, key) for code, key in signing.items()}
-    files = _signed(keys)
+    stewards = DemoStewards()
+    files = stewards.first_register(keys)
     register = parse_register(files.register, known_services())
     for home in homes.values():
         accept_register(home, files.register, files.signatures, now, register.sha256)
@@ -115,13 +159,7 @@ def _build(folder: Path, bootstrap: str, codes: Sequence[str]) -> World:
         apply(difference(wanted_topics(register), admin.live_topics(), prefix), admin)
     finally:
         admin.close()
-    return World(folder, bootstrap, register, {code: open_desk(folder / code) for code in codes})
-
-
-def _signed(keys: dict[str, AgencyKey]) -> SignedRegister:
-    stewards = {f"steward {number}": Ed25519PrivateKey.generate() for number in (1, 2, 3)}
-    terms = Terms(federation=FEDERATION, topic_prefix="referral", now=system_clock(), lasts=timedelta(days=30))
-    return make_federation(example_template(), keys, stewards, terms)
+    return World(folder, bootstrap, register, {code: open_desk(folder / code) for code in codes}, stewards)
 
 
 def _settings(code: str, bootstrap: str) -> Settings:
@@ -131,6 +169,6 @@ def _settings(code: str, bootstrap: str) -> Settings:
         kafka=bootstrap,
         handler=CLERK,
         resend_after_s=5,
-        announce_every_s=2,
+        announce_every_s=10,
         http_port=0,
     )

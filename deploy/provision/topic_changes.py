@@ -24,6 +24,15 @@ class ChangeSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveSetting:
+    """Somebody gave the topic a setting that the register does not ask for, such as a bound on its bytes."""
+
+    wanted: TopicPlan
+    setting: str
+    live: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddPartitions:
     wanted: TopicPlan
     live: int
@@ -46,23 +55,14 @@ class ReplicationDiffers:
 
 
 @dataclass(frozen=True, slots=True)
-class SettingUnlisted:
-    """Somebody gave the topic a setting that the register does not ask for, such as a shorter retention."""
-
-    name: str
-    setting: str
-    live: str
-
-
-@dataclass(frozen=True, slots=True)
 class TopicUnlisted:
     """A topic under our prefix that the register does not name. It may hold what somebody has not read yet."""
 
     name: str
 
 
-ByUs = Create | ChangeSetting | AddPartitions
-ByAPerson = CannotShrink | ReplicationDiffers | SettingUnlisted | TopicUnlisted
+ByUs = Create | ChangeSetting | RemoveSetting | AddPartitions
+ByAPerson = CannotShrink | ReplicationDiffers | TopicUnlisted
 Change = ByUs | ByAPerson
 
 
@@ -91,7 +91,7 @@ def _changes(asked: TopicPlan, live: TopicPlan) -> Iterator[Change]:
         yield ReplicationDiffers(wanted, live.replication)
     for setting in sorted(wanted.config.keys() | live.config.keys()):
         if setting not in wanted.config:
-            yield SettingUnlisted(wanted.name, setting, live.config[setting])
+            yield RemoveSetting(wanted, setting, live.config[setting])
         elif live.config.get(setting) != wanted.config[setting]:
             yield ChangeSetting(wanted, setting, live.config.get(setting))
 
@@ -115,9 +115,9 @@ def apply(changes: Sequence[Change], admin: TopicAdmin) -> tuple[ByAPerson, ...]
         match change:
             case Create():
                 admin.create_topic(change.wanted)
-            case ChangeSetting() | AddPartitions():
+            case ChangeSetting() | RemoveSetting() | AddPartitions():
                 changed[change.wanted.name] = change.wanted
-            case CannotShrink() | ReplicationDiffers() | SettingUnlisted() | TopicUnlisted():
+            case CannotShrink() | ReplicationDiffers() | TopicUnlisted():
                 left.append(change)
             case _:
                 assert_never(change)

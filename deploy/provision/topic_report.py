@@ -9,18 +9,18 @@ from deploy.provision.topic_changes import (
     Change,
     ChangeSetting,
     Create,
+    RemoveSetting,
     ReplicationDiffers,
-    SettingUnlisted,
     TopicUnlisted,
 )
 
 Act = Literal[
-    "create", "change_setting", "add_partitions", "cannot_shrink", "replication_differs", "setting_unlisted", "unlisted"
+    "create", "change_setting", "remove_setting", "add_partitions", "cannot_shrink", "replication_differs", "unlisted"
 ]
 
 
 class ChangeRow(TypedDict):
-    """One change as JSON. `live` is null where there is nothing yet, `wanted` where the register asks for nothing."""
+    """One change as JSON. `live` is null where nothing is set yet, `wanted` where the register asks for nothing."""
 
     change: Act
     topic: str
@@ -45,6 +45,8 @@ def _line(change: Change) -> str:
             return f"+ {wanted.name}: create, partitions {wanted.partitions}, replication {wanted.replication}"
         case ChangeSetting(wanted, setting, live):
             return f"~ {wanted.name}: {setting} {'unset' if live is None else live} -> {wanted.config[setting]}"
+        case RemoveSetting(wanted, setting, live):
+            return f"~ {wanted.name}: {setting} {live} -> unset"
         case AddPartitions(wanted, live):
             return f"~ {wanted.name}: partitions {live} -> {wanted.partitions}"
         case CannotShrink(wanted, live):
@@ -53,8 +55,6 @@ def _line(change: Change) -> str:
             )
         case ReplicationDiffers(wanted, live):
             return f"! {wanted.name}: has replication {live}, the register says {wanted.replication}; move the replicas"
-        case SettingUnlisted(name, setting, live):
-            return f"! {name}: {setting} is {live}, the register asks for none; remove the setting"
         case TopicUnlisted(name):
             return f"! {name}: not in the register; left as it is"
 
@@ -65,19 +65,19 @@ def _row(change: Change) -> ChangeRow:
             return _as_row("create", wanted.name, None, None, wanted.partitions)
         case ChangeSetting(wanted, setting, live):
             return _as_row("change_setting", wanted.name, setting, live, wanted.config[setting])
+        case RemoveSetting(wanted, setting, live):
+            return _as_row("remove_setting", wanted.name, setting, live, None)
         case AddPartitions(wanted, live):
             return _as_row("add_partitions", wanted.name, "partitions", live, wanted.partitions)
         case CannotShrink(wanted, live):
             return _as_row("cannot_shrink", wanted.name, "partitions", live, wanted.partitions)
         case ReplicationDiffers(wanted, live):
             return _as_row("replication_differs", wanted.name, "replication", live, wanted.replication)
-        case SettingUnlisted(name, setting, live):
-            return _as_row("setting_unlisted", name, setting, live, None)
         case TopicUnlisted(name):
             return _as_row("unlisted", name, None, None, None)
 
 
-_NEEDS_PERSON: frozenset[Act] = frozenset({"cannot_shrink", "replication_differs", "setting_unlisted", "unlisted"})
+_NEEDS_PERSON: frozenset[Act] = frozenset({"cannot_shrink", "replication_differs", "unlisted"})
 
 
 def _as_row(act: Act, topic: str, setting: str | None, live: str | int | None, wanted: str | int | None) -> ChangeRow:

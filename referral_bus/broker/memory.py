@@ -1,6 +1,6 @@
 """A broker inside one process, for unit tests and the sandbox. It keeps the obligations of `protocols` and has Kafka's
-limits: a reader cannot see that a topic was made anew, and an unreadable record stops a partition until the caller
-steps over it. What it cannot do is outlive the process."""
+limits: an unreadable record stops a partition until the caller steps over it. What it cannot do is outlive the
+process."""
 
 import threading
 import zlib
@@ -10,9 +10,17 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import uuid4
 
-from referral_bus.broker.protocols import Delivery, Position, ReaderBroken, SendFailure, Topic, TopicPlan, Unreadable
+from referral_bus.broker.memory_ends import MemoryReader, MemorySender, MemorySending
+from referral_bus.broker.protocols import (
+    TOPIC_MADE_ANEW,
+    Delivery,
+    Position,
+    ReaderBroken,
+    SendFailure,
+    Topic,
+    TopicPlan,
+)
 from referral_bus.errors import Reason, Unreachable
-from referral_bus.wire.raw import RawRecord
 
 Log = list[Delivery | None]
 """One partition. None is a record that nobody can unpack."""
@@ -50,10 +58,10 @@ class MemoryBroker:
             live = {name: self._topics[name] for name in names if name in self._topics}
             return {name: Topic(name, topic.topic_id, len(topic.logs)) for name, topic in live.items()}
 
-    def sender(self) -> "MemorySender":
+    def sender(self) -> MemorySender:
         return MemorySender(self)
 
-    def reader(self, group: str) -> "MemoryReader":
+    def reader(self, group: str) -> MemoryReader:
         return MemoryReader(self, group)
 
     def close(self) -> None:
@@ -116,13 +124,15 @@ class MemoryBroker:
         with self.changed:
             return self._committed.get(group, {}).get((topic, partition))
 
-    # -- for the sender and the reader of this module; the caller holds `changed`
+    # -- for its senders and readers; the caller holds `changed`
 
-    def log(self, topic: str, partition: int) -> Log | None:
+    def log(self, topic: str, topic_id: str, partition: int) -> Log | None:
         live = self._topics.get(topic) if self._reachable else None
+        if live is not None and live.topic_id != topic_id:
+            raise ReaderBroken(TOPIC_MADE_ANEW)
         return live.logs[partition] if live is not None and partition < len(live.logs) else None
 
-    def accept(self, sending: "MemorySending") -> None:
+    def accept(self, sending: MemorySending) -> None:
         if not self._reachable:
             self._held.append(sending)
         elif self._failing is not None:
@@ -135,7 +145,7 @@ class MemoryBroker:
             offsets = self._committed.setdefault(group, {})
             offsets.update({(position.topic, position.partition): position.offset for position in positions})
 
-    def _append(self, sending: "MemorySending") -> None:
+    def _append(self, sending: MemorySending) -> None:
         if sending.done():  # its sender was closed while it was in flight
             return
         topic = self._topics.get(sending.record.topic)
@@ -151,98 +161,3 @@ class MemoryBroker:
     def _refuse_if_down(self) -> None:
         if not self._reachable:
             raise Unreachable(Reason.KAFKA_UNREACHABLE, "The memory broker is down.")
-
-
-class MemorySending:
-    def __init__(self, record: RawRecord) -> None:
-        self.record = record
-        self._done = False
-        self._failure: SendFailure | None = None
-
-    def done(self) -> bool:
-        return self._done
-
-    def failure(self) -> SendFailure | None:
-        if not self._done:
-            raise RuntimeError("failure() was asked before done()")
-        return self._failure
-
-    def end(self, failure: SendFailure | None) -> None:
-        self._done, self._failure = True, failure
-
-
-class MemorySender:
-    def __init__(self, broker: MemoryBroker) -> None:
-        self._broker = broker
-        self._in_flight: list[MemorySending] = []
-        self._closed = False
-
-    def send(self, record: RawRecord) -> MemorySending | None:
-        with self._broker.changed:
-            if self._closed:
-                raise RuntimeError("this sender is closed")
-            self._in_flight = [sending for sending in self._in_flight if not sending.done()]
-            taken = sum(sending.record.size for sending in self._in_flight)
-            if self._in_flight and taken + record.size > self._broker.in_flight_bytes:
-                return None
-            sending = MemorySending(record)
-            self._in_flight.append(sending)
-            self._broker.accept(sending)
-            return sending
-
-    def close(self) -> None:
-        with self._broker.changed:
-            self._closed = True
-            for sending in self._in_flight:
-                if not sending.done():
-                    sending.end("abandoned")
-
-
-class MemoryReader:
-    def __init__(self, broker: MemoryBroker, group: str) -> None:
-        self._broker = broker
-        self._group = group
-        self._offsets: dict[tuple[str, int], int] = {}
-        self._finished = False
-
-    def assign(self, positions: Sequence[Position]) -> None:
-        self._offsets = {(position.topic, position.partition): position.offset for position in positions}
-
-    def poll(self, timeout_s: float, max_records: int) -> Sequence[Delivery]:
-        if self._finished:
-            raise ReaderBroken("finished before")
-        deliveries: list[Delivery] = []
-        with self._broker.changed:
-            self._broker.changed.wait_for(lambda: self._take(deliveries, max_records), timeout_s)
-        return deliveries
-
-    def commit(self, positions: Sequence[Position]) -> None:
-        with self._broker.changed:
-            self._broker.note_commit(self._group, positions)
-
-    def close(self) -> None:
-        self._finished = True
-
-    def _take(self, deliveries: list[Delivery], limit: int) -> bool:
-        for (topic, partition), offset in list(self._offsets.items()):
-            log = self._broker.log(topic, partition)
-            if log is None:
-                continue
-            start = offset if offset <= len(log) else 0
-            taken = self._readable(log[start : start + limit - len(deliveries)])
-            if start < len(log) and log[start] is None and not deliveries:
-                raise self._break(topic, partition, start, log)
-            deliveries += taken
-            del self._offsets[topic, partition]  # to the end of the row: no partition starves another
-            self._offsets[topic, partition] = start + len(taken)
-        return bool(deliveries)
-
-    @staticmethod
-    def _readable(entries: Log) -> list[Delivery]:
-        end = entries.index(None) if None in entries else len(entries)
-        return [entry for entry in entries[:end] if entry is not None]
-
-    def _break(self, topic: str, partition: int, offset: int, log: Log) -> ReaderBroken:
-        self._finished = True
-        after = next((i for i in range(offset, len(log)) if log[i] is not None), len(log))
-        return ReaderBroken("Unreadable", Unreadable(topic, partition, offset, after, "Unreadable"))

@@ -84,8 +84,10 @@ class Reader(Protocol):
         ...
 
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Delivery]:
-        """Waits at most `timeout_s`. Order is kept within a partition. Raises `ReaderBroken` when this reader can
-        not go on: make a new one. A batch that cannot be unpacked must not stop the partition for ever."""
+        """Waits at most `timeout_s`; while the broker is away there is nothing to read. Order is kept within a
+        partition. Raises `ReaderBroken` when this reader can not go on: make a new one. That includes a topic that
+        turns out to be another one than its position's `topic_id`. A batch that cannot be unpacked must not stop the
+        partition for ever."""
         ...
 
     def commit(self, positions: Sequence[Position]) -> None:
@@ -108,7 +110,7 @@ class Unreadable:
 
 
 class ReaderBroken(Exception):
-    """This reader object is finished; a new one may work.
+    """This reader object is finished. A new one may work, with positions for the topics that `Broker.topics` shows now.
 
     Where `unreadable` is set, everything before its `offset` was handed out, and a new reader that is assigned the same
     position breaks again. The caller writes it down, counts it, and assigns `next_offset`; nothing is lost by that:
@@ -118,6 +120,10 @@ class ReaderBroken(Exception):
         super().__init__(cause)
         self.cause = cause
         self.unreadable = unreadable
+
+
+TOPIC_MADE_ANEW = "TopicMadeAnew"
+"""The cause of a `ReaderBroken` when the topic read is not the one of its position."""
 
 
 class Broker(Protocol):

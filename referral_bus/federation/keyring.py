@@ -72,8 +72,8 @@ class Keyring:
 def create_keys(folder: Path, now: datetime) -> Keyring:
     """New keys in an empty folder. Existing ones are never overwritten."""
     folder.mkdir(mode=0o700)
-    _write_key(folder / "signing.key", Ed25519PrivateKey.generate().private_bytes_raw())
-    _write_key(folder / "at-rest.key", secrets.token_bytes(32))
+    write_key(folder / "signing.key", Ed25519PrivateKey.generate().private_bytes_raw())
+    write_key(folder / "at-rest.key", secrets.token_bytes(32))
     return load_keys(folder, now)
 
 
@@ -82,16 +82,16 @@ def load_keys(folder: Path, now: datetime) -> Keyring:
     for epoch in range(epoch_at(now), epoch_at(now) + AHEAD + 1):
         path = folder / f"sealing-{epoch}.key"
         if not path.exists():
-            _write_key(path, X25519PrivateKey.generate().private_bytes_raw())
+            write_key(path, X25519PrivateKey.generate().private_bytes_raw())
     epochs = tuple(
-        EpochKey(int(path.stem.removeprefix("sealing-")), X25519PrivateKey.from_private_bytes(_read_key(path)))
+        EpochKey(int(path.stem.removeprefix("sealing-")), X25519PrivateKey.from_private_bytes(read_key(path)))
         for path in sorted(folder.glob("sealing-*.key"))
     )
-    signing = Ed25519PrivateKey.from_private_bytes(_read_key(folder / "signing.key"))
-    return Keyring(signing, _read_key(folder / "at-rest.key"), epochs)
+    signing = Ed25519PrivateKey.from_private_bytes(read_key(folder / "signing.key"))
+    return Keyring(signing, read_key(folder / "at-rest.key"), epochs)
 
 
-def _write_key(path: Path, key: bytes) -> None:
+def write_key(path: Path, key: bytes) -> None:
     """Whole or not at all: a second process that makes the same epoch's key at the same time keeps the first one."""
     partial = path.with_suffix(f".{secrets.token_hex(4)}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -107,7 +107,7 @@ def _write_key(path: Path, key: bytes) -> None:
         partial.unlink()
 
 
-def _read_key(path: Path) -> bytes:
+def read_key(path: Path) -> bytes:
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except (OSError, ValueError):

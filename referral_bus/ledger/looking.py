@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from referral_bus.ledger import tables
 from referral_bus.ledger.handing_over import read_body
 from referral_bus.ledger.referrals import Referral, body_key, from_row
+from referral_bus.ledger.searching import late
 from referral_bus.ledger.sending import State
 from referral_bus.ledger.store import Tx
+from schemas.deadlines import DEFAULT_LIMITS, Limits
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import OPEN, Side, Status
 from schemas.personal import ReferralBody, StatusBody
@@ -86,17 +88,36 @@ def _step(tx: Tx, key: ReferralKey, wrapped: bytes | None, held: sa.RowMapping) 
     )
 
 
-def referral_event_state(tx: Tx, key: ReferralKey) -> tuple[State, str | None] | None:
-    """How far the event that started a referral of ours has come, and the code if it was refused."""
-    query = sa.select(_O.state, _O.code).where(_O.referral_sender == key.sender, _O.referral_id == key.referral_id)
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far the event that started a referral of ours has come. `code` is why it was refused; `receipt_issued_at` is
+    by the recipient's clock."""
+
+    state: State
+    code: str | None
+    receipt_issued_at: datetime | None
+
+
+def referral_event_state(tx: Tx, key: ReferralKey) -> Delivery | None:
+    """Of a referral of ours; None for one that was referred to us."""
+    if key.sender != tx.code:
+        return None
+    query = sa.select(_O.state, _O.code, _O.receipt_issued_at)
+    query = query.where(_O.referral_sender == key.sender, _O.referral_id == key.referral_id)
     row = tx.connection.execute(query.order_by(_O.number).limit(1)).one_or_none()
-    return None if row is None or key.sender != tx.code else (State(row.state), row.code)
+    return None if row is None else Delivery(State(row.state), row.code, row.receipt_issued_at)
+
+
+def first_handed_over(tx: Tx, key: ReferralKey) -> bool:
+    """Whether a referral to us has reached our own system."""
+    query = sa.select(_H.done_at).where(_H.referral_sender == key.sender, _H.referral_id == key.referral_id)
+    return tx.connection.execute(query.order_by(_H.number).limit(1)).scalar_one_or_none() is not None
 
 
 def undelivered(tx: Tx, key: ReferralKey) -> bool:
     """Whether the recipient has refused the referral itself, so that it knows nothing of it."""
     state = referral_event_state(tx, key)
-    return state is not None and state[0] is State.REFUSED
+    return state is not None and state.state is State.REFUSED
 
 
 def local_ref(tx: Tx, key: ReferralKey) -> str | None:
@@ -128,12 +149,8 @@ class Counts:
     receipts_owed: int
 
 
-def counts(tx: Tx, now: datetime) -> Counts:
-    late = sa.or_(
-        sa.and_(_R.acknowledged_at.is_(None), _R.acknowledge_by < now),
-        sa.and_(_R.answered_at.is_(None), _R.respond_by < now),
-    )
-    grouped = sa.select(_R.side, sa.func.count(), sa.func.sum(sa.case((late, 1), else_=0)))
+def counts(tx: Tx, now: datetime, limits: Limits = DEFAULT_LIMITS) -> Counts:
+    grouped = sa.select(_R.side, sa.func.count(), sa.func.sum(sa.case((late(now, limits), 1), else_=0)))
     by_side = {
         side: (number, overdue)
         for side, number, overdue in tx.connection.execute(grouped.where(_R.status.in_(OPEN)).group_by(_R.side))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -66,6 +67,7 @@ def all_peers(tx: Tx) -> dict[str, Peer]:
     return {row.code: Peer(row.code, row.incarnation, _announcement(row.announcement), row.heard_at) for row in rows}
 
 
+@lru_cache(maxsize=512)  # the same few announcements are asked for at every tick
 def _announcement(value: bytes | None) -> AgencyAnnouncement | None:
     announcement = None if value is None else decode(value)
     return announcement if isinstance(announcement, AgencyAnnouncement) else None

@@ -49,8 +49,9 @@ class Word:
 
 
 def after(referral: Referral, word: Word) -> Referral:
-    """The referral after a word that was found legal. A word about an ended referral changes nothing."""
-    if not referral.open:
+    """The referral after a word that was found legal. A word about an ended referral changes nothing, unless it says
+    another status: then the recipient's ledger was restored."""
+    if not referral.open and word.status in (None, referral.status):
         return referral
     changed = replace(referral, changed_at=word.at)
     if word.by is Side.SENDER:

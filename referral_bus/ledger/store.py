@@ -116,7 +116,7 @@ class Changes:
     SQLite tells it by `PRAGMA data_version`, which costs 4 microseconds; one thread asks for the whole process.
     """
 
-    def __init__(self, path: Path, interval_s: float = 0.01) -> None:
+    def __init__(self, path: Path, interval_s: float = 0.02) -> None:
         self._path = path
         self._interval_s = interval_s
         self._condition = threading.Condition()

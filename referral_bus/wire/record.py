@@ -6,10 +6,11 @@ raw ── authenticate ──> Authentic ── open_body ──> Opened
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, get_args
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -25,6 +26,7 @@ from schemas.personal import ReferralBody, StatusBody
 
 Body = ReferralBody | StatusBody
 MAX_HEADERS = 32  # ours has eight; Kafka bounds only their bytes
+_CLEAR_FIELDS = frozenset(name for model in get_args(AnyRecord) for name in model.model_fields)
 
 
 class SigningKey(Protocol):
@@ -56,7 +58,7 @@ class Unbelieved:
 
 @dataclass(frozen=True, slots=True)
 class Undecoded:
-    """Authentic, from `writer`, but not readable: MALFORMED, or a schema that we do not know."""
+    """Authentic, from `writer`, but not readable: MALFORMED, or a schema that we do not know. `path`: a clear field."""
 
     writer: str
     value_sha256: bytes
@@ -103,7 +105,7 @@ def authenticate(raw: RawRecord, directory: Directory, here: str, now: datetime)
         record = decode(raw.value)
     except Undecodable as error:
         code = Code.MALFORMED if error.code is Code.VALUE_REFUSED else error.code
-        return Undecoded(owner, digest, code, error.path)
+        return Undecoded(owner, digest, code, _clear_field(error.path))
     if isinstance(record, Body):
         return Undecoded(owner, digest, Code.MALFORMED)  # a body in clear: never looked at
     if writer_of(record) != owner:
@@ -113,6 +115,12 @@ def authenticate(raw: RawRecord, directory: Directory, here: str, now: datetime)
     if kafka_key(record) != raw.key:
         return Undecoded(owner, digest, Code.MALFORMED)
     return Authentic(record, digest)
+
+
+def _clear_field(path: str | None) -> str | None:
+    """The clear field at fault, as a receipt may name it; None for the record as a whole, and for a body in clear."""
+    field = re.split(r"[.\[]", path or "")[0]
+    return field if field in _CLEAR_FIELDS else None
 
 
 def _signed_by(raw: RawRecord, directory: Directory, now: datetime) -> str | Code:

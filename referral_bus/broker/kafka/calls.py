@@ -43,22 +43,31 @@ class AdminCalls:
         still take effect later."""
         deadline = time.monotonic() + timeout_s
         opening = self._opened()
+        used_before = opening.done()
         try:
-            client = opening.result(timeout_s)
+            return self._ask(opening, what, deadline)
+        except Unreachable as error:
+            if not used_before or error.reason is not Reason.KAFKA_UNREACHABLE:
+                raise
+        return self._ask(self._opened(), what, deadline)  # the connection was old: Kafka may have been away and back
+
+    def _ask(self, opening: Future[Any], what: Callable[[Any], T], deadline: float) -> T:
+        try:
+            client = opening.result(max(0.0, deadline - time.monotonic()))
             return in_thread("kafka-call", lambda: what(client)).result(max(0.0, deadline - time.monotonic()))
         except TimeoutError:
             self._give_up(opening)
-            raise Unreachable(Reason.KAFKA_UNREACHABLE, f"Kafka did not answer within {timeout_s:g} s.") from None
+            raise Unreachable(Reason.KAFKA_UNREACHABLE, "Kafka did not answer in time.") from None
         except KafkaError as error:
             self._give_up(opening)
             raise as_unreachable(error) from error
         except Unreachable:
             self._give_up(opening)
             raise
-        except RuntimeError:
+        except RuntimeError:  # what the library raises when somebody else gave the client up meanwhile
             if not self._given_up(opening):
                 raise
-            raise Unreachable(Reason.KAFKA_UNREACHABLE, "The connection was given up meanwhile.") from None
+            raise Unreachable(Reason.KAFKA_UNREACHABLE, "Kafka did not answer another question.") from None
 
     def close(self) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from kafka.net.compat import KafkaNetClient
 
 from referral_bus.broker.kafka.logs import pin_kafka_loggers
 from referral_bus.broker.kafka.settings import Connection
+from referral_bus.broker.kafka.sockets import DIRECT
 from referral_bus.errors import Reason, Unreachable
 
 BOOTSTRAP_S = 5.0
@@ -84,7 +85,7 @@ def _opened(kind: Callable[..., Any], close: Callable[[Any], None], connection: 
     networks: list[Any] = []
 
     def network(**settings: Any) -> Any:
-        client = KafkaNetClient(**settings)
+        client = KafkaNetClient(**{**settings, "proxy_url": DIRECT})
         networks.append(client)
         # The option of this name is taken by the library and reaches nothing: every look would create the topic.
         client.cluster.config["allow_auto_create_topics"] = False

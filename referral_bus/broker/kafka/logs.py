@@ -3,6 +3,7 @@ broker is away it writes twenty lines a second."""
 
 import logging
 import time
+from collections.abc import Callable
 
 FLOOR = logging.WARNING
 REPEAT_AFTER_S = 60.0
@@ -12,14 +13,15 @@ REMEMBERED = 500
 class KafkaLogGuard(logging.Filter):
     """Drops what is below the floor, whatever level somebody sets later, and a message seen within the last minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self._clock = clock
         self._last_seen: dict[tuple[int, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < FLOOR:
             return False
-        message, now = (record.levelno, str(record.msg)), time.monotonic()
+        message, now = (record.levelno, str(record.msg)), self._clock()
         if now - self._last_seen.get(message, -REPEAT_AFTER_S) < REPEAT_AFTER_S:
             return False
         if len(self._last_seen) >= REMEMBERED:

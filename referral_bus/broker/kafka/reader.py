@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from referral_bus.broker.kafka.calls import in_thread
 from referral_bus.broker.kafka.client import close_consumer, open_consumer
 from referral_bus.broker.kafka.commits import Commits
 from referral_bus.broker.kafka.settings import Connection
-from referral_bus.broker.protocols import Delivery, Position, ReaderBroken
+from referral_bus.broker.protocols import TOPIC_MADE_ANEW, Delivery, Position, ReaderBroken
 from referral_bus.errors import Unreachable
 from referral_bus.wire.raw import RawRecord
 
@@ -55,6 +55,7 @@ class KafkaReader:
         self._commits = commits
         self._opening: Future[Any] | None = None
         self._positions: Sequence[Position] | None = None
+        self._topic_ids: Mapping[str, str] = {}
         self._finished = False
         self._told = False
 
@@ -72,6 +73,9 @@ class KafkaReader:
             self._apply(consumer)
             left_ms = max(0, int((deadline - time.monotonic()) * 1000))
             batches = consumer.poll(timeout_ms=left_ms, max_records=max_records)
+            self._refuse_other_topics(consumer)
+        except ReaderBroken as error:
+            broken = error
         except UnreadableBatchError as error:
             broken = ReaderBroken(error.unreadable.cause, error.unreadable)
         except Exception as error:  # noqa: BLE001  # whatever it is, asking this consumer again may spin for ever
@@ -116,7 +120,16 @@ class KafkaReader:
         consumer.assign(list(places))
         for partition, offset in places.items():
             consumer.seek(partition, offset)
+        self._topic_ids = {one.topic: one.topic_id for one in self._positions}
         self._positions = None
+
+    def _refuse_other_topics(self, consumer: Any) -> None:
+        """The library takes a topic made anew for one that was cut short: it goes on at the new one's end, and what was
+        written there before would never be read."""
+        for topic, topic_id in self._topic_ids.items():
+            live = consumer._cluster.topic_id(topic)
+            if live is not None and str(live) != topic_id:
+                raise ReaderBroken(TOPIC_MADE_ANEW)
 
 
 def _delivery(record: Any) -> Delivery:

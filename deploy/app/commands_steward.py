@@ -1,0 +1,75 @@
+"""The stewards' side of `register`: keys, signatures, and handing a version to everybody over the bus."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from deploy.app.options import KafkaOption, RegisterArgument, SignaturesArgument, read_file
+from deploy.app.output import say
+from referral_bus.errors import Reason, Refused
+from referral_bus.federation.keyring import read_key, write_key
+from referral_bus.federation.register import parse_register
+from referral_bus.federation.trust import parse_signatures, render_signatures, sign_register, signed_by
+from referral_bus.home import known_services
+from schemas.events import StewardSignature
+
+KeyOption = Annotated[Path, typer.Option("--key", help="The steward's private key file.")]
+
+
+def keygen(key: Annotated[Path, typer.Argument(metavar="KEY", help="The new private key file.")]) -> None:
+    """Make a steward's key; its public half goes into the register."""
+    if key.exists() or not key.parent.is_dir():
+        raise Refused(Reason.FILE_UNREADABLE, "name a new file in a folder that is there", key.name)
+    private = Ed25519PrivateKey.generate()
+    write_key(key, private.private_bytes_raw())
+    say(f"public_key: {private.public_key().public_bytes_raw().hex()}")
+
+
+def sign(file: RegisterArgument, signatures: SignaturesArgument, key: KeyOption) -> None:
+    """Add a steward's signature over a register's exact bytes to the file of signatures."""
+    data = read_file(file)
+    parsed = parse_register(data, known_services())
+    own = sign_register(data, _steward_key(key))
+    if own.key_id not in {listed.key_id for listed in parsed.content.stewards.keys}:
+        raise Refused(Reason.REGISTER_UNSIGNED, "the register does not list this key as a steward's", "key")
+    others = [given for given in _given(signatures) if given.key_id != own.key_id]
+    partial = signatures.with_name(f".{signatures.name}.new")
+    partial.write_bytes(render_signatures([*others, own]))
+    partial.replace(signatures)
+    stewards = parsed.content.stewards
+    say(f"{len(signed_by(data, [*others, own], stewards))} of {stewards.threshold} signatures")
+
+
+def publish(file: RegisterArgument, signatures: SignaturesArgument, kafka: KafkaOption, key: KeyOption) -> None:
+    """Hand a signed version to every agency over the bus; each one judges the signatures for itself."""
+    from deploy.provision.register_topic import publish_register
+    from referral_bus.broker.kafka import KafkaBroker
+
+    data = read_file(file)
+    parsed = parse_register(data, known_services())
+    given = parse_signatures(read_file(signatures))
+    stewards = parsed.content.stewards
+    if len(signed_by(data, given, stewards)) < stewards.threshold:
+        raise Refused(Reason.REGISTER_UNSIGNED, "too few stewards have signed it yet", "signatures")
+    broker = KafkaBroker(kafka, "referral-bus-register")
+    try:
+        publish_register(broker, parsed, data, given, _steward_key(key))
+    finally:
+        broker.close()
+    say(f"version {parsed.version} published")
+
+
+def _given(path: Path) -> tuple[StewardSignature, ...]:
+    return parse_signatures(path.read_bytes()) if path.exists() else ()
+
+
+def _steward_key(path: Path) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(read_key(path))
+
+
+def add_to(register: typer.Typer) -> None:
+    """Into the group `register`."""
+    for command in (keygen, sign, publish):
+        register.command()(command)

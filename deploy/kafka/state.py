@@ -1,0 +1,94 @@
+"""Whether a local Kafka runs, from the files that its start left."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deploy.kafka.failure import why_ended
+from deploy.kafka.folder import read_marker, write_whole
+from deploy.kafka.plan import HOST, NodePlan, node_folder
+from deploy.kafka.process import ProcessId, is_alive
+
+RECORD = "process.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StartedNode:
+    """A process that was started; whether it lives is asked with `is_alive`."""
+
+    plan: NodePlan
+    process: ProcessId
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunningKafka:
+    """`nodes` are those that live: fewer than `brokers` when some of several ended."""
+
+    data_folder: Path
+    version: str
+    brokers: int
+    nodes: tuple[StartedNode, ...]
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(f"{HOST}:{node.plan.port}" for node in self.nodes)
+
+    @property
+    def since(self) -> datetime:
+        return min(node.since for node in self.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedKafka:
+    """`version` is None when there never was one; `ended` says why, when it was not `stop` that ended it."""
+
+    data_folder: Path
+    version: str | None
+    ended: str | None
+
+
+def status(data_folder: Path) -> RunningKafka | StoppedKafka:
+    """Raises `Refused` when the folder is not ours."""
+    marker = read_marker(data_folder)
+    if marker is None:
+        return StoppedKafka(data_folder, None, None)
+    started = started_nodes(data_folder, marker.brokers)
+    alive = tuple(node for node in started if is_alive(node.process))
+    if alive:
+        return RunningKafka(data_folder, marker.version, marker.brokers, alive)
+    return StoppedKafka(data_folder, marker.version, why_ended(started[0].plan).advice if started else None)
+
+
+def started_nodes(data_folder: Path, brokers: int) -> tuple[StartedNode, ...]:
+    """Those that no `stop` has ended since."""
+    return tuple(_read(data_folder, brokers))
+
+
+def _read(data_folder: Path, brokers: int) -> Iterator[StartedNode]:
+    for node_id in range(1, brokers + 1):
+        folder = node_folder(data_folder, node_id)
+        try:
+            record = json.loads((folder / RECORD).read_text("utf-8"))
+        except (FileNotFoundError, ValueError):  # half a file: the machine went down, and the process with it
+            continue
+        plan = NodePlan(node_id, record["port"], record["controller_port"], folder)
+        process = ProcessId(record["pid"], record["started"])
+        yield StartedNode(plan, process, datetime.fromisoformat(record["since"]))
+
+
+def remember(node: NodePlan, process: ProcessId) -> None:
+    record = {
+        "pid": process.pid,
+        "started": process.started,
+        "port": node.port,
+        "controller_port": node.controller_port,
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_whole(node.folder / RECORD, json.dumps(record))
+
+
+def forget(node: NodePlan) -> None:
+    (node.folder / RECORD).unlink(missing_ok=True)

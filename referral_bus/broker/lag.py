@@ -1,0 +1,80 @@
+"""What the operators ask of a broker: how far others have read. Two implementations: this one, and one for Kafka."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from referral_bus.broker.memory import MemoryBroker
+from referral_bus.broker.protocols import Position
+
+Partition = tuple[str, int]
+"""A topic's name and a partition's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a partition holds: from the first record that is still there to before `end`."""
+
+    begin: int
+    end: int
+
+
+class LagSource(Protocol):
+    """Safe to use from several threads. Every call raises `errors.Unreachable` when the broker does not answer in
+    time. Ask for what was committed first and for the ends afterwards, or somebody seems to be ahead of what is
+    there."""
+
+    def committed(self, groups: Collection[str]) -> Mapping[str, Mapping[Partition, int]]:
+        """The next offset that each group will read, where it has ever committed one."""
+        ...
+
+    def extents(self, partitions: Collection[Partition]) -> Mapping[Partition, Extent]:
+        """Of those partitions that exist."""
+        ...
+
+    def appended_at(self, positions: Sequence[Position]) -> Mapping[Partition, datetime]:
+        """When the first record at or after each position was appended (LogAppendTime); what cannot be read in time is
+        left out."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class MemoryLag:
+    """Of a memory broker."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+
+    def committed(self, groups: Collection[str]) -> Mapping[str, Mapping[Partition, int]]:
+        found: dict[str, dict[Partition, int]] = {group: {} for group in groups}
+        for group in groups:
+            for name, plan in self._broker.live_topics().items():
+                for partition in range(plan.partitions):
+                    offset = self._broker.committed(group, name, partition)
+                    if offset is not None:
+                        found[group][name, partition] = offset
+        return found
+
+    def extents(self, partitions: Collection[Partition]) -> Mapping[Partition, Extent]:
+        topics = self._broker.topics({topic for topic, _ in partitions})
+        found: dict[Partition, Extent] = {}
+        for name, partition in partitions:
+            topic = topics.get(name)
+            log = None if topic is None else self._broker.log(name, topic.topic_id, partition)
+            if log is not None:
+                found[name, partition] = Extent(0, len(log))
+        return found
+
+    def appended_at(self, positions: Sequence[Position]) -> Mapping[Partition, datetime]:
+        found: dict[Partition, datetime] = {}
+        for position in positions:
+            log = self._broker.log(position.topic, position.topic_id, position.partition) or []
+            record = next((one for one in log[position.offset :] if one is not None), None)
+            if record is not None:
+                found[position.topic, position.partition] = record.appended_at
+        return found
+
+    def close(self) -> None:
+        """Nothing to give back."""

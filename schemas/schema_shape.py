@@ -1,0 +1,180 @@
+"""An Avro schema as plain typed data: every named type written out where it is used, names with their namespace."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from fastavro import parse_schema
+
+PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class NotASchema(ValueError):
+    """The text is no Avro schema. The message is a fixed sentence: somebody may have named the wrong file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One type. `kind` is Avro's word for it, or `recursion` where a record names one around it. `parts` are the
+    branches of a union, or the one type of the items of an array or the values of a map."""
+
+    kind: str
+    name: str = ""
+    logical: str = ""
+    size: int = 0
+    parts: tuple["Shape", ...] = ()
+    fields: tuple["Field", ...] = ()
+    symbols: tuple[str, ...] = ()
+    doc: str = ""
+
+    def text(self) -> str:
+        """For people, as in `null or string (uuid)`."""
+        inner = " or ".join(part.text() for part in self.parts)
+        match self.kind:
+            case "union":
+                return inner
+            case "array" | "map":
+                return f"{self.kind} of {inner}"
+            case "fixed":
+                said = f"fixed {self.name} of {self.size} bytes"
+            case "record" | "enum" | "recursion":
+                said = f"{self.kind} {self.name}"
+            case _:
+                said = self.kind
+        return f"{said} ({self.logical})" if self.logical else said
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`default` is a tuple of the default as it stands in the JSON, or empty where there is none."""
+
+    name: str
+    shape: Shape
+    default: tuple[Any, ...] = ()
+    doc: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+def parse_avsc(text: str) -> tuple[Any, Shape]:
+    """The schema as parsed JSON, and its shape. Raises NotASchema."""
+    try:
+        raw = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise NotASchema("not JSON") from None
+    return raw, shape_of(raw)
+
+
+def shape_of(raw: Any) -> Shape:
+    """The shape of a schema as parsed JSON. Raises NotASchema."""
+    if _lacks_fields(raw):
+        raise NotASchema("a record without fields")
+    try:
+        return _Builder().shape(parse_schema(raw))
+    except NotASchema:
+        raise
+    except Exception:  # noqa: BLE001 # fastavro raises anything from KeyError to UnknownType, and quotes what it read
+        raise NotASchema("not an Avro schema") from None
+
+
+def all_shapes(shape: Shape, path: str) -> Iterator[tuple[str, Shape]]:
+    """Every type in it, each with its place."""
+    yield path, shape
+    for part in shape.parts:
+        yield from all_shapes(part, path if shape.kind == "union" else f"{path}[]")
+    for each in shape.fields:
+        yield from all_shapes(each.shape, f"{path}.{each.name}")
+
+
+def all_fields(shape: Shape, path: str) -> Iterator[tuple[str, Field]]:
+    """Every field of every record in it, each with its place."""
+    for place, inner in all_shapes(shape, path):
+        for each in inner.fields:
+            yield f"{place}.{each.name}", each
+
+
+def short_name(shape: Shape) -> str:
+    """Without the namespace: how paths begin."""
+    return shape.name.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """One walk. `named`: the named types met so far, `None` for a record that is not complete yet."""
+
+    named: dict[str, Shape | None] = field(default_factory=dict)
+
+    def shape(self, node: Any) -> Shape:
+        match node:
+            case str():
+                return Shape(node) if node in PRIMITIVES else self.named[node] or Shape("recursion", node)
+            case list():
+                return Shape("union", parts=tuple(self.shape(branch) for branch in node))
+            case {"type": "array", "items": inner} | {"type": "map", "values": inner}:
+                return Shape(node["type"], parts=(self.shape(inner),))
+            case {"type": "record", "name": str(name), "fields": list(fields)}:
+                return self._record(name, fields, node)
+            case {"type": "fixed" | "enum" as kind, "name": str(name)}:
+                symbols = _words(node, "symbols")
+                made = Shape(kind, name, _logical(node), _size(node), symbols=symbols, doc=_doc(node))
+                self.named[name] = made
+                return made
+            case {"type": str(kind)} if kind in PRIMITIVES:
+                return Shape(kind, logical=_logical(node))
+            case _:
+                raise NotASchema("not an Avro schema")
+
+    def _record(self, name: str, fields: list[Any], node: Any) -> Shape:
+        _words(node, "aliases")
+        self.named[name] = None
+        made = Shape("record", name, fields=tuple(self._field(each) for each in fields), doc=_doc(node))
+        if len({each.name for each in made.fields}) != len(made.fields):
+            raise NotASchema("a field stands twice in one record")
+        self.named[name] = made
+        return made
+
+    def _field(self, node: Any) -> Field:
+        if not isinstance(node["name"], str) or not _NAME.fullmatch(node["name"]):
+            raise NotASchema("a field's name is none in Avro")
+        default = (node["default"],) if "default" in node else ()
+        return Field(node["name"], self.shape(node["type"]), default, _doc(node), _words(node, "aliases"))
+
+
+def _logical(node: Any) -> str:
+    said = str(node.get("logicalType", ""))
+    return f"{said} {node.get('precision')}.{node.get('scale', 0)}" if said == "decimal" else said
+
+
+def _doc(node: Any) -> str:
+    doc = node.get("doc") or ""
+    if not isinstance(doc, str):
+        raise NotASchema("a doc is no text")
+    return doc
+
+
+def _words(node: Any, key: str) -> tuple[str, ...]:
+    words = node.get(key, [])
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise NotASchema(f"{key} that are no list of names")
+    return tuple(words)
+
+
+def _size(node: Any) -> int:
+    size = node.get("size", 0)
+    if type(size) is not int or size < 0:
+        raise NotASchema("the size of a fixed is a whole number")
+    return size
+
+
+def _lacks_fields(raw: Any) -> bool:
+    """fastavro reads a record without its list of fields as an empty one."""
+    if isinstance(raw, dict):
+        return (raw.get("type") == "record" and "fields" not in raw) or any(map(_lacks_fields, raw.values()))
+    return isinstance(raw, list) and any(map(_lacks_fields, raw))
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are no JSON")
