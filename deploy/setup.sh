@@ -13,6 +13,7 @@ java_will_do() {
 missing() {
   java_will_do || echo "openjdk-17-jre-headless"
   command -v mvn >/dev/null || echo "maven"
+  command -v promtool >/dev/null || echo "prometheus" # its promtool tests the alert rules
   "$python" -c "import ensurepip, venv" 2>/dev/null || echo "python3-venv"
 }
 

@@ -1,6 +1,6 @@
 """What the operators ask of a broker: how far others have read. Two implementations: this one, and one for Kafka."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -33,7 +33,7 @@ class LagSource(Protocol):
         """Of those partitions that exist."""
         ...
 
-    def appended_at(self, positions: Sequence[Position]) -> Mapping[Partition, datetime]:
+    def appended_at(self, positions: Collection[Position]) -> Mapping[Position, datetime]:
         """When the first record at or after each position was appended (LogAppendTime); what cannot be read in time is
         left out."""
         ...
@@ -67,13 +67,13 @@ class MemoryLag:
                 found[name, partition] = Extent(0, len(log))
         return found
 
-    def appended_at(self, positions: Sequence[Position]) -> Mapping[Partition, datetime]:
-        found: dict[Partition, datetime] = {}
+    def appended_at(self, positions: Collection[Position]) -> Mapping[Position, datetime]:
+        found: dict[Position, datetime] = {}
         for position in positions:
             log = self._broker.log(position.topic, position.topic_id, position.partition) or []
             record = next((one for one in log[position.offset :] if one is not None), None)
             if record is not None:
-                found[position.topic, position.partition] = record.appended_at
+                found[position] = record.appended_at
         return found
 
     def close(self) -> None:

@@ -1,12 +1,14 @@
 """A federation on the workbench: the real publish, relay, ingest and ledger of several agencies, one step at a time.
 
-Only the broker (in memory) and the clock are ours; nothing is patched. `settle()` lets everybody work until all is quiet.
+Only the broker (in memory) and the clock are ours; nothing is patched. `settle()` lets everybody work until all is
+quiet.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -15,17 +17,16 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from consumers.agency.announcer import next_announcement
 from consumers.agency.ingest import Ingest
-from deploy.demo.federation import Terms, example_template, generate_federation
+from consumers.agency.take_in import Surroundings, Verdict, take_in
 from deploy.provision.topics import wanted_topics
 from producers.moves import move
 from producers.publish import publish
 from producers.relay import Relay
 from referral_bus.broker.memory import MemoryBroker
-from referral_bus.broker.protocols import Reader
+from referral_bus.broker.protocols import Reader, ReaderBroken
 from referral_bus.federation.keyring import AHEAD, EpochKey, Keyring, epoch_at
-from referral_bus.federation.register import Register, parse_register
-from referral_bus.home import known_services
-from referral_bus.ledger import looking, referrals
+from referral_bus.federation.register import Register
+from referral_bus.ledger import looking, referrals, sending
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.looking import Step
 from referral_bus.ledger.referrals import Referral
@@ -33,11 +34,14 @@ from referral_bus.ledger.store import Ledger, open_ledger
 from referral_bus.ledger.writing import Writing
 from referral_bus.logs import make_log
 from referral_bus.metrics import ServiceMetrics
-from schemas.events import ReferralKey
+from referral_bus.wire.raw import RawRecord
+from schemas.events import ReceiptItem, ReferralKey
 from schemas.referral_request import ReferralRequest
+from tests.kit.made_once import AT_REST, empty_ledger, federation
 from tests.kit.people import request
 
 RESEND_AFTER = timedelta(seconds=30)
+START = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 
 
 class SetClock:
@@ -53,18 +57,12 @@ class SetClock:
         self.now += span
 
 
-class LogLines:
+class LogLines(StringIO):
     """A stream that keeps what is logged."""
 
-    def __init__(self) -> None:
-        self.text = ""
-
-    def write(self, text: str) -> int:
-        self.text += text
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is buffered."""
+    @property
+    def text(self) -> str:
+        return self.getvalue()
 
 
 @dataclass
@@ -80,15 +78,19 @@ class Station:
     metrics: ServiceMetrics
     bench: "Bench"
 
+    @property
+    def register(self) -> Register:
+        return self.bench.register_of(self.code)
+
     def publish(self, *requests: ReferralRequest) -> list[UUID]:
-        published = publish(self.ledger, self.bench.register, requests, self.bench.clock, uuid4, "test")
+        published = publish(self.ledger, self.register, requests, self.bench.clock, uuid4, "test")
         return [each.referral_id for each in published]
 
     def refer(self, recipient: str, **changes: object) -> UUID:
         return self.publish(request(recipient, **changes))[0]
 
     def say(self, verb: str, referral_id: UUID, **detail: object) -> Referral:
-        writing = Writing(self.bench.clock(), self.bench.register.version, uuid4)
+        writing = Writing(self.bench.clock(), self.register.version, uuid4)
         return move(self.ledger, verb, str(referral_id), detail, writing)
 
     def status(self, referral_id: UUID) -> str | None:
@@ -107,18 +109,35 @@ class Station:
 
     def announce(self) -> None:
         now = self.bench.clock()
-        announcement = next_announcement(self.ledger, self.bench.register, self.keyring.announced(now), now, "0.0.0")
+        announcement = next_announcement(self.ledger, self.register, self.keyring.announced(now), now, "0.0.0")
         self.relay.announce(announcement)
+
+    def take(self, *records: RawRecord) -> list[Verdict]:
+        """As if ingest had just read them, in one transaction."""
+        around = Surroundings(self.code, self.register, self.keyring.find_sealing, uuid4, self.bench.clock())
+        with self.ledger.write() as tx:
+            return [take_in(tx, record, around) for record in records]
+
+    def owed(self, addressee: str) -> list[ReceiptItem]:
+        """The receipt items that `addressee` has not been sent yet."""
+        with self.ledger.read() as tx:
+            batches = sending.owed_receipts(tx, (), 400)
+        return [item for batch in batches if batch.addressee == addressee for item in batch.items]
 
     def send(self) -> None:
         self.relay.tick()
 
     def read(self) -> None:
-        """Everything that is there to read."""
-        if not self.ingest.step(self.reader, 0):
+        """Everything that is there to read, with a new reader where the old one has come to its end."""
+        try:
+            if not self.ingest.step(self.reader, 0):
+                self.ingest.assign(self.reader)
+            while batch := self.reader.poll(0, 500):
+                self.ingest.take(batch)
+        except ReaderBroken:
+            self.reader = self.ingest.reader()
             self.ingest.assign(self.reader)
-        while batch := self.reader.poll(0, 500):
-            self.ingest.take(batch)
+            self.read()
 
     def reopen(self) -> None:
         """As after a restart: a new relay and a new reader over the same ledger."""
@@ -132,13 +151,14 @@ class Station:
 class Bench:
     """The whole federation: `bench[code]` is an agency."""
 
-    def __init__(self, folder: Path, codes: tuple[str, ...], now: datetime | None = None) -> None:
-        self.clock = SetClock(now or datetime(2026, 11, 23, 14, 0, tzinfo=UTC))
+    def __init__(
+        self, folder: Path, codes: tuple[str, ...], now: datetime | None = None, broker: MemoryBroker | None = None
+    ) -> None:
+        self.clock = SetClock(now or START)
         self.log_lines = LogLines()
-        self.broker = MemoryBroker(self.clock)
-        terms = Terms(federation="test-federation", topic_prefix="referral", now=self.clock.now, only=codes)
-        self.generated = generate_federation(example_template(), terms)
-        self.register: Register = parse_register(self.generated.files.register, known_services())
+        self.broker = broker or MemoryBroker(self.clock)
+        self.generated, self.register = federation(codes, self.clock.now)
+        self.own_registers: dict[str, Register] = {}  # of agencies that have another than `register`
         for plan in wanted_topics(self.register):
             self.broker.create_topic(plan)
         self.stations = {code: self._station(folder, code) for code in codes}
@@ -146,14 +166,20 @@ class Bench:
     def __getitem__(self, code: str) -> Station:
         return self.stations[code]
 
+    def register_of(self, code: str) -> Register:
+        return self.own_registers.get(code, self.register)
+
     def _station(self, folder: Path, code: str) -> Station:
         keyring = make_keyring(self.generated.agency_keys[code], self.clock())
-        ledger = open_ledger(folder / f"{code}.sqlite", AtRest(keyring.at_rest), code)
+        path = folder / f"{code}.sqlite"
+        if not path.exists():
+            path.write_bytes(empty_ledger(code))
+        ledger = open_ledger(path, AtRest(keyring.at_rest), code)
         metrics = ServiceMetrics()
         ingest = Ingest(
             ledger,
             self.broker,
-            lambda: self.register,
+            lambda: self.register_of(code),
             keyring.find_sealing,
             self.clock,
             uuid4,
@@ -166,16 +192,23 @@ class Bench:
         return Station(code, ledger, relay, ingest, reader, keyring, metrics, self)
 
     def make_relay(self, ledger: Ledger, keyring: Keyring, metrics: ServiceMetrics) -> Relay:
-        log = make_log(self.log_lines, agency=ledger.code)
         return Relay(
-            ledger, self.broker, lambda: self.register, keyring.signing, self.clock, uuid4, RESEND_AFTER, metrics, log
+            ledger,
+            self.broker,
+            lambda: self.register_of(ledger.code),
+            keyring.signing,
+            self.clock,
+            uuid4,
+            RESEND_AFTER,
+            metrics,
+            make_log(self.log_lines, agency=ledger.code),
         )
 
     def announce(self) -> None:
         """Everybody hears everybody's keys."""
         for station in self.stations.values():
             station.announce()
-        self.settle()
+        self.settle(2)
 
     def settle(self, rounds: int = 8) -> None:
         for _ in range(rounds):
@@ -194,7 +227,7 @@ class Bench:
 def make_keyring(signing: Ed25519PrivateKey, now: datetime) -> Keyring:
     current = epoch_at(now)
     epochs = tuple(EpochKey(current + ahead, X25519PrivateKey.generate()) for ahead in range(AHEAD + 1))
-    return Keyring(signing, b"a home key that is 32 bytes long", epochs)
+    return Keyring(signing, AT_REST, epochs)
 
 
 @contextmanager

@@ -1,10 +1,11 @@
-"""Synthetic people, obviously so, and referrals about them."""
+"""Synthetic people, obviously so, referrals about them, and the agencies that most tests are about."""
 
 import json
 from typing import Any
 
 from schemas.referral_request import ReferralRequest
 
+SENDER, RECIPIENT, THIRD = "family-women", "public-health", "mahalla"  # each may refer to each
 PLANTED_NAME = "Namuna-Oʻgʻiloy Sinovova"
 PLANTED_NEED = "PLANTED-NEED-7731 does not sleep since the made-up move"
 

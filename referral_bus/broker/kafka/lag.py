@@ -1,7 +1,7 @@
 """How far others have read in Kafka. Of records it looks at nothing but the time at which they were appended."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -46,12 +46,12 @@ class KafkaLag:
     def extents(self, partitions: Collection[Partition]) -> Mapping[Partition, Extent]:
         return self._calls.call(lambda admin: _extents(admin, partitions), self._answer_within_s)
 
-    def appended_at(self, positions: Sequence[Position]) -> Mapping[Partition, datetime]:
+    def appended_at(self, positions: Collection[Position]) -> Mapping[Position, datetime]:
         if not positions:
             return {}
-        found: dict[Partition, datetime] = {}
+        found: dict[Position, datetime] = {}
         deadline = time.monotonic() + self._answer_within_s
-        looking = in_thread("kafka-look", lambda: _look(self._connection, positions, deadline, found))
+        looking = in_thread("kafka-look", lambda: _look(self._connection, set(positions), deadline, found))
         try:
             looking.result(self._answer_within_s + 1)
         except TimeoutError:
@@ -76,42 +76,49 @@ def _extents(admin: Any, partitions: Collection[Partition]) -> Mapping[Partition
     return {(one.topic, one.partition): Extent(begins[one].offset, ends[one].offset) for one in there}
 
 
-def _look(
-    connection: Connection, positions: Sequence[Position], deadline: float, found: dict[Partition, datetime]
-) -> None:
-    """Once more without a partition whose next batch cannot be unpacked."""
-    wanted = {TopicPartition(one.topic, one.partition): one.offset for one in positions}
+def _look(connection: Connection, wanted: set[Position], deadline: float, found: dict[Position, datetime]) -> None:
+    """A consumer stands at one place of a partition at a time, so several places in one take several rounds. One whose
+    next batch cannot be unpacked ends its consumer, and is left out."""
     while wanted and time.monotonic() < deadline:
-        consumer = open_consumer(
-            connection,
-            group_id=None,
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            isolation_level="read_uncommitted",
-            allow_auto_create_topics=False,
-            max_partition_fetch_bytes=FETCH_BYTES,
-        )
-        consumer._fetcher.PartitionRecords = BoundedRecords
+        consumer = _open(connection)
         try:
-            _first_times(consumer, wanted, deadline, found)
+            while wanted and time.monotonic() < deadline:
+                _one_each(consumer, wanted, deadline, found)
         except UnreadableBatchError as error:
-            wanted.pop(TopicPartition(error.unreadable.topic, error.unreadable.partition), None)
+            broken = (error.unreadable.topic, error.unreadable.partition)
+            wanted -= {position for position in wanted if (position.topic, position.partition) == broken}
         finally:
             close_consumer(consumer)
 
 
-def _first_times(
-    consumer: Any, wanted: dict[TopicPartition, int], deadline: float, found: dict[Partition, datetime]
-) -> None:
-    consumer.assign(list(wanted))
-    for place, offset in wanted.items():
-        consumer.seek(place, offset)
-    while wanted and time.monotonic() < deadline:
+def _open(connection: Connection) -> Any:
+    consumer = open_consumer(
+        connection,
+        group_id=None,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        isolation_level="read_uncommitted",
+        allow_auto_create_topics=False,
+        max_partition_fetch_bytes=FETCH_BYTES,
+    )
+    consumer._fetcher.PartitionRecords = BoundedRecords
+    return consumer
+
+
+def _one_each(consumer: Any, wanted: set[Position], deadline: float, found: dict[Position, datetime]) -> None:
+    """One place of each partition."""
+    standing = {TopicPartition(position.topic, position.partition): position for position in wanted}
+    consumer.assign([])
+    consumer.assign(list(standing))
+    for place, position in standing.items():
+        consumer.seek(place, position.offset)
+    while standing and time.monotonic() < deadline:
         left_ms = max(0, int((deadline - time.monotonic()) * 1000))
         for place, records in consumer.poll(timeout_ms=left_ms, max_records=1).items():
-            if place in wanted and records:
-                found[place.topic, place.partition] = _time(records[0].timestamp)
-                del wanted[place]
+            position = standing.pop(place, None)
+            if position is not None and records:
+                found[position] = _time(records[0].timestamp)
+                wanted.discard(position)
                 consumer.pause(place)
 
 

@@ -88,8 +88,8 @@ class Line:
         self._flight.settle(sending, "stored")
 
     def _failed(self, sending: KafkaSending, error: Exception) -> None:
-        self.spent = True
         self._flight.settle(sending, self._meaning(sending.record.topic, error))
+        self.spent = True  # not before: the sender abandons what has no outcome yet
 
     def _meaning(self, topic: str, error: Exception) -> SendFailure:
         if isinstance(error, RetriableError):
