@@ -10,6 +10,7 @@ SETUP = Path(__file__).parents[3] / "deploy" / "setup.sh"
 GOOD = {
     "java": "echo 'openjdk version \"17.0.15\"' >&2",
     "mvn": "",
+    "promtool": "",
     "python3": "",
 }
 
@@ -30,8 +31,9 @@ def set_up(folder: Path) -> subprocess.CompletedProcess[str]:
         ("java", "echo 'openjdk version \"11.0.2\"'", "openjdk-17-jre-headless"),
         ("python3", "exit 1", "python3-venv"),
         ("mvn", "", "maven"),
+        ("promtool", "", "prometheus"),
     ],
-    ids=["no java", "java 8", "java 11", "no venv", "no maven"],
+    ids=["no java", "java 8", "java 11", "no venv", "no maven", "no promtool"],
 )
 def test_who_may_not_install_is_told_the_one_line_that_does(
     program: str, broken: str, package: str, tmp_path: Path, provide: Provide
@@ -68,7 +70,7 @@ def test_root_on_debian_gets_what_is_missing_installed(tmp_path: Path, provide: 
     set_up(tmp_path)
 
     asked = (tmp_path / "asked").read_text().splitlines()
-    assert asked == ["update -qq", "install -y -qq --no-install-recommends openjdk-17-jre-headless maven"]
+    assert asked == ["update -qq", "install -y -qq --no-install-recommends openjdk-17-jre-headless maven prometheus"]
 
 
 def test_a_debian_without_java_17_gets_the_java_it_has(tmp_path: Path, provide: Provide) -> None:
@@ -79,4 +81,4 @@ def test_a_debian_without_java_17_gets_the_java_it_has(tmp_path: Path, provide: 
 
     set_up(tmp_path)
 
-    assert (tmp_path / "asked").read_text().splitlines()[1].endswith("default-jre-headless maven")
+    assert (tmp_path / "asked").read_text().splitlines()[1].endswith("default-jre-headless maven prometheus")
