@@ -66,19 +66,20 @@ def _legal(tx: Tx, wanted: Move, referral: Referral) -> Status:
 
 def _body(wanted: Move, referral: Referral, detail: Mapping[str, Any], *, consent_over: bool) -> StatusBody:
     if consent_over:  # no new sealed content; the recipient's status still travels
-        if referral.side is Side.SENDER:
-            raise Refused(Reason.CONSENT_INVALID, "the consent for this referral has expired", wanted.verb)
-        return StatusBody(business_status=wanted.business_status)
+        if wanted.to is None:
+            advice = "the consent for this referral has expired; only the recipient may still say a new status"
+            raise Refused(Reason.CONSENT_INVALID, advice, wanted.verb)
+        return StatusBody()
     said = {name: value for name, value in detail.items() if value is not None}
     for need in wanted.needs:
         if need not in said:
             raise Refused(Reason.FIELD_MISSING, f"{wanted.verb} needs it", need)
+    if wanted.verb != "note" and "business_status" in said:
+        raise Refused(Reason.FIELD_UNKNOWN, "only a note takes it", "business_status")
+    if wanted.verb == "note" and said["business_status"] not in NOTES:
+        raise Refused(Reason.CODE_UNKNOWN, f"a note takes one of: {', '.join(sorted(NOTES))}", "business_status")
     if wanted.business_status is not None:
         said["business_status"] = wanted.business_status
-    elif wanted.verb != "note" and "business_status" in said:
-        raise Refused(Reason.FIELD_UNKNOWN, "only a note takes it", "business_status")
-    elif wanted.verb == "note" and said["business_status"] not in NOTES:
-        raise Refused(Reason.CODE_UNKNOWN, f"a note takes one of: {', '.join(sorted(NOTES))}", "business_status")
     try:
         body = StatusBody.model_validate(said)
     except ValidationError as error:

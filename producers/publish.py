@@ -30,28 +30,29 @@ class Published:
 def publish(
     ledger: Ledger, register: Register, requests: Sequence[ReferralRequest], clock: Clock, new_id: NewId, caller: str
 ) -> list[Published]:
-    """Checks every request, then writes all of them durably. Raises `Refused` naming the field; then nothing is
-    written. `caller` is whose idempotency keys these are."""
-    now = clock()
+    """Checks every request and writes all of them durably. Raises `Refused` naming the field; then nothing is written.
+    `caller` is whose idempotency keys these are."""
     several = len(requests) > 1
-    checked = [
-        _check(register, ledger.code, request, now, f"[{place}]." if several else "")
-        for place, request in enumerate(requests)
-    ]
-    writing = Writing(now, register.version, new_id)
+    writing = Writing(clock(), register.version, new_id)
     with ledger.write() as tx:
-        return [_publish_one(tx, request, new, writing, caller) for request, new in zip(requests, checked, strict=True)]
+        return [
+            _publish_one(tx, register, request, f"[{place}]." if several else "", writing, caller)
+            for place, request in enumerate(requests)
+        ]
 
 
-def _publish_one(tx: Tx, request: ReferralRequest, new: NewReferral, writing: Writing, caller: str) -> Published:
-    if request.idempotency_key is None:
-        return Published(write_referral(tx, new, writing).referral_id)
-    content = request.model_dump_json().encode()
-    earlier = recall(tx, caller, request.idempotency_key, content)
+def _publish_one(
+    tx: Tx, register: Register, request: ReferralRequest, at: str, writing: Writing, caller: str
+) -> Published:
+    """Its idempotency key goes first: what was accepted once gets its answer, whatever has changed since then."""
+    key, content = request.idempotency_key, request.model_dump_json().encode()
+    earlier = None if key is None else recall(tx, caller, key, content, f"{at}idempotency_key")
     if earlier is not None:
         return Published(UUID(earlier), again=True)
+    new = _check(register, tx.code, request, writing.now, at)
     referral_id = write_referral(tx, new, writing).referral_id
-    remember(tx, caller, request.idempotency_key, content, str(referral_id), writing.now)
+    if key is not None:
+        remember(tx, caller, key, content, str(referral_id), writing.now)
     return Published(referral_id)
 
 

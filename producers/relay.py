@@ -7,7 +7,7 @@ An event is due until its addressee's signed receipt says that it is stored; the
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -138,18 +138,19 @@ class Relay:
         with self._ledger.read() as tx:
             rows = sending.due(tx, now, self._events.keys(), PER_ADDRESSEE)
             peers = all_peers(tx) if rows else {}
-        keyless: list[int] = []
+        keyless: list[DueRow] = []
         ready: list[tuple[DueRow, AnyEvent, bytes]] = []
         for row in rows:
-            sealed = self._sealed(row, peers.get(row.addressee))
+            sealed = self._sealed(row, self._key(row, peers))
             if sealed is None:
-                keyless.append(row.number)
+                keyless.append(row)
             else:
                 ready.append((row, *sealed))
         if not rows:
             return
         with self._ledger.write() as tx:
-            sending.waits_for_key(tx, keyless)
+            peers = all_peers(tx) if keyless else {}  # a key may have been announced meanwhile
+            sending.waits_for_key(tx, [row.number for row in keyless if self._key(row, peers) is None])
             for row, _, value in ready:
                 sending.leaves(tx, row.number, value, hashlib.sha256(value).digest(), now + self._resend_after)
         if keyless:
@@ -157,12 +158,16 @@ class Relay:
         for row, event, value in ready:
             self._events[row.number] = _EventFlight(row, self._dispatch(event, value))
 
-    def _sealed(self, row: DueRow, peer: Peer | None) -> tuple[AnyEvent, bytes] | None:
+    def _key(self, row: DueRow, peers: Mapping[str, Peer]) -> SealingKey | None:
+        """What to seal a row to now; None while no key is known, or when there is nothing to seal."""
+        peer = peers.get(row.addressee)
+        return None if peer is None or row.body is None else peer.sealing_key(self._clock())
+
+    def _sealed(self, row: DueRow, key: SealingKey | None) -> tuple[AnyEvent, bytes] | None:
         """The event and its bytes: those sent before, or newly sealed ones; None while no key is known."""
         bare = decode(row.value or row.bare)
         if row.value is not None:
             return _event(bare), row.value
-        key: SealingKey | None = None if peer is None else peer.sealing_key(self._clock())
         if key is None or row.body is None:
             return None
         event = seal(_sealable(bare, key), row.body, key.public_key)

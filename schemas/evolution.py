@@ -43,7 +43,7 @@ def rule_findings(old: Any, new: Any) -> tuple[Finding, ...]:
     found = [finding for change in changes(before, after) for finding in _judged(change)]
     found += _renamed(before, after, root)
     found += _of_the_new_alone(new, after, root)
-    if _has_sealed(before) and not _sealed_stands_last(after):
+    if (_has_sealed(before) or _has_sealed(after)) and not _sealed_stands_last(after):
         found.append(Finding(root, "sealed_not_last"))
     if fingerprint_findings({"old": old, "new": new}):
         found.append(Finding(root, "same_fingerprint"))

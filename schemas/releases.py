@@ -61,6 +61,10 @@ def shipped_findings(final: bool = False) -> tuple[ReleaseFinding, ...]:
     return release_findings(_files("avro"), _files("released"), final)
 
 
+def anything_released() -> bool:
+    return bool(_files("released"))
+
+
 def release_findings(
     shipped: Mapping[str, bytes], released: Mapping[str, bytes], final: bool = False
 ) -> tuple[ReleaseFinding, ...]:
@@ -111,7 +115,7 @@ def _evolution(shipped: Mapping[str, bytes], copies: Mapping[str, bytes]) -> Ite
     for name, content in sorted(copies.items()):
         file = newest[_record(name)]
         if file != name:
-            old, new = (parse_avsc(each.decode())[0] for each in (content, shipped[file]))
+            old, new = (parse_avsc(each)[0] for each in (content, shipped[file]))
             for finding in evolution_findings(old, new):
                 yield ReleaseFinding(f"avro/{file} beside {name}", finding.path, finding.kind, finding.advice)
 
@@ -128,8 +132,8 @@ def _record(name: str) -> str:
 
 def _is_schema(content: bytes) -> bool:
     try:
-        parse_avsc(content.decode())
-    except (NotASchema, UnicodeDecodeError):
+        parse_avsc(content)
+    except NotASchema:
         return False
     return True
 

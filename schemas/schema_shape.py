@@ -11,10 +11,15 @@ from fastavro import parse_schema
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MOST_LEVELS = 100  # of JSON; ours have a dozen
 
 
 class NotASchema(ValueError):
     """The text is no Avro schema. The message is a fixed sentence: somebody may have named the wrong file."""
+
+
+class NotJson(NotASchema):
+    """Not even that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +64,18 @@ class Field:
     aliases: tuple[str, ...] = ()
 
 
-def parse_avsc(text: str) -> tuple[Any, Shape]:
-    """The schema as parsed JSON, and its shape. Raises NotASchema."""
+def parse_avsc(content: str | bytes) -> tuple[Any, Shape]:
+    """A file: the schema as parsed JSON, and its shape. Raises NotASchema."""
     try:
-        raw = json.loads(text, parse_constant=_no_constant)
+        raw = json.loads(content, parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise NotASchema("not JSON") from None
+        raise NotJson("not JSON") from None
     return raw, shape_of(raw)
 
 
 def shape_of(raw: Any) -> Shape:
     """The shape of a schema as parsed JSON. Raises NotASchema."""
-    if _lacks_fields(raw):
-        raise NotASchema("a record without fields")
+    _refuse_what_fastavro_takes(raw)
     try:
         return _Builder().shape(parse_schema(raw))
     except NotASchema:
@@ -169,11 +173,15 @@ def _size(node: Any) -> int:
     return size
 
 
-def _lacks_fields(raw: Any) -> bool:
-    """fastavro reads a record without its list of fields as an empty one."""
-    if isinstance(raw, dict):
-        return (raw.get("type") == "record" and "fields" not in raw) or any(map(_lacks_fields, raw.values()))
-    return isinstance(raw, list) and any(map(_lacks_fields, raw))
+def _refuse_what_fastavro_takes(raw: Any, depth: int = 0) -> None:
+    """A record without its list of fields, which it reads as an empty one, and nesting that no walk here would end."""
+    if depth > _MOST_LEVELS:
+        raise NotASchema("nested too deep")
+    if isinstance(raw, dict) and raw.get("type") == "record" and "fields" not in raw:
+        raise NotASchema("a record without fields")
+    inner = raw.values() if isinstance(raw, dict) else raw if isinstance(raw, list) else ()
+    for each in inner:
+        _refuse_what_fastavro_takes(each, depth + 1)
 
 
 def _no_constant(_: str) -> NoReturn:

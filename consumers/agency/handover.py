@@ -65,5 +65,5 @@ class Handover:
 
     def close(self) -> None:
         """Waits for handlers that are at work."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True)
         self._collect()

@@ -15,6 +15,7 @@ from typer.core import TyperArgument
 from typer.exceptions import Abort, TyperException
 
 from deploy.app import (
+    commands_agencies,
     commands_agency,
     commands_contract,
     commands_demo,
@@ -27,6 +28,8 @@ from deploy.app import (
 from deploy.app.output import say, say_error
 from referral_bus.errors import BusError
 from referral_bus.logs import defect, quiet_libraries
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="referral-bus",
@@ -58,6 +61,7 @@ _GROUPS = (
     commands_referral,
     commands_verbs,
     commands_look,
+    commands_agencies,
     commands_contract,
     commands_agency,
     commands_register,
@@ -83,6 +87,8 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(arguments, prog_name="referral-bus", standalone_mode=False)
         sys.stdout.flush()
+        if result == INTERRUPTED:
+            raise KeyboardInterrupt  # which typer keeps to itself
     except BusError as error:
         say_error(str(error))
         return error.exit_code
@@ -91,9 +97,9 @@ def run(arguments: list[str]) -> int:
         return 2
     except (KeyboardInterrupt, Abort):
         say_error("interrupted; nothing accepted is lost")
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
+        return INTERRUPTED
+    except (BrokenPipeError, SystemExit):  # whoever read our output has gone; typer itself then leaves at once
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 # the last boundary: no traceback ever reaches a user
         say_error(f"a defect of ours, please report it: {defect(error)}")

@@ -23,7 +23,13 @@ def inbox(
     home: HomeOption,
     after: Annotated[
         int,
-        typer.Option("--after", min=0, metavar="CURSOR", help="Only what came later; takes over what is before it."),
+        typer.Option(
+            "--after",
+            min=0,
+            max=2**63 - 1,
+            metavar="CURSOR",
+            help="Only what came later; takes over what is before it.",
+        ),
     ] = 0,
     most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="At most so many.")] = 100,
     counterpart: Annotated[

@@ -72,8 +72,8 @@ def _left(standing: Standing, now: datetime, zone: str) -> str:
 
 def _span(span: timedelta) -> str:
     seconds = int(span.total_seconds())
-    for size, one, many in ((86_400, "day", "days"), (3_600, "hour", "hours"), (60, "minute", "minutes")):
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
         if seconds >= size:
             number = seconds // size
-            return f"{number} {one if number == 1 else many}"
-    return f"{seconds} seconds"
+            return f"{number} {unit}{'' if number == 1 else 's'}"
+    return "less than a second"

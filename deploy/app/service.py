@@ -166,9 +166,11 @@ def load_handler(desk: Desk) -> Handler | None:
         return None
     module, _, factory = name.partition(":")
     try:
-        made: Handler = getattr(importlib.import_module(module), factory)(desk)
+        make = getattr(importlib.import_module(module), factory)
     except (ImportError, AttributeError):
-        raise Refused(Reason.SETTINGS_INVALID, "there is no such Python function", "handler") from None
+        advice = "there is no such Python function, or a module that it needs"
+        raise Refused(Reason.SETTINGS_INVALID, advice, "handler") from None
+    made: Handler = make(desk)
     return made
 
 

@@ -11,16 +11,15 @@ from referral_bus.ledger.store import Tx
 _C = tables.idempotency.c
 
 
-def recall(tx: Tx, caller: str, key: str, request: bytes) -> str | None:
-    """The first answer to this request; None if the key is new. Raises `Refused` if it stood for another request."""
+def recall(tx: Tx, caller: str, key: str, request: bytes, path: str) -> str | None:
+    """The first answer to this request; None if the key is new. Raises `Refused` if it stood for another request;
+    `path` is where the key is."""
     here = (_C.caller == caller, _C.key_digest == tx.at_rest.digest("idempotency_key", key.encode()))
     row = tx.connection.execute(sa.select(_C.request_digest, _C.answer).where(*here)).one_or_none()
     if row is None:
         return None
     if row.request_digest != tx.at_rest.digest("request", request):
-        raise Refused(
-            Reason.IDEMPOTENCY_KEY_REUSED, "this key was used for another request; use a new one", "idempotency_key"
-        )
+        raise Refused(Reason.IDEMPOTENCY_KEY_REUSED, "this key was used for another request; use a new one", path)
     return str(row.answer)
 
 

@@ -59,13 +59,6 @@ def due(tx: Tx, now: datetime, in_flight: Collection[int], per_addressee: int) -
 
 
 def _due_for(tx: Tx, addressee: str, now: datetime, in_flight: Collection[int], limit: int) -> Iterable[DueRow]:
-    older = tables.outbox.alias("older")
-    has_older = sa.exists().where(
-        older.c.referral_sender == _OUT.referral_sender,
-        older.c.referral_id == _OUT.referral_id,
-        older.c.number < _OUT.number,
-        older.c.state.not_in(FINAL),
-    )
     query = (
         sa.select(tables.outbox, tables.events.c.body, tables.referrals.c.body_key)
         .join(tables.events, tables.events.c.number == _OUT.number)
@@ -76,13 +69,24 @@ def _due_for(tx: Tx, addressee: str, now: datetime, in_flight: Collection[int], 
                 tables.referrals.c.referral_id == _OUT.referral_id,
             ),
         )
-        .where(_OUT.addressee == addressee, _OUT.next_send_at <= now)
-        .where(sa.or_(_OUT.state == State.NEW, _OUT.asked, sa.not_(has_older)))
+        .where(_OUT.addressee == addressee, _OUT.next_send_at <= now, _its_turn())
         .order_by(_OUT.number)
         .limit(limit + len(in_flight))
     )
     rows = [row for row in tx.connection.execute(query) if row.number not in in_flight]
     return [_due_row(tx, row) for row in rows[:limit]]
+
+
+def _its_turn() -> sa.ColumnElement[bool]:
+    """Never sent, asked for, or the oldest of its referral without a final receipt."""
+    older = tables.outbox.alias("older")
+    has_older = sa.exists().where(
+        older.c.referral_sender == _OUT.referral_sender,
+        older.c.referral_id == _OUT.referral_id,
+        older.c.number < _OUT.number,
+        older.c.state.not_in(FINAL),
+    )
+    return sa.or_(_OUT.state == State.NEW, _OUT.asked, sa.not_(has_older))
 
 
 def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]]) -> DueRow:
@@ -96,7 +100,8 @@ def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]]) -> DueRow:
 
 def next_due(tx: Tx) -> datetime | None:
     """When something is due next; None when nothing waits for a time."""
-    moment: datetime | None = tx.connection.execute(sa.select(sa.func.min(_OUT.next_send_at))).scalar_one()
+    query = sa.select(sa.func.min(_OUT.next_send_at)).where(_its_turn())
+    moment: datetime | None = tx.connection.execute(query).scalar_one()
     return moment
 
 

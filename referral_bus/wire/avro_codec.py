@@ -16,6 +16,8 @@ Decoded = AnyRecord | ReferralBody | StatusBody
 MARKER = b"\xc3\x01"
 HEAD = len(MARKER) + 8  # marker and fingerprint
 MAX_VALUE = 64 * 1024  # bytes; far above any honest event, far below what could hurt a reader
+MAX_ITEMS = 500  # in one array; no model takes more
+_CONTAINERS = (dict, list)
 
 
 class Undecodable(Exception):
@@ -37,8 +39,9 @@ def decode(value: bytes) -> Decoded:
     """The model of a value. Raises `Undecodable` with TOO_LARGE, SCHEMA_UNKNOWN, MALFORMED or VALUE_REFUSED.
 
     The budget: at most 64 KiB come in, and no schema has items of no bytes, so no count in the input can make more
-    objects than there are bytes. fastavro reads leniently (bytes left over, over-long numbers, branch -1, boolean 7,
-    ids in another spelling); whatever does not come out again as the same bytes is MALFORMED.
+    objects than there are bytes; of an array over 500 items none is judged. fastavro reads leniently (bytes left over,
+    over-long numbers, branch -1, boolean 7, ids in another spelling); whatever does not come out again as the same
+    bytes is MALFORMED.
     """
     if len(value) > MAX_VALUE:
         raise Undecodable(Code.TOO_LARGE)
@@ -58,12 +61,23 @@ def decode(value: bytes) -> Decoded:
 def _read(schema: IndexedSchema, binary: bytes) -> Any:
     try:
         content = schemaless_reader(BytesIO(binary), schema.parsed, None)
-        again = _write(schema, content)
+        same = not _overlong(content) and _write(schema, content) == binary
     except Exception:  # noqa: BLE001 # hostile bytes make fastavro raise anything from EOFError to OverflowError
         raise Undecodable(Code.MALFORMED) from None
-    if again != binary:
+    if not same:
         raise Undecodable(Code.MALFORMED)
     return content
+
+
+def _overlong(content: Any) -> bool:
+    """Whether some array is longer than any model takes. pydantic would judge and report each of its items."""
+    for value in content.values() if type(content) is dict else content:
+        kind = type(value)
+        if kind is list and len(value) > MAX_ITEMS:
+            return True
+        if kind in _CONTAINERS and _overlong(value):
+            return True
+    return False
 
 
 def _write(schema: IndexedSchema, content: Any) -> bytes:

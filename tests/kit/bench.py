@@ -21,9 +21,10 @@ from consumers.agency.take_in import Surroundings, Verdict, take_in
 from deploy.provision.topics import wanted_topics
 from producers.moves import move
 from producers.publish import publish
-from producers.relay import Relay
+from producers.relay import IDLE_S, Relay
 from referral_bus.broker.memory import MemoryBroker
-from referral_bus.broker.protocols import Reader, ReaderBroken
+from referral_bus.broker.protocols import Broker, Reader, ReaderBroken
+from referral_bus.clock import Clock
 from referral_bus.federation.keyring import AHEAD, EpochKey, Keyring, epoch_at
 from referral_bus.federation.register import Register
 from referral_bus.ledger import looking, referrals, sending
@@ -124,26 +125,30 @@ class Station:
             batches = sending.owed_receipts(tx, (), 400)
         return [item for batch in batches if batch.addressee == addressee for item in batch.items]
 
-    def send(self) -> None:
-        self.relay.tick()
+    def send(self) -> bool:
+        """One round of the relay; tells whether it has more to do at once."""
+        return self.relay.tick() < IDLE_S
 
-    def read(self) -> None:
-        """Everything that is there to read, with a new reader where the old one has come to its end."""
+    def read(self) -> bool:
+        """Everything that is there to read, with a new reader where a topic was made anew; tells whether there was
+        anything."""
+        found = False
         try:
-            if not self.ingest.step(self.reader, 0):
-                self.ingest.assign(self.reader)
             while batch := self.reader.poll(0, 500):
                 self.ingest.take(batch)
+                found = True
         except ReaderBroken:
             self.reader = self.ingest.reader()
             self.ingest.assign(self.reader)
             self.read()
+            found = True
+        return found
 
     def reopen(self) -> None:
         """As after a restart: a new relay and a new reader over the same ledger."""
         self.relay.close()
         self.reader.close()
-        self.relay = self.bench.make_relay(self.ledger, self.keyring, self.metrics)
+        self.relay = self.bench.make_relay(self.ledger, self.keyring)
         self.reader = self.ingest.reader()
         self.ingest.assign(self.reader)
 
@@ -188,19 +193,21 @@ class Bench:
         )
         reader = ingest.reader()
         ingest.assign(reader)
-        relay = self.make_relay(ledger, keyring, metrics)
+        relay = self.make_relay(ledger, keyring)
         return Station(code, ledger, relay, ingest, reader, keyring, metrics, self)
 
-    def make_relay(self, ledger: Ledger, keyring: Keyring, metrics: ServiceMetrics) -> Relay:
+    def make_relay(
+        self, ledger: Ledger, keyring: Keyring, broker: Broker | None = None, clock: Clock | None = None
+    ) -> Relay:
         return Relay(
             ledger,
-            self.broker,
+            broker or self.broker,
             lambda: self.register_of(ledger.code),
             keyring.signing,
-            self.clock,
+            clock or self.clock,
             uuid4,
             RESEND_AFTER,
-            metrics,
+            ServiceMetrics(),
             make_log(self.log_lines, agency=ledger.code),
         )
 
@@ -208,14 +215,15 @@ class Bench:
         """Everybody hears everybody's keys."""
         for station in self.stations.values():
             station.announce()
-        self.settle(2)
+        self.settle()
 
-    def settle(self, rounds: int = 8) -> None:
+    def settle(self, rounds: int = 10) -> None:
+        """Until nobody has anything to do at this hour."""
         for _ in range(rounds):
-            for station in self.stations.values():
-                station.send()
-            for station in self.stations.values():
-                station.read()
+            at_work = [station.send() for station in self.stations.values()]
+            at_work += [station.read() for station in self.stations.values()]
+            if not any(at_work):
+                return
 
     def close(self) -> None:
         for station in self.stations.values():

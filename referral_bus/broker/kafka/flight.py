@@ -1,7 +1,7 @@
 """What has been taken for sending and has no outcome yet: how much it is, and for how long."""
 
 from collections.abc import Sequence
-from threading import Condition
+from threading import Condition, Lock
 from typing import Literal
 
 from referral_bus.broker.protocols import SendFailure
@@ -14,29 +14,24 @@ OVERHEAD_BYTES = 256
 
 
 class KafkaSending:
-    """Its outcome is set once; what comes later is ignored."""
+    """Waits for its topic until `handed`; from then on it is the library's. Its outcome is set once, by `Flight`."""
 
-    __slots__ = ("_outcome", "record", "since")
+    __slots__ = ("handed", "outcome", "record", "since", "size")
 
-    def __init__(self, record: RawRecord, since: float) -> None:
+    def __init__(self, record: RawRecord, size: int, since: float) -> None:
         self.record = record
+        self.size = size
         self.since = since
-        self._outcome: Outcome | None = None
+        self.handed = False
+        self.outcome: Outcome | None = None
 
     def done(self) -> bool:
-        return self._outcome is not None
+        return self.outcome is not None
 
     def failure(self) -> SendFailure | None:
-        if self._outcome is None:
+        if self.outcome is None:
             raise RuntimeError("failure() was asked before done()")
-        return None if self._outcome == "stored" else self._outcome
-
-    def settle(self, outcome: Outcome) -> bool:
-        """The caller makes sure that it is alone."""
-        if self._outcome is not None:
-            return False
-        self._outcome = outcome
-        return True
+        return None if self.outcome == "stored" else self.outcome
 
 
 class Flight:
@@ -46,42 +41,42 @@ class Flight:
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._bytes = 0
-        self._handed: dict[KafkaSending, None] = {}
-        self._changed = Condition()
+        self._open: dict[KafkaSending, None] = {}
+        self._lock = Lock()
+        self._landed = Condition(self._lock)
 
     def take(self, record: RawRecord, now: float) -> KafkaSending | None:
         """None when there is no room. A record larger than the bound goes alone."""
         size = record.size + OVERHEAD_BYTES
-        with self._changed:
+        sending = KafkaSending(record, size, now)
+        with self._lock:
             if self._bytes and self._bytes + size > self._limit:
                 return None
             self._bytes += size
-        return KafkaSending(record, now)
-
-    def hand(self, sending: KafkaSending) -> None:
-        """It is the library's now, unless that was quick and it has landed."""
-        with self._changed:
-            if not sending.done():
-                self._handed[sending] = None
+            self._open[sending] = None
+        return sending
 
     def settle(self, sending: KafkaSending, outcome: Outcome) -> None:
-        with self._changed:
-            if sending.settle(outcome):
-                self._handed.pop(sending, None)
-                self._bytes -= sending.record.size + OVERHEAD_BYTES
-                if not self._handed:
-                    self._changed.notify_all()
+        """The first outcome counts; what is told later is ignored."""
+        with self._lock:
+            if sending.outcome is not None:
+                return
+            sending.outcome = outcome
+            self._bytes -= sending.size
+            del self._open[sending]
+            if not self._open:
+                self._landed.notify_all()
 
     def handed(self) -> Sequence[KafkaSending]:
         """The oldest first."""
-        with self._changed:
-            return list(self._handed)
+        with self._lock:
+            return [sending for sending in self._open if sending.handed]
 
     def oldest(self) -> float | None:
         """Since when the oldest of them has been the library's."""
-        with self._changed:
-            return next(iter(self._handed)).since if self._handed else None
+        with self._lock:
+            return next((sending.since for sending in self._open if sending.handed), None)
 
     def wait_until_landed(self, timeout_s: float) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._handed, timeout_s)
+        with self._lock:
+            self._landed.wait_for(lambda: not self._open, timeout_s)

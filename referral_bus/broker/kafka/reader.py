@@ -95,8 +95,9 @@ class KafkaReader:
         if opening is None:
             return
         closing = in_thread("kafka-close", lambda: close_consumer(opening.result()))
-        with suppress(TimeoutError, Unreachable):  # its thread ends by itself, or there was nothing to close
-            closing.result(CLOSE_S)
+        if opening.done():
+            with suppress(TimeoutError, Unreachable):  # its thread ends by itself, or there was nothing to close
+                closing.result(CLOSE_S)
 
     def _consumer(self, deadline: float) -> Any | None:
         if self._opening is None:
@@ -134,7 +135,7 @@ class KafkaReader:
 
 def _delivery(record: Any) -> Delivery:
     """Kafka knows records without key, value or header value; here they are empty."""
-    headers = tuple((name, value or b"") for name, value in record.headers)
+    headers = tuple([(name, value or b"") for name, value in record.headers])
     raw = RawRecord(record.topic, record.key or b"", record.value or b"", headers)
     return Delivery(raw, record.partition, record.offset, _time(record.timestamp))
 

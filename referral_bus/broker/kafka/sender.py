@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Condition, Event, Thread
+from threading import Condition, Event, Lock, Thread
 from typing import Any
 
 from referral_bus.broker.kafka.calls import in_thread
@@ -25,6 +25,7 @@ from referral_bus.wire.raw import RawRecord
 log = logging.getLogger(__name__)
 
 TICK_S = 0.2
+TROUBLE_S = 1.0
 LEARN_S = 2.0
 LAND_S = 2.0
 
@@ -67,18 +68,20 @@ class KafkaSender:
         self._limits = limits
         self._clock = clock
         self._flight = Flight(limits.in_flight_bytes)
-        self._changed = Condition()
+        self._lock = Lock()
+        self._changed = Condition(self._lock)
         self._closing = Event()
         self._line: Line | None = None
         self._waiting: dict[str, deque[KafkaSending]] = {}
         self._absent: dict[str, tuple[Absent, float]] = {}
         self._ending: Future[None] | None = None
+        self._pause_s = TICK_S
         self._told = False
         self._thread = Thread(target=self._run, name="kafka-sender", daemon=True)
         self._thread.start()
 
     def send(self, record: RawRecord) -> KafkaSending | None:
-        with self._changed:
+        with self._lock:
             if self._closing.is_set():
                 raise RuntimeError("this sender is closed")
             sending = self._flight.take(record, self._clock())
@@ -88,7 +91,7 @@ class KafkaSender:
 
     def close(self) -> None:
         """What is on its way gets a moment to land."""
-        with self._changed:
+        with self._lock:
             self._closing.set()
             self._changed.notify()
             waiting, self._waiting = self._waiting, {}
@@ -102,7 +105,7 @@ class KafkaSender:
                 self._ending.result(LAND_S)
 
     def _pass_on(self, sending: KafkaSending) -> None:
-        """`_changed` is held."""
+        """`_lock` is held."""
         topic = sending.record.topic
         absent = self._absent.get(topic)
         if absent is not None and self._clock() < absent[1]:
@@ -124,23 +127,25 @@ class KafkaSender:
         served = True
         while not self._closing.is_set():
             if served:
-                with self._changed:
+                with self._lock:
                     self._changed.wait_for(lambda: self._waiting or self._closing.is_set(), TICK_S)
             else:
-                self._closing.wait(TICK_S)  # whatever is sent meanwhile: asking more often does not help
+                self._closing.wait(self._pause_s)  # whatever is sent meanwhile: asking more often does not help
             try:
                 self._expire_waiting()
                 self._watch()
                 served = self._serve_waiting()
+                self._pause_s = TICK_S
             except Exception as error:  # noqa: BLE001  # without this thread nothing would ever be sent again
                 served = False
+                self._pause_s = TROUBLE_S
                 self._tell(error)
         self._flight.wait_until_landed(LAND_S)
         self._end_line()  # also one that was connected after `close` had looked
 
     def _expire_waiting(self) -> None:
         too_old = self._clock() - self._limits.answer_within_s
-        with self._changed:
+        with self._lock:
             for topic, queue in list(self._waiting.items()):
                 while queue and queue[0].since <= too_old:
                     self._flight.settle(queue.popleft(), "timed_out")
@@ -152,12 +157,12 @@ class KafkaSender:
         if line is None:
             return
         stuck = oldest is not None and self._clock() - oldest > self._limits.no_progress_s
-        if line.spent or stuck:
+        if stuck or line.spent:
             lost = self._end_line()
             log.warning("producer replaced: %s; in flight: %d", "no progress" if stuck else "a send failed", lost)
 
     def _serve_waiting(self) -> bool:
-        with self._changed:
+        with self._lock:
             topics = list(self._waiting)
         if not topics:
             return True
@@ -176,7 +181,7 @@ class KafkaSender:
 
     def _note_absent(self, absent: Mapping[str, Absent]) -> None:
         until = self._clock() + ABSENT_FOR_S
-        with self._changed:
+        with self._lock:
             for topic, why in absent.items():
                 self._absent[topic] = (why, until)
                 for sending in self._waiting.pop(topic, ()):
@@ -184,7 +189,7 @@ class KafkaSender:
 
     def _flush(self, line: Line, topic: str) -> None:
         while not self._closing.is_set():
-            with self._changed:
+            with self._lock:
                 queue = self._waiting.get(topic, deque())
                 for _ in range(min(AT_ONCE, len(queue))):
                     if not line.hand(queue[0]):
@@ -197,7 +202,7 @@ class KafkaSender:
 
     def _end_line(self) -> int:
         """Lets go of the producer; how many records were in flight. They may land or not."""
-        with self._changed:
+        with self._lock:
             line, self._line = self._line, None
         lost = self._flight.handed()
         for sending in lost:

@@ -11,8 +11,8 @@ from deploy.provision.topic_changes import (
     Change,
     ChangeSetting,
     Create,
+    RemoveSetting,
     ReplicationDiffers,
-    SettingUnlisted,
     TopicUnlisted,
     apply,
     difference,
@@ -90,11 +90,11 @@ def test_more_copies_in_step_than_there_are_copies_are_never_asked_for(
     assert [type(change) for change in plan(kafka, INBOX)] == [ReplicationDiffers]
 
 
-def test_a_setting_made_by_hand_is_shown_to_a_person(kafka: MemoryBroker) -> None:
+def test_a_setting_made_by_hand_is_removed(kafka: MemoryBroker) -> None:
     kafka.create_topic(replace(INBOX, config={**INBOX.config, "retention.bytes": "1"}))
-    changes = plan(kafka, INBOX)
-    assert changes == (SettingUnlisted(INBOX.name, "retention.bytes", "1"),)
-    assert apply(changes, kafka) == changes
+    assert plan(kafka, INBOX) == (RemoveSetting(INBOX, "retention.bytes", "1"),)
+    assert apply(plan(kafka, INBOX), kafka) == ()
+    assert plan(kafka, INBOX) == ()
 
 
 def test_a_topic_that_the_register_does_not_name_is_shown_and_left_alone(kafka: MemoryBroker) -> None:
@@ -168,9 +168,9 @@ EVERY_CHANGE: tuple[tuple[Change, str, dict[str, object]], ...] = (
         {"change": "replication_differs", "setting": "replication", "live": 1, "wanted": 3, "needs_person": True},
     ),
     (
-        SettingUnlisted(INBOX.name, "retention.bytes", "1"),
-        "! test.inbox.mahalla.v1: retention.bytes is 1, the register asks for none; remove the setting",
-        {"change": "setting_unlisted", "setting": "retention.bytes", "live": "1", "wanted": None, "needs_person": True},
+        RemoveSetting(INBOX, "retention.bytes", "1"),
+        "~ test.inbox.mahalla.v1: retention.bytes 1 -> unset",
+        {"change": "remove_setting", "setting": "retention.bytes", "live": "1", "wanted": None, "needs_person": False},
     ),
     (
         TopicUnlisted(INBOX.name),

@@ -1,0 +1,116 @@
+"""The flow monitor's service: reading and watching as supervised threads over one database and one broker."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+
+from consumers.monitor.collecting import monitor_registry
+from consumers.monitor.home import CurrentRegister, MonitorHome
+from consumers.monitor.reading import Reading
+from consumers.monitor.watching import Watching
+from deploy.app.http import health_server
+from deploy.app.status import forget_status, write_status
+from deploy.app.supervisor import Supervisor
+from referral_bus.broker.lag import LagSource
+from referral_bus.broker.protocols import Broker
+from referral_bus.clock import Clock, system_clock
+from referral_bus.errors import BusError, Reason, Refused
+from referral_bus.home import Home, running
+from referral_bus.logs import Log
+
+DRAIN_S = 10.0
+REGISTER_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where it reads from."""
+
+    broker: Broker
+    lag: LagSource
+
+    def close(self) -> None:
+        self.lag.close()
+        self.broker.close()
+
+
+class MonitorService:
+    """One running monitor."""
+
+    def __init__(self, home: MonitorHome, sources: Sources, log: Log, clock: Clock = system_clock) -> None:
+        self.settings = home.settings()
+        self._clock = clock
+        self.register = CurrentRegister(home, clock, log)
+        self.store = home.open_store(self.settings.federation, clock())
+        keep = self.settings.keep
+        self.reading = Reading(self.store, sources.broker, self.register, clock, keep, log)
+        self.watching = Watching(self.store, self.reading, sources.lag, self.register, clock, keep, log)
+        self.registry = monitor_registry(self.store, self.register, clock)
+        self.supervisor = Supervisor(log, lambda _: None)
+
+    def start(self) -> None:
+        every_s = self.settings.look_every_s
+        self.supervisor.start("reading", self.reading.run)
+        self.supervisor.start("watching", lambda stop, progress: self.watching.run(every_s, stop, progress))
+        self.supervisor.start("register", self._follow_register)
+
+    def ready(self) -> dict[str, bool]:
+        """What the service needs in order to work, part by part."""
+        parts = {f"thread_{name}": well for name, well in self.supervisor.healthy().items()}
+        parts["broker"] = bool(self.reading.topics)
+        parts["register"] = not self.register().expired(self._clock())
+        try:
+            with self.store.read():
+                parts["database"] = True
+        except BusError:
+            parts["database"] = False
+        return parts
+
+    def close(self) -> bool:
+        """Lets every thread finish its round; tells whether all did in time."""
+        finished = self.supervisor.finish(DRAIN_S)
+        if finished:
+            self.store.close()
+        return finished
+
+    def _follow_register(self, stop: Event, progress: Callable[[], None]) -> None:
+        while not stop.wait(REGISTER_EVERY_S):
+            progress()
+            self.register.refresh()
+
+
+@contextmanager
+def running_monitor(home: MonitorHome) -> Iterator[None]:
+    """Holds the home's lock: one running monitor for each."""
+    try:
+        with running(Home(home.folder)):
+            yield
+    except Refused as error:
+        if error.reason is not Reason.ALREADY_RUNNING:
+            raise
+        raise Refused(Reason.ALREADY_RUNNING, "this monitor is running already", "home") from None
+
+
+def run_monitor(home: MonitorHome, connect: Callable[[str], Sources], log: Log) -> bool:
+    """Runs until SIGTERM or Ctrl-C; tells whether everything ended in time."""
+    stop = threading.Event()
+    with running_monitor(home):
+        forget_status(Home(home.folder))
+        sources = connect(home.settings().kafka)
+        service = MonitorService(home, sources, log)
+        server = health_server(service.settings.http_port, service.ready, service.registry, lambda: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+        service.start()
+        write_status(Home(home.folder), server.server_port)
+        log.info("started", http_port=server.server_port)
+        stop.wait()
+        server.shutdown()
+        finished = service.close()
+        sources.close()
+        log.info("stopped", in_time=finished)
+    return finished

@@ -1,0 +1,131 @@
+"""Agency services as real processes over the run's Kafka, each in a session of its own."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from deploy.app.status import ServiceStatus, read_status
+from referral_bus.home import Home
+from tests.unit.deploy.app.homes import (
+    OTHER,
+    RECIPIENT,
+    SENDER,
+    Agency,
+    join,
+    make_homes,
+    new_stewards,
+    signed_register,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def wait_until(holds: Callable[[], Any], within_s: float = 30) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
+
+
+@dataclass
+class Process:
+    """One `agency run`."""
+
+    agency: Agency
+    popen: subprocess.Popen[bytes]
+    log: Path
+    began: float = field(default_factory=time.monotonic)
+
+    def status(self) -> ServiceStatus:
+        return read_status(Home(self.agency.home))
+
+    def wait_until_ready(self, within_s: float = 30) -> float:
+        """How long it took, from its start, in seconds."""
+        wait_until(lambda: self.popen.poll() is not None or self.status().ready, within_s)
+        assert self.popen.poll() is None, self.log.read_text()
+        return time.monotonic() - self.began
+
+    def resident_mb(self) -> float:
+        return float(psutil.Process(self.popen.pid).memory_info().rss) / 1e6
+
+    def terminate(self) -> tuple[int, float]:
+        """Its exit code, and how long it took."""
+        began = time.monotonic()
+        self.popen.send_signal(signal.SIGTERM)
+        return self.popen.wait(30), time.monotonic() - began
+
+    def events(self) -> list[dict[str, Any]]:
+        """What it has logged."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+class Services:
+    """Homes of a federation of its own, and whatever runs over them. `end` leaves no process."""
+
+    def __init__(self, folder: Path, kafka: str) -> None:
+        self.folder = folder
+        self.kafka = kafka
+        self.topic_prefix = f"t{secrets.token_hex(4)}"
+        self._processes: list[Process] = []
+        federation, stewards = f"f{self.topic_prefix}", new_stewards()
+        make_homes(folder, federation, kafka, announce_every_s=1)
+        join(folder, signed_register(folder, stewards, federation=federation, topic_prefix=self.topic_prefix))
+
+    @property
+    def sender(self) -> Agency:
+        return Agency(self.folder / SENDER)
+
+    @property
+    def recipient(self) -> Agency:
+        return Agency(self.folder / RECIPIENT)
+
+    @property
+    def other(self) -> Agency:
+        return Agency(self.folder / OTHER)
+
+    @property
+    def register(self) -> Path:
+        return self.sender.home / "register.yaml"
+
+    def run(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
+        """The command to its end."""
+        command = [sys.executable, "-m", "deploy.app", *map(str, arguments)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    def make_topics(self) -> None:
+        made = self.run("register", "apply", self.register, "--kafka", self.kafka)
+        assert made.returncode == 0, made.stderr
+
+    def start(self, agency: Agency) -> Process:
+        log = agency.home.with_suffix(".log")
+        command = [sys.executable, "-m", "deploy.app", "agency", "run", "--home", str(agency.home)]
+        with log.open("ab") as output:
+            popen = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        process = Process(agency, popen, log)
+        self._processes.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self._processes:
+            if process.popen.poll() is None:
+                os.killpg(process.popen.pid, signal.SIGKILL)
+            process.popen.wait()
+
+
+def started(services: Services, agencies: Sequence[Agency]) -> list[Process]:
+    processes = [services.start(agency) for agency in agencies]
+    for process in processes:
+        process.wait_until_ready()
+    return processes

@@ -1,0 +1,41 @@
+"""Handlers as an agency would write them, for services in this process and in others."""
+
+from pathlib import Path
+
+from consumers.agency.handover import Handler
+from deploy.app.desk import Desk
+from referral_bus.ledger.handing_over import Received
+
+
+def note_down(desk: Desk) -> Handler:
+    """Writes the id of what it is given to a file beside the home, a line each."""
+    path = desk.home.folder.with_suffix(".handed-over")
+
+    def take(received: Received) -> None:
+        with path.open("a", encoding="ascii") as file:
+            file.write(f"{received.event_id}\n")
+
+    return take
+
+
+def fails_once(desk: Desk) -> Handler:
+    """As if the agency's system were down at the first try."""
+    mark = desk.home.folder.with_suffix(".tried")
+    take_later = note_down(desk)
+
+    def take(received: Received) -> None:
+        if not mark.exists():
+            mark.touch()
+            raise ConnectionError(f"PLANTED-7731 {received.body and received.body.model_dump()}")
+        take_later(received)
+
+    return take
+
+
+def defective(desk: Desk) -> Handler:
+    raise AttributeError(f"PLANTED-7731 in {desk.home.folder}")
+
+
+def handed_over(home: Path) -> list[str]:
+    path = home.with_suffix(".handed-over")
+    return path.read_text(encoding="ascii").splitlines() if path.exists() else []

@@ -1,0 +1,151 @@
+"""`why`: one sentence for every stage, on both sides: where, who must act, how long is left."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from deploy.app.desk import Case
+from deploy.app.explain import why
+from referral_bus.ledger.referrals import Referral
+from referral_bus.stages import Actor, Stage, Standing
+from schemas.events import ReferralKey
+from schemas.lifecycle import Side, Status
+from tests.kit.made_once import federation
+
+NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+SENDER, RECIPIENT = "family-women", "public-health"
+REGISTER = federation((SENDER, RECIPIENT), NOW)[1]
+DESK_OF = {code: f"referral desk, referrals@{code}.example, Mon-Sat 08:00-20:00" for code in (SENDER, RECIPIENT)}
+
+
+def case(standing: Standing, side: Side = Side.SENDER, status: Status = Status.REQUESTED, code: str = "") -> Case:
+    referral = Referral(
+        key=ReferralKey(SENDER, UUID("7b1f3c52-3f0e-4d43-9a52-0d3f6c0a1b01")),
+        side=side,
+        peer=RECIPIENT if side is Side.SENDER else SENDER,
+        status=status,
+        priority="urgent",
+        acknowledge_by=NOW,
+        respond_by=NOW,
+        created_at=NOW,
+        changed_at=NOW,
+        consent_expires_at=NOW,
+    )
+    return Case(referral, standing, code or None, "PLANTED-7731", [])
+
+
+def sentence(case: Case, now: datetime = NOW) -> str:
+    us = SENDER if case.referral.side is Side.SENDER else RECIPIENT
+    return why(case, REGISTER, us, now, "Asia/Tashkent")
+
+
+DUE = NOW + timedelta(hours=23, minutes=30)
+LEFT = "23 hours left, until 2026-11-24 18:30 +05:00"
+
+AT_SENDER: list[tuple[Stage, Actor, str, str]] = [
+    (
+        Stage.WAITING_FOR_KEY,
+        "recipient's service",
+        "waits here until public-health has announced a key to seal to",
+        f"the service of public-health, by itself once it runs ({DESK_OF[RECIPIENT]})",
+    ),
+    (
+        Stage.NOT_STORED,
+        "sender's service",
+        "is on its way: public-health's service has not said yet that it is stored",
+        "the service of family-women, by itself",
+    ),
+    (
+        Stage.NOT_HANDED_OVER,
+        "recipient's service",
+        "is stored by public-health's service, not yet handed over to its system",
+        f"the service of public-health, by itself once it runs ({DESK_OF[RECIPIENT]})",
+    ),
+    (
+        Stage.NOT_SEEN,
+        "recipient's staff",
+        "has reached public-health; nobody there has said that they have seen it",
+        f"the staff of public-health ({DESK_OF[RECIPIENT]})",
+    ),
+    (
+        Stage.NOT_ANSWERED,
+        "recipient's staff",
+        "has been seen at public-health, and is not answered yet",
+        f"the staff of public-health ({DESK_OF[RECIPIENT]})",
+    ),
+]
+
+
+@pytest.mark.parametrize(("stage", "actor", "where", "who"), AT_SENDER, ids=[row[0].name for row in AT_SENDER])
+def test_the_sender_reads_where_it_is_whom_to_call_and_until_when(
+    stage: Stage, actor: Actor, where: str, who: str
+) -> None:
+    said = sentence(case(Standing(stage, actor, DUE, None)))
+    assert said == f"Referral 7b1f3c52 from family-women {where}; next must act {who}; {LEFT}."
+
+
+def test_the_recipient_is_not_told_its_own_telephone_number() -> None:
+    said = sentence(case(Standing(Stage.NOT_SEEN, "recipient's staff", DUE, None), Side.RECIPIENT))
+    assert f"next must act the staff of public-health; {LEFT}." in said
+
+
+def test_what_was_refused_names_the_code() -> None:
+    standing = Standing(Stage.UNDELIVERED, "sender's staff", None, None)
+    said = sentence(case(standing, code="CONSENT_INVALID"))
+    assert "was refused by public-health's service (CONSENT_INVALID); next must act the staff of family-women." in said
+
+
+@pytest.mark.parametrize("status", [Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD])
+def test_what_is_being_worked_on_names_its_status(status: Status) -> None:
+    said = sentence(case(Standing(Stage.IN_SERVICE, "recipient's staff", None, None), status=status))
+    assert f"from family-women is {status} at public-health; next must act the staff of public-health" in said
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.REJECTED, Status.FAILED, Status.CANCELLED])
+def test_of_what_has_ended_nobody_has_to_act(status: Status) -> None:
+    said = sentence(case(Standing(Stage.ENDED, "nobody", None, None), status=status))
+    assert said == f"Referral 7b1f3c52 from family-women has ended: {status}; nobody has to act."
+
+
+def test_a_question_and_a_request_to_cancel_are_said() -> None:
+    asked = Standing(Stage.IN_SERVICE, "sender's staff", DUE, "question")
+    assert "the staff of family-women: a question waits for an answer; 23 hours left" in sentence(case(asked))
+    cancel = Standing(Stage.IN_SERVICE, "recipient's staff", DUE, "cancellation")
+    said = sentence(case(cancel, Side.RECIPIENT))
+    assert "the staff of public-health: the sender asks to cancel it, confirm or refuse; 23 hours left" in said
+
+
+SPANS = [
+    (timedelta(seconds=1), "1 second"),
+    (timedelta(seconds=59), "59 seconds"),
+    (timedelta(minutes=1), "1 minute"),
+    (timedelta(minutes=59, seconds=59), "59 minutes"),
+    (timedelta(hours=1), "1 hour"),
+    (timedelta(hours=47), "1 day"),
+    (timedelta(days=13, hours=23), "13 days"),
+]
+
+
+@pytest.mark.parametrize(("span", "words"), SPANS, ids=[words for _, words in SPANS])
+def test_the_time_that_is_left_or_over_is_said_in_whole_units(span: timedelta, words: str) -> None:
+    seen = case(Standing(Stage.NOT_ANSWERED, "recipient's staff", NOW, None))
+    assert f"; {words} left, until 2026-11-23 19:00 +05:00." in sentence(seen, NOW - span)
+    assert f"; overdue by {words}, since 2026-11-23 19:00 +05:00." in sentence(seen, NOW + span)
+
+
+def test_every_stage_has_a_sentence_and_none_says_more_than_ids_and_agencies() -> None:
+    for stage in Stage:
+        for side in Side:
+            said = sentence(case(Standing(stage, "nobody", None, None), side))
+            assert said.startswith("Referral 7b1f3c52 from family-women ")
+            assert said.endswith(".")
+            assert "PLANTED-7731" not in said
+            assert "{" not in said
+
+
+def test_an_agency_that_the_register_does_not_know_any_more_has_no_contact() -> None:
+    seen = case(Standing(Stage.NOT_SEEN, "recipient's staff", None, None))
+    gone = replace(seen, referral=replace(seen.referral, peer="gone-agency"))
+    assert sentence(gone).endswith("next must act the staff of gone-agency.")

@@ -1,0 +1,156 @@
+"""Health and metrics on loopback: what they answer, and what they do not."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+
+import pytest
+from prometheus_client import CollectorRegistry, Gauge
+
+from deploy.app.http import health_server
+from referral_bus.errors import Reason, Refused
+from tests.unit.deploy.app.command import PLANTED
+
+
+@dataclass
+class Answer:
+    status: int
+    kind: str
+    body: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Health:
+    """A server on a free port, and what its parts say."""
+
+    port: int = 0
+    parts: dict[str, bool] = field(default_factory=lambda: {"broker": True, "ledger": True})
+    refresh: Callable[[], None] = lambda: None
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            given = dict(answer.getheaders())
+            return Answer(answer.status, given.get("Content-Type", ""), answer.read().decode(), given)
+        finally:
+            connection.close()
+
+    def send(self, raw: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.fixture
+def health() -> Iterator[Health]:
+    made = Health()
+    registry = CollectorRegistry()
+    Gauge("referralbus_test", "For a test.", registry=registry).set(7)
+    server = health_server(0, lambda: made.parts, registry, lambda: made.refresh())
+    made.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield made
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+def test_healthz_says_that_the_process_answers(health: Health) -> None:
+    answer = health.ask("/healthz")
+    assert (answer.status, answer.kind, json.loads(answer.body)) == (200, "application/json", {"healthy": True})
+
+
+def test_readyz_is_200_when_every_part_is_well_and_503_naming_the_one_that_is_not(health: Health) -> None:
+    assert (health.ask("/readyz").status, json.loads(health.ask("/readyz").body)) == (200, health.parts)
+    health.parts = {"broker": False, "ledger": True}
+    assert (health.ask("/readyz").status, json.loads(health.ask("/readyz").body)) == (503, health.parts)
+
+
+def test_metrics_are_brought_up_to_date_and_in_prometheus_form(health: Health) -> None:
+    called: list[bool] = []
+    health.refresh = lambda: called.append(True)
+    answer = health.ask("/metrics")
+    assert answer.status == 200
+    assert answer.kind.startswith("text/plain")
+    assert "\nreferralbus_test 7.0\n" in answer.body
+    assert called == [True]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost:1", "127.0.0.1:80"])
+def test_it_answers_to_loopback_names(host: str, health: Health) -> None:
+    assert health.ask("/healthz", Host=host).status == 200
+
+
+@pytest.mark.parametrize("host", ["", "agency.example", "127.0.0.1.agency.example", "localhost.example:9464", "[::1]"])
+def test_it_answers_to_no_other_name_so_that_no_web_page_can_ask_it(host: str, health: Health) -> None:
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert health.ask(path, Host=host).status == 421
+
+
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "PLANTED-7731"])
+def test_other_methods_are_not_allowed(method: str, health: Health) -> None:
+    answer = health.ask("/metrics", method)
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    assert PLANTED not in answer.body
+
+
+@pytest.mark.parametrize("path", ["/", "/PLANTED-7731", "/metrics/", "/healthz/../metrics", "/%2e"])
+def test_other_paths_are_a_problem_document_that_echoes_nothing(path: str, health: Health) -> None:
+    answer = health.ask(path)
+    assert (answer.status, answer.kind) == (404, "application/problem+json")
+    assert json.loads(answer.body) == {"status": 404, "title": "Not Found"}
+
+
+NO_HTTP = [
+    b"PLANTED-7731\r\n\r\n",
+    b"GET /PLANTED-7731 HTTP/9.9\r\n\r\n",
+    b"GET /PLANTED-7731 HTTP/PLANTED-7731\r\n\r\n",
+    b"GET /" + b"PLANTED-7731" * 6000 + b" HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\n" + b"a: PLANTED-7731\r\n" * 200 + b"\r\n",
+    b"GET / HTTP/1.1\r\nHost: " + b"PLANTED-7731" * 6000 + b"\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("raw", NO_HTTP, ids=range(len(NO_HTTP)))
+def test_what_is_no_http_is_not_quoted_either(raw: bytes, health: Health, capfd: pytest.CaptureFixture[str]) -> None:
+    answer = health.send(raw)
+    assert b"7731" not in answer
+    assert b'{"status": ' in answer
+    assert health.ask("/healthz").status == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_defect_is_a_500_with_its_place_and_without_its_message(
+    health: Health, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def defective() -> None:
+        raise ValueError(f"{PLANTED} was in the row")
+
+    health.refresh = defective
+    answer = health.ask("/metrics")
+    assert answer.status == 500
+    assert json.loads(answer.body)["detail"].startswith("ValueError in tests.unit.deploy.app.test_http:")
+    assert PLANTED not in answer.body
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_client_that_says_nothing_holds_up_nobody(health: Health) -> None:
+    with socket.create_connection(("127.0.0.1", health.port)):
+        assert health.ask("/healthz").status == 200
+
+
+def test_it_listens_on_loopback_only_and_says_when_the_port_is_taken(health: Health) -> None:
+    with pytest.raises(Refused) as caught:
+        health_server(health.port, dict, CollectorRegistry(), lambda: None)
+    assert (caught.value.reason, caught.value.path) == (Reason.PORT_TAKEN, "http_port")
+    server = health_server(0, dict, CollectorRegistry(), lambda: None)
+    assert server.server_address[0] == "127.0.0.1"
+    server.server_close()

@@ -1,0 +1,80 @@
+"""Text from other agencies is data: it never steers a terminal, whatever is in it."""
+
+import json
+import unicodedata
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deploy.app.output import printable, say, say_error, say_json
+from tests.kit.people import request
+from tests.unit.deploy.app.command import Command
+from tests.unit.deploy.app.conftest import Federation
+from tests.unit.deploy.app.homes import RECIPIENT, Post
+
+HOSTILE = [
+    "\x1b[2J\x1b[1;1Hgone",
+    "\x1b]8;;https://example.org\x07link\x1b]8;;\x07",
+    "\x9b31mred",
+    "\x7f\x08\x08\x08",
+    "admin\u202egnp.exe",
+    "\u2066hidden\u2069",
+    "two\u2028lines\u2029here",
+    "zero\u200bwidth\u00ad\ufeff",
+    "tags\U000e0041\U000e007f",
+    "private\ue000\U000f0000",
+    "half\ud83d",
+    "line\nline\rline\x0b\x0c\x85",
+    "\x00",
+]
+ALLOWED = "[bold red]oʻzbek[/] Ўзбек 漢字 😀 é → “x”"
+
+
+def steers(text: str) -> bool:
+    return any(unicodedata.category(sign)[0] == "C" or sign in "\u2028\u2029" for sign in text)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_whatever_could_steer_a_terminal_is_shown_as_a_mark(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not steers(printable(text))
+    assert len(printable(text)) == len(text)
+    say(text)
+    say_error(text)
+    captured = capsys.readouterr()
+    for written in captured:
+        assert written.count("\n") == 1
+        assert not steers(written[:-1])
+
+
+def test_letters_of_any_script_and_markup_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    say(ALLOWED)
+    say_json([ALLOWED])
+    assert capsys.readouterr().out == f'{ALLOWED}\n[\n  "{ALLOWED}"\n]\n'
+
+
+@given(st.recursive(st.text() | st.sampled_from(HOSTILE), lambda inner: st.dictionaries(st.text(), inner, max_size=3)))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_a_json_document_is_the_same_when_read_back_and_steers_nothing(
+    capsys: pytest.CaptureFixture[str], document: object
+) -> None:
+    say_json(document)
+    written = capsys.readouterr().out
+    assert json.loads(written) == document
+    assert not steers(written.replace("\n", ""))
+
+
+def test_what_another_agency_wrote_is_shown_harmlessly(federation: Federation, command: Command, post: Post) -> None:
+    """What the contract lets through: markup, and format characters that no script can do without."""
+    need = "[red]PLANTED[/red] \u200b[link=https://example.org]x[/link]\nsecond\U000e0041 line"
+    referral = post.refer(need)
+    assert command(federation.recipient, "accept", referral, "--text", "[blink]\u00adx[/blink]").code == 0
+    post.settle()
+    for agency in (federation.sender, federation.recipient):
+        for arguments in (("show", referral), ("show", referral, "--json"), ("inbox",), ("inbox", "--json")):
+            said = command(agency, *arguments)
+            assert said.code == 0
+            assert not steers(said.out.replace("\n", ""))
+        lines = command(agency, "show", referral).out
+        assert "need: [red]PLANTED[/red] \ufffd[link=https://example.org]x[/link] / second\ufffd line" in lines
+    assert request(RECIPIENT, need=need).body.request.need == need

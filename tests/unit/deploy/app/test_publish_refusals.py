@@ -1,0 +1,136 @@
+"""What `publish` does not take: one line naming the code and the field, and nothing written."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from referral_bus.clock import system_clock
+from tests.kit.people import request_document
+from tests.unit.deploy.app.command import PLANTED, Command, Said, assert_refused
+from tests.unit.deploy.app.conftest import Federation
+from tests.unit.deploy.app.homes import NOT_AGREED, RECEIVES_NONE, RECIPIENT, Agency
+
+Publish = Callable[..., Said]
+
+
+@pytest.fixture
+def publish(federation: Federation, command: Command, tmp_path: Path) -> Publish:
+    """Hands in a document, and looks that a refused one has changed nothing."""
+
+    def hand_in(document: Any, agency: Agency = federation.sender) -> Said:
+        file = tmp_path / f"{PLANTED}.json"
+        file.write_text(json.dumps(document), encoding="utf-8")
+        before = agency.rows()
+        said = command(agency, "publish", file)
+        assert (agency.rows() == before) == (said.code != 0)
+        return said
+
+    return hand_in
+
+
+def changed(path: str, value: Any, recipient: str = RECIPIENT) -> dict[str, Any]:
+    """A good request but for one field; None takes the field away."""
+    document = request_document(recipient)
+    *parents, last = path.split(".")
+    place = document
+    for name in parents:
+        place = place[name]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return document
+
+
+def hours_ago(hours: int) -> str:
+    return (system_clock() - timedelta(hours=hours)).isoformat()
+
+
+def test_a_good_one_is_published(publish: Publish) -> None:
+    assert publish(request_document(RECIPIENT)).code == 0
+
+
+FIELDS = [
+    ("body.request.service_types", ["mhpss", "planted-7731"], "CODE_UNKNOWN", "body.request.service_types[1]"),
+    ("priority", "planted-7731", "CODE_UNKNOWN", "priority"),
+    ("recipient", "planted-7731", "AGENCY_UNKNOWN", "recipient"),
+    ("recipient", RECEIVES_NONE, "RECEIVES_NO_REFERRALS", "recipient"),
+    ("recipient", f"{PLANTED} and more", "VALUE_REFUSED", "recipient"),
+    ("body.consent", None, "FIELD_MISSING", "body.consent"),
+    ("body.consent.expires_at", "2030-01-01T10:00:00", "TIME_NAIVE", "body.consent.expires_at"),
+    ("body.consent.expires_at", f"{PLANTED}", "VALUE_REFUSED", "body.consent.expires_at"),
+    ("body.consent.recipient", NOT_AGREED, "CONSENT_INVALID", "body.consent.recipient"),
+    ("body.person.name", 7731, "TYPE_WRONG", "body.person.name"),
+    ("body.person.name", [PLANTED], "TYPE_WRONG", "body.person.name"),
+    ("body.person.date_of_birth", 7731, "TYPE_WRONG", "body.person.date_of_birth"),
+    ("body.person.age_estimate", 77.31, "TYPE_WRONG", "body.person.age_estimate"),
+    ("body.person.subject_ref", PLANTED, "VALUE_REFUSED", "body.person.subject_ref"),
+    ("body.safe_contact.may_leave_message", "yes", "TYPE_WRONG", "body.safe_contact.may_leave_message"),
+    ("body.person.planted_7731", PLANTED, "FIELD_UNKNOWN", "body.person"),
+    (f"{PLANTED}", 1, "FIELD_UNKNOWN", None),
+    ("body.request.need", PLANTED * 200, "TOO_LARGE", "body.request.need"),
+    ("body.person.name", f"{PLANTED}\u202e{PLANTED}", "VALUE_REFUSED", "body.person.name"),
+    ("body.person.name", f"{PLANTED}\x1b[2J", "VALUE_REFUSED", "body.person.name"),
+    ("respond_by", "2026-01-01T00:00:00Z", "VALUE_REFUSED", "respond_by"),
+    ("idempotency_key", f"{PLANTED} has blanks", "VALUE_REFUSED", "idempotency_key"),
+    ("body", PLANTED, "TYPE_WRONG", "body"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "reason", "at"), FIELDS, ids=[f"{row[0]}-{row[2]}" for row in FIELDS])
+def test_a_wrong_field_is_named_and_nothing_is_written(
+    path: str, value: Any, reason: str, at: str | None, publish: Publish
+) -> None:
+    assert_refused(publish(changed(path, value)), reason, at, "planted-7731", "planted_7731", "7731")
+
+
+def test_consent_that_has_expired_is_refused(publish: Publish) -> None:
+    document = changed("body.consent.expires_at", hours_ago(1))
+    document["body"]["consent"]["attested_at"] = hours_ago(30)
+    assert_refused(publish(document), "CONSENT_INVALID", "body.consent.expires_at")
+
+
+def test_an_agency_without_an_agreement_is_refused(publish: Publish, federation: Federation) -> None:
+    assert_refused(publish(request_document(NOT_AGREED), federation.other), "NOT_AGREED", "recipient")
+
+
+def test_a_body_of_too_many_long_texts_is_refused_as_a_whole(publish: Publish) -> None:
+    """Each text is short enough; `ReferralBody` in four-byte letters is not."""
+    document = changed("body.request.need", "𝔭" * 1500)
+    for field in ("already_provided", "other_referrals", "accompaniment"):
+        document["body"]["request"][field] = "𝔭" * 300
+    document["body"]["consent"] |= {"kind": "best-interests"}
+    document["body"]["consent"] |= {"best_interests_reason": "𝔭" * 600, "best_interests_approver": "𝔭" * 120}
+    document["body"]["person"] |= {"name": "𝔭" * 200, "specific_need": "𝔭" * 500}
+    document["body"]["safe_contact"] |= {"do_not_contact": "𝔭" * 200, "who_may_answer": "𝔭" * 200}
+    document["body"]["caregiver"] = {"caregiver_informed": False, "why_not": "𝔭" * 300, "name": "𝔭" * 200}
+    assert_refused(publish(document), "TOO_LARGE", "body", "𝔭")
+
+
+def test_a_list_whose_third_is_wrong_starts_none(publish: Publish) -> None:
+    good = request_document(RECIPIENT)
+    assert_refused(publish([good, good, changed("body.consent", None)]), "FIELD_MISSING", "[2].body.consent")
+    unknown = changed("body.request.service_types", ["planted-7731"])
+    path = "[2].body.request.service_types[0]"
+    assert_refused(publish([good, good, unknown]), "CODE_UNKNOWN", path, "planted-7731")
+    assert_refused(publish([good, good, request_document(RECEIVES_NONE)]), "RECEIVES_NO_REFERRALS", "[2].recipient")
+
+
+def test_an_idempotency_key_stands_for_one_request(publish: Publish) -> None:
+    first = publish(changed("idempotency_key", PLANTED))
+    assert first.code == 0
+    assert_refused(
+        publish(changed("idempotency_key", PLANTED) | {"priority": "routine"}),
+        "IDEMPOTENCY_KEY_REUSED",
+        "idempotency_key",
+    )
+
+
+def test_an_agency_whose_intake_is_off_publishes_nothing(publish: Publish, federation: Federation) -> None:
+    with (federation.sender.home / "settings.toml").open("a", encoding="utf-8") as settings:
+        settings.write("producer = false\n")
+    assert_refused(publish(request_document(RECIPIENT)), "STARTS_NO_REFERRALS", "producer")

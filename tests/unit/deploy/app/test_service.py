@@ -1,0 +1,149 @@
+"""The service in this process, over a broker in memory: its parts, its readiness, its end."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.app.desk import open_desk
+from deploy.app.gauges import refresh_gauges
+from deploy.app.service import Service, load_handler
+from deploy.provision.topics import wanted_topics
+from referral_bus.broker.memory import MemoryBroker
+from referral_bus.clock import system_clock
+from referral_bus.logs import make_log
+from referral_bus.metrics import AGENCY_METRICS, PREFIX
+from tests.kit.bench import LogLines
+from tests.kit.people import PLANTED_NAME, request
+from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line
+from tests.unit.deploy.app.conftest import Federation
+from tests.unit.deploy.app.handlers import handed_over
+from tests.unit.deploy.app.homes import RECIPIENT, Agency
+
+HANDLERS = "tests.unit.deploy.app.handlers"
+
+
+def wait_until(holds: Callable[[], bool], within_s: float = 20) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+class Running:
+    """Services over one broker, ended together."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self.broker = broker
+        self.log = LogLines()
+        self.services: list[Service] = []
+
+    def start(self, agency: Agency) -> Service:
+        desk = open_desk(agency.home)
+        if not self.broker.live_topics():
+            for plan in wanted_topics(desk.register):
+                self.broker.create_topic(plan)
+        service = Service(desk, self.broker, make_log(self.log))
+        self.services.append(service)
+        service.start()
+        return service
+
+    def end(self) -> list[bool]:
+        ended = [service.close() for service in self.services]
+        for service in self.services:
+            service.desk.close()
+        self.services.clear()
+        return ended
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    made = Running(MemoryBroker(system_clock))
+    yield made
+    made.end()
+
+
+def test_a_referral_goes_through_two_services_to_the_handler_and_the_receipt_comes_back(
+    federation: Federation, running: Running
+) -> None:
+    federation.recipient.set_to(handler=f"'{HANDLERS}:note_down'")
+    services = [running.start(agency) for agency in (federation.sender, federation.recipient)]
+    wait_until(lambda: all(all(service.ready().values()) for service in services))
+    assert set(services[1].ready()) == {
+        "thread_changes", "thread_ingest", "thread_announcer", "thread_relay", "thread_handover",
+        "broker", "register", "ledger",
+    }  # fmt: skip
+
+    desk = services[0].desk
+    published = str(desk.publish([request(RECIPIENT)])[0].referral_id)
+    wait_until(lambda: desk.case(published).steps[0].state == "stored")
+    event = desk.case(published).steps[0].event_id
+    wait_until(lambda: handed_over(federation.recipient.home).count(str(event)) == 1)
+
+    assert running.end() == [True, True]
+    assert PLANTED_NAME not in running.log.text
+
+
+def test_a_failing_hand_over_is_tried_again_and_its_message_is_not_logged(
+    federation: Federation, running: Running
+) -> None:
+    federation.recipient.set_to(handler=f"'{HANDLERS}:fails_once'", handover_retry_s="0.2")
+    running.start(federation.recipient)
+    wait_until(lambda: len(handed_over(federation.recipient.home)) == 1)
+    assert "handover_failed" in running.log.text
+    assert "ConnectionError in tests.unit.deploy.app.handlers" in running.log.text
+    assert PLANTED not in running.log.text
+    assert PLANTED_NAME not in running.log.text
+
+
+def test_a_service_without_its_broker_is_not_ready_and_becomes_so_when_it_comes(
+    federation: Federation, running: Running
+) -> None:
+    running.broker.go_down()
+    desk = open_desk(federation.recipient.home)
+    service = Service(desk, running.broker, make_log(running.log))
+    running.services.append(service)
+    service.start()
+    wait_until(lambda: [name for name, well in service.ready().items() if not well] == ["broker"])
+    running.broker.come_up()
+    for plan in wanted_topics(desk.register):
+        running.broker.create_topic(plan)
+    wait_until(lambda: all(service.ready().values()))
+
+
+def test_the_metrics_are_those_of_the_table(federation: Federation, running: Running) -> None:
+    service = running.start(federation.recipient)
+    wait_until(lambda: all(service.ready().values()))
+    refresh_gauges(service.desk, service.metrics)
+    families = list(text_string_to_metric_families(generate_latest(service.metrics.registry).decode()))
+    total = {"counter": "_total", "gauge": ""}
+    exposed = {
+        (f"{family.name.removeprefix(PREFIX)}{total[family.type]}", family.type, family.documentation)
+        for family in families
+    }
+    assert exposed == {(rule.name, rule.kind, rule.meaning) for rule in AGENCY_METRICS}
+    labels = {rule.name: set(rule.labels) for rule in AGENCY_METRICS}
+    for family in families:
+        for sample in family.samples:
+            assert set(sample.labels) == labels[sample.name.removeprefix(PREFIX)]
+    values = {(sample.name, *sample.labels.values()): sample.value for f in families for sample in f.samples}
+    assert values[f"{PREFIX}referrals_open", "recipient"] == 1
+    assert values[f"{PREFIX}handover_oldest_timestamp_seconds",] > 0
+
+
+def test_a_handler_whose_own_code_is_wrong_is_a_defect_and_not_a_missing_function(
+    federation: Federation, command: Command
+) -> None:
+    federation.recipient.set_to(handler=f"'{HANDLERS}:defective'")
+    said = command(federation.recipient, "agency", "run")
+    assert_one_line(said)
+    assert said.code == 1
+    assert f"AttributeError in {HANDLERS}:" in said.err
+
+
+def test_an_agency_that_takes_in_nothing_or_pulls_has_no_handler(federation: Federation) -> None:
+    desk = open_desk(federation.recipient.home)
+    assert load_handler(desk) is None
+    desk.close()

@@ -1,0 +1,206 @@
+"""The relay: an event is due until its addressee's receipt says otherwise, and nobody delays anybody else."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from producers.relay import BROKER_RETRY, IDLE_S
+from referral_bus.ledger import looking, sending
+from referral_bus.ledger.sending import State
+from referral_bus.wire.raw import RawRecord
+from referral_bus.wire.record import Opened, read
+from schemas.events import ReferralEvent
+from schemas.outcomes import Outcome
+from tests.kit.bench import RESEND_AFTER, Bench, Station, bench
+from tests.kit.forge import body_for
+from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, SENDER, THIRD
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Bench]:
+    with bench(tmp_path, SENDER, RECIPIENT) as made:
+        yield made
+
+
+def records(made: Bench, addressee: str) -> list[RawRecord]:
+    """What stands in an inbox."""
+    topic = made.register.inbox(addressee) or ""
+    live = made.broker.topics([topic])[topic]
+    log = made.broker.log(topic, live.topic_id, 0) or []
+    return [delivery.record for delivery in log if delivery is not None]
+
+
+def events(made: Bench, addressee: str) -> list[bytes]:
+    """The values of the events in an inbox; receipts are left out."""
+    return [raw.value for raw in records(made, addressee) if raw.header("ce_type") != b"referral-bus.StorageReceipt.v1"]
+
+
+def state(station: Station, referral_id: UUID) -> list[State | None]:
+    return [step.state for step in station.history(referral_id) if step.way == "sent"]
+
+
+def outbox(station: Station) -> int:
+    with station.ledger.read() as tx:
+        return looking.counts(tx, station.bench.clock()).outbox
+
+
+def test_an_event_leaves_sealed_to_its_addressee_and_signed(pair: Bench) -> None:
+    pair[SENDER].refer(RECIPIENT)
+    pair[SENDER].send()
+    [raw] = records(pair, RECIPIENT)
+    opened = read(raw, pair.register, RECIPIENT, pair.clock(), pair[RECIPIENT].keyring.find_sealing)
+    assert isinstance(opened, Opened)
+    assert isinstance(opened.event, ReferralEvent)
+    assert opened.body == body_for(RECIPIENT)
+    for planted in (PLANTED_NAME, PLANTED_NEED):
+        assert planted.encode() not in raw.value
+
+
+def test_the_brokers_word_empties_no_outbox_and_the_addressees_receipt_does(pair: Bench) -> None:
+    referral_id = pair[SENDER].refer(RECIPIENT)
+    assert state(pair[SENDER], referral_id) == [State.NEW]
+    for _ in range(3):
+        pair[SENDER].send()
+    assert state(pair[SENDER], referral_id) == [State.SENT]
+    pair.settle()
+    assert state(pair[SENDER], referral_id) == [State.STORED]
+    assert outbox(pair[SENDER]) == 0
+
+
+def test_a_lost_receipt_is_made_up_for_after_30_seconds_by_the_same_bytes_and_a_second_receipt(pair: Bench) -> None:
+    referral_id = pair[SENDER].refer(RECIPIENT)
+    pair[SENDER].send()
+    pair[RECIPIENT].read()
+    [lost] = pair[RECIPIENT].owed(SENDER)
+    with pair[RECIPIENT].ledger.write() as tx:
+        sending.receipts_sent(tx, [1])  # the broker has it, and loses it
+    pair.clock.move(RESEND_AFTER - timedelta(milliseconds=1))
+    pair.settle()
+    assert len(events(pair, RECIPIENT)) == 1
+    pair.clock.move(timedelta(milliseconds=1))
+    pair.settle()
+    first, again = events(pair, RECIPIENT)
+    assert first == again
+    assert lost.outcome == Outcome.STORED
+    assert state(pair[SENDER], referral_id) == [State.STORED]
+    assert len(pair[RECIPIENT].history(referral_id)) == 1
+    pair.clock.move(RESEND_AFTER)
+    pair.settle()
+    assert len(events(pair, RECIPIENT)) == 2
+
+
+def test_only_the_oldest_unreceipted_event_of_a_referral_is_sent_again(pair: Bench) -> None:
+    first, other = pair[SENDER].refer(RECIPIENT), pair[SENDER].refer(RECIPIENT)
+    for number in range(3):
+        pair[SENDER].say("answer", first, text=f"Synthetic word {number}.")
+    pair[SENDER].send()
+    sent = events(pair, RECIPIENT)
+    assert len(sent) == 5
+    pair[SENDER].send()
+    pair.clock.move(RESEND_AFTER)
+    pair[SENDER].send()
+    oldest = [_of(pair, referral_id) for referral_id in (first, other)]
+    assert sorted(events(pair, RECIPIENT)[5:]) == sorted(oldest)
+
+
+def _of(pair: Bench, referral_id: UUID) -> bytes:
+    """The bytes of the first event of a referral."""
+    return next(raw.value for raw in records(pair, RECIPIENT) if raw.key == str(referral_id).encode())
+
+
+def test_an_event_that_only_waits_for_an_older_one_does_not_keep_the_relay_busy(pair: Bench) -> None:
+    """RECIPIENT is away. The second event's pause is over for good; only the first one's next pause counts."""
+    referral_id = pair[SENDER].refer(RECIPIENT)
+    pair[SENDER].say("answer", referral_id, text="Synthetic word.")
+    for _ in range(3):
+        pair[SENDER].relay.tick()
+        pair.clock.move(RESEND_AFTER)
+    for _ in range(2):
+        pair[SENDER].relay.tick()
+    assert pair[SENDER].relay.tick() == IDLE_S
+
+
+def test_the_relay_wakes_up_in_time_for_the_next_pause_to_end(pair: Bench) -> None:
+    pair[SENDER].refer(RECIPIENT)
+    pair[SENDER].send()
+    pair.clock.move(RESEND_AFTER - timedelta(milliseconds=200))
+    assert pair[SENDER].relay.tick() == pytest.approx(0.2)
+
+
+def test_a_missing_event_is_sent_at_once_and_the_rest_follow_when_it_is_final(pair: Bench) -> None:
+    referral_id = pair[SENDER].refer(RECIPIENT)
+    for number in range(2):
+        pair[SENDER].say("answer", referral_id, text=f"Synthetic word {number}.")
+    pair[SENDER].send()
+    _, second, third = records(pair, RECIPIENT)
+    pair[RECIPIENT].take(second, third)  # the host has held the first one back, for good
+    pair.broker.wipe()
+    pair.settle()
+    assert state(pair[SENDER], referral_id) == [State.STORED] * 3
+    assert [step.place for step in pair[RECIPIENT].history(referral_id)] == [(1, 1), (1, 2), (1, 3)]
+
+
+def test_an_outbox_of_one_recipient_leaves_room_for_anothers(tmp_path: Path) -> None:
+    with bench(tmp_path, SENDER, RECIPIENT, THIRD) as trio:
+        for _ in range(3):
+            trio[SENDER].refer(RECIPIENT)
+        trio[SENDER].refer(THIRD)
+        with trio[SENDER].ledger.read() as tx:
+            due = sending.due(tx, trio.clock(), (), 2)
+            assert sorted(row.addressee for row in due) == sorted([RECIPIENT, RECIPIENT, THIRD])
+            taken = [row.number for row in due]
+            assert [row.addressee for row in sending.due(tx, trio.clock(), taken, 2)] == [RECIPIENT]
+
+
+def test_a_missing_topic_delays_nobody_else(tmp_path: Path) -> None:
+    with bench(tmp_path, SENDER, RECIPIENT, THIRD) as trio:
+        plans = trio.broker.live_topics()
+        trio.broker.wipe(keep_topics=False)
+        for name, plan in plans.items():
+            if name != trio.register.inbox(RECIPIENT):
+                trio.broker.create_topic(plan)
+        late, prompt = trio[SENDER].refer(RECIPIENT), trio[SENDER].refer(THIRD)
+        trio.settle()
+        assert state(trio[SENDER], prompt) == [State.STORED]
+        assert state(trio[SENDER], late) == [State.SENT]
+        assert '"code": "topic_missing"' in trio.log_lines.text
+        trio.broker.create_topic(plans[trio.register.inbox(RECIPIENT) or ""])
+        trio[RECIPIENT].reopen()
+        trio.settle()
+        assert state(trio[SENDER], late) == [State.SENT], "a broker that refuses is not asked without a pause"
+        trio.clock.move(BROKER_RETRY)
+        trio.settle()
+        assert state(trio[SENDER], late) == [State.STORED]
+
+
+def test_a_broker_that_takes_no_more_bytes_is_asked_again_later(tmp_path: Path) -> None:
+    with bench(tmp_path, SENDER, RECIPIENT) as pair:
+        pair.broker.in_flight_bytes = 1  # one record at a time
+        pair.broker.go_down()
+        referral_ids = [pair[SENDER].refer(RECIPIENT) for _ in range(3)]
+        for _ in range(3):
+            pair[SENDER].send()
+        assert '"code": "busy"' in pair.log_lines.text
+        pair.broker.come_up()
+        for _ in range(4):
+            pair.clock.move(BROKER_RETRY)
+            pair.settle()
+        assert {pair[RECIPIENT].status(each) for each in referral_ids} == {"requested"}
+
+
+def test_a_receipt_that_overtakes_the_brokers_failure_is_not_undone_by_it(pair: Bench) -> None:
+    """The broker has the record, says after a time-out that it has not, and meanwhile the receipt is here."""
+    referral_id = pair[SENDER].refer(RECIPIENT)
+    pair[SENDER].send()
+    [raw] = records(pair, RECIPIENT)
+    with pair[SENDER].ledger.read() as tx:
+        rows = sending.due(tx, pair.clock() + RESEND_AFTER, (), 9)
+    pair.settle()
+    with pair[SENDER].ledger.write() as tx:
+        sending.broker_refused(tx, [row.number for row in rows], pair.clock())
+    pair.settle()
+    assert state(pair[SENDER], referral_id) == [State.STORED]
+    assert events(pair, RECIPIENT) == [raw.value]

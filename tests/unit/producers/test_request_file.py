@@ -1,0 +1,136 @@
+"""What `publish FILE` reads: one referral or a list, refused with one reason and the field, never a value."""
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from producers.request_file import MAX_FILE, parse, read_requests
+from referral_bus.errors import Reason, Refused, Unreachable
+from schemas.referral_request import MOST_REQUESTS
+from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, THIRD, request, request_document
+
+NO_INPUT = BytesIO()
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+def _refusal(content: bytes) -> Refused:
+    with pytest.raises(Refused) as refused:
+        parse(content)
+    for planted in (PLANTED_NAME, PLANTED_NEED):
+        assert planted not in str(refused.value)
+    return refused.value
+
+
+def test_one_referral_is_read() -> None:
+    assert parse(_json(request_document(RECIPIENT))) == (request(RECIPIENT),)
+
+
+def test_a_list_is_read_in_its_order() -> None:
+    assert parse(_json([request_document(code) for code in (THIRD, RECIPIENT)])) == (request(THIRD), request(RECIPIENT))
+
+
+def test_a_file_and_standard_input_are_read_alike(tmp_path: Path) -> None:
+    content = _json(request_document(RECIPIENT))
+    (tmp_path / "one.json").write_bytes(content)
+    assert read_requests(str(tmp_path / "one.json"), NO_INPUT) == read_requests("-", BytesIO(content))
+
+
+def _without_need(document: dict[str, Any]) -> None:
+    del document["body"]["request"]["need"]
+
+
+def _misspelt(document: dict[str, Any]) -> None:
+    document["body"]["person"][PLANTED_NAME] = PLANTED_NEED
+
+
+def _wrong_type(document: dict[str, Any]) -> None:
+    document["body"]["safe_contact"]["may_leave_message"] = "yes"
+
+
+def _naive(document: dict[str, Any]) -> None:
+    document["body"]["consent"]["attested_at"] = "2026-11-20T10:00:00"
+
+
+def _too_long(document: dict[str, Any]) -> None:
+    document["body"]["request"]["need"] = PLANTED_NEED * 100
+
+
+def _bad_value(document: dict[str, Any]) -> None:
+    document["body"]["consent"]["expires_at"] = "2026-11-19T10:00:00+05:00"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason", "path"),
+    [
+        (_without_need, Reason.FIELD_MISSING, "body.request.need"),
+        (_misspelt, Reason.FIELD_UNKNOWN, "body.person"),
+        (_wrong_type, Reason.TYPE_WRONG, "body.safe_contact.may_leave_message"),
+        (_naive, Reason.TIME_NAIVE, "body.consent.attested_at"),
+        (_too_long, Reason.TOO_LARGE, "body.request.need"),
+        (_bad_value, Reason.VALUE_REFUSED, "body.consent.expires_at"),
+    ],
+)
+def test_what_is_wrong_in_a_field_is_told_by_its_path(
+    spoil: Callable[[dict[str, Any]], None], reason: Reason, path: str
+) -> None:
+    document = request_document(RECIPIENT)
+    spoil(document)
+    error = _refusal(_json(document))
+    assert (error.reason, error.path) == (reason, path)
+
+
+def test_in_a_list_the_path_begins_with_the_place() -> None:
+    documents = [request_document(RECIPIENT) for _ in range(3)]
+    _without_need(documents[2])
+    assert _refusal(_json(documents)).path == "[2].body.request.need"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"  \n",
+        b"no JSON at all " + PLANTED_NAME.encode(),
+        PLANTED_NAME.encode("utf-16"),
+        b'{"recipient": ',
+        b"[" * 100_000,
+        b"\xff\xfe",
+    ],
+    ids=["nothing", "blanks", "prose", "utf-16", "cut off", "too deep", "no text"],
+)
+def test_what_is_no_json_is_refused_as_such(content: bytes) -> None:
+    assert _refusal(content).reason is Reason.NOT_JSON
+
+
+@pytest.mark.parametrize("document", [[], None, 7, "text", [[request_document(RECIPIENT)]]])
+def test_json_that_is_no_referral_is_refused(document: object) -> None:
+    _refusal(_json(document))
+
+
+def test_a_list_has_a_longest_length() -> None:
+    assert _refusal(_json([request_document(RECIPIENT)] * (MOST_REQUESTS + 1))).reason is Reason.TOO_LARGE
+
+
+def test_a_file_over_16_mib_is_not_read_whole() -> None:
+    with pytest.raises(Refused) as refused:
+        read_requests("-", BytesIO(b" " * (MAX_FILE + 1)))
+    assert refused.value.reason is Reason.TOO_LARGE
+
+
+def test_a_folder_a_missing_file_and_an_unreadable_one_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as folder:
+        read_requests(str(tmp_path), NO_INPUT)
+    with pytest.raises(Refused) as missing:
+        read_requests(str(tmp_path / "missing.json"), NO_INPUT)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(Unreachable) as unreadable:
+        read_requests(str(tmp_path / "loop"), NO_INPUT)
+    reasons = (folder.value.reason, missing.value.reason, unreadable.value.reason)
+    assert reasons == (Reason.NOT_JSON, Reason.FILE_UNREADABLE, Reason.FILE_UNREADABLE)

@@ -1,0 +1,65 @@
+import threading
+import time
+from typing import Any
+
+import pytest
+from kafka.protocol.metadata import MetadataResponse
+
+from deploy.kafka.local import free_port
+from referral_bus.broker.kafka import Connection, client
+from referral_bus.errors import Reason, Refused, Unreachable
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> Connection:
+    """An address where nothing listens."""
+    monkeypatch.setattr(client, "BOOTSTRAP_S", 0.3)
+    return Connection(f"127.0.0.1:{free_port(1)}", "test")
+
+
+@pytest.mark.parametrize("opening", [client.open_producer, client.open_consumer, client.open_admin])
+def test_what_cannot_connect_leaves_nothing_behind(opening: Any, nobody: Connection) -> None:
+    before = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(Unreachable) as unreachable:
+            opening(nobody)
+        assert unreachable.value.reason is Reason.KAFKA_UNREACHABLE
+
+    deadline = time.monotonic() + 10
+    while threading.active_count() > before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+class Redirecting:
+    """A client whose Kafka names another machine as the one to talk to."""
+
+    closed = False
+
+    def __init__(self, kafka_client: Any, **options: Any) -> None:
+        self.network = kafka_client(bootstrap_servers=options["bootstrap_servers"])
+        elsewhere = MetadataResponse.MetadataResponseBroker(1, "10.1.2.3", 9092, None)
+        self.network.cluster._brokers = {1: elsewhere}
+
+    def close(self) -> None:
+        Redirecting.closed = True
+        self.network.close()
+
+
+def test_kafka_cannot_lead_plaintext_to_another_machine(nobody: Connection) -> None:
+    with pytest.raises(Refused) as refused:
+        client._opened(Redirecting, Redirecting.close, nobody)
+    assert refused.value.reason is Reason.NOT_LOOPBACK
+    assert Redirecting.closed
+
+
+def test_no_question_about_a_topic_makes_it(nobody: Connection) -> None:
+    networks: list[Any] = []
+
+    class Quiet:
+        def __init__(self, kafka_client: Any, **options: Any) -> None:
+            networks.append(kafka_client(bootstrap_servers=options["bootstrap_servers"], allow_auto_create_topics=True))
+
+    client._opened(Quiet, lambda _: None, nobody)
+    assert networks[0].cluster.metadata_request().allow_auto_topic_creation is False
+    networks[0].close()
