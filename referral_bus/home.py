@@ -60,7 +60,21 @@ def known_services() -> frozenset[str]:
 
 def create_home(folder: Path, settings: Settings, now: datetime) -> Home:
     """A new home with fresh keys and an empty ledger. Refuses a folder that has anything in it."""
-    os.umask(0o077)
+    with private():
+        return _create(folder, settings, now)
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """What is made meanwhile can be read by its owner only. The command sets this for its whole life."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _create(folder: Path, settings: Settings, now: datetime) -> Home:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise Refused(Reason.HOME_INVALID, "this folder is not empty; name a new one", "home")
@@ -77,7 +91,6 @@ def create_home(folder: Path, settings: Settings, now: datetime) -> Home:
 
 def open_home(folder: Path) -> Home:
     """Raises `Refused` when it is no home, or when others can read it."""
-    os.umask(0o077)
     try:
         if not (folder / "settings.toml").is_file() or not (folder / "keys").is_dir():
             raise Refused(Reason.HOME_INVALID, "this folder is no agency's home; see `agency init`", "home")
@@ -115,9 +128,10 @@ def accept_register(home: Home, data: bytes, signatures: bytes, now: datetime, s
     federation = home.settings().federation
     if register.federation != federation:
         raise Refused(Reason.REGISTER_INVALID, "this is another federation's register", "federation")
-    _replace(home.folder / "register.yaml", data)
-    _replace(home.folder / "register.signatures.yaml", signatures)
-    save_pin(pin_path, pin)
+    with private():
+        _replace(home.folder / "register.yaml", data)
+        _replace(home.folder / "register.signatures.yaml", signatures)
+        save_pin(pin_path, pin)
     return register
 
 

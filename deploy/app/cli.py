@@ -74,6 +74,7 @@ for _group in _GROUPS:
 
 def main(arguments: list[str] | None = None) -> None:
     """The installed command. Every end is an exit code and at most one line on standard error."""
+    os.umask(0o077)  # whatever a command writes is for its owner only
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without a letter still shows the rest
