@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.app.http import LOOPBACK
 from referral_bus.errors import Refused
-from referral_bus.home import Home, running
+from referral_bus.home import Home, private, running
 
 TIMEOUT_S = 3.0
 
@@ -35,7 +35,8 @@ def write_status(home: Home, http_port: int) -> None:
     """For others who want to ask: the port is free to change at each start."""
     path = _path(home)
     partial = path.with_suffix(".new")
-    partial.write_text(json.dumps({"pid": os.getpid(), "http_port": http_port}), encoding="utf-8")
+    with private():
+        partial.write_text(json.dumps({"pid": os.getpid(), "http_port": http_port}), encoding="utf-8")
     partial.replace(path)
 
 
