@@ -12,6 +12,9 @@ from referral_bus.wire.raw import RawRecord
 from schemas.outcomes import Code
 
 _HELD = tables.held.c
+_HELD_AS = sa.select(_HELD.code).where(
+    _HELD.writer == sa.bindparam("of_writer"), _HELD.event_id == sa.bindparam("of_event", type_=sa.Uuid())
+)
 
 
 def hold(
@@ -38,9 +41,7 @@ def hold(
 
 def held_as(tx: Tx, writer: str, event_id: UUID) -> Code | None:
     """Why an event is held; None when it is not."""
-    code = tx.connection.execute(
-        sa.select(_HELD.code).where(_HELD.writer == writer, _HELD.event_id == event_id)
-    ).scalar_one_or_none()
+    code = tx.connection.execute(_HELD_AS, {"of_writer": writer, "of_event": event_id}).scalar_one_or_none()
     return None if code is None else Code(code)
 
 

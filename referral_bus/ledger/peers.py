@@ -12,6 +12,7 @@ from referral_bus.wire.avro_codec import decode
 from schemas.events import AgencyAnnouncement, Place, SealingKey
 
 _PEER = tables.peers.c
+_INCARNATION = sa.select(_PEER.incarnation).where(_PEER.code == sa.bindparam("of_code"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Peer:
 def learn_incarnation(tx: Tx, code: str, incarnation: int, now: datetime) -> tuple[int, int]:
     """Remembers a peer's incarnation when it is higher than the known one; returns the one known before (0 for none)
     and the highest. `settling.hear_incarnation` does what follows from a higher one."""
-    known = tx.connection.execute(sa.select(_PEER.incarnation).where(_PEER.code == code)).scalar_one_or_none()
+    known = tx.connection.execute(_INCARNATION, {"of_code": code}).scalar_one_or_none()
     if known is None:
         values = {"code": code, "incarnation": incarnation, "counter": 0, "heard_at": now}
         tx.connection.execute(sa.insert(tables.peers).values(values))

@@ -13,6 +13,25 @@ from schemas.events import Place, ReceiptItem, StorageReceipt
 from schemas.outcomes import FINAL_OUTCOMES, Outcome
 
 _OUT = tables.outbox.c
+# Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
+_ROW_OF_VALUE = (
+    sa.select(tables.outbox)
+    .join(tables.sent_values, tables.sent_values.c.number == _OUT.number)
+    .where(
+        tables.sent_values.c.value_sha256 == sa.bindparam("of_value"), _OUT.addressee == sa.bindparam("of_addressee")
+    )
+)
+_SET_ROW = sa.update(tables.outbox).where(_OUT.number == sa.bindparam("of_number"))
+_FOLLOWING = (
+    sa.select(_OUT.number, _OUT.missed)
+    .where(
+        _OUT.referral_sender == sa.bindparam("of_sender"),
+        _OUT.referral_id == sa.bindparam("of_referral", type_=sa.Uuid()),
+        _OUT.number > sa.bindparam("of_number"),
+    )
+    .order_by(_OUT.number)
+    .limit(1)
+)
 
 
 def hear_incarnation(tx: Tx, code: str, incarnation: int, now: datetime) -> int:
@@ -29,12 +48,8 @@ def take_receipt(tx: Tx, receipt: StorageReceipt, now: datetime) -> None:
     if hear_incarnation(tx, receipt.writer, receipt.incarnation, now) > receipt.incarnation:
         return
     for item in receipt.items:
-        number = tx.connection.execute(
-            sa.select(tables.sent_values.c.number).where(tables.sent_values.c.value_sha256 == item.value_sha256)
-        ).scalar_one_or_none()
-        row = tx.connection.execute(
-            sa.select(tables.outbox).where(_OUT.number == number, _OUT.addressee == receipt.writer)
-        ).one_or_none()
+        about = {"of_value": item.value_sha256, "of_addressee": receipt.writer}
+        row = tx.connection.execute(_ROW_OF_VALUE, about).one_or_none()
         if row is None or item.outcome not in Outcome.__members__:
             continue
         outcome = Outcome(item.outcome)
@@ -66,13 +81,12 @@ def _settle(
         "code": item.code,
         "path": item.path,
     }
-    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == held["number"]).values(final))
-    following = sa.select(sa.func.min(_OUT.number)).where(*_same_referral(held), _OUT.number > held["number"])
-    tx.connection.execute(
-        sa.update(tables.outbox)
-        .where(_OUT.number == following.scalar_subquery(), _OUT.missed)
-        .values(missed=False, asked=True, next_send_at=now)
-    )
+    tx.connection.execute(_SET_ROW, final | {"of_number": held["number"]})
+    behind = {"of_sender": held["referral_sender"], "of_referral": held["referral_id"], "of_number": held["number"]}
+    following = tx.connection.execute(_FOLLOWING, behind).one_or_none()
+    if following is not None and following.missed:
+        send = {"missed": False, "asked": True, "next_send_at": now}
+        tx.connection.execute(_SET_ROW, send | {"of_number": following.number})
 
 
 def _not_yet(tx: Tx, row: sa.Row[tuple[object, ...]], outcome: Outcome, item: ReceiptItem, now: datetime) -> None:
