@@ -31,7 +31,7 @@ def move(
     with ledger.write() as tx:
         referral = the_referral(tx, referral_id)
         status = _legal(tx, wanted, referral)
-        body = _body(wanted, referral, detail, consent_over=referral.consent_expires_at <= writing.now)
+        body = _body(wanted, detail, consent_over=referral.consent_expires_at <= writing.now)
         changed = write_word(tx, referral, status, body, writing)
         if local_ref is not None:
             referrals.set_local_ref(tx, referral.key, local_ref)
@@ -64,7 +64,7 @@ def _legal(tx: Tx, wanted: Move, referral: Referral) -> Status:
     return result
 
 
-def _body(wanted: Move, referral: Referral, detail: Mapping[str, Any], *, consent_over: bool) -> StatusBody:
+def _body(wanted: Move, detail: Mapping[str, Any], *, consent_over: bool) -> StatusBody:
     if consent_over:  # no new sealed content; the recipient's status still travels
         if wanted.to is None:
             advice = "the consent for this referral has expired; only the recipient may still say a new status"

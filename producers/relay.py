@@ -32,6 +32,7 @@ from schemas.events import AgencyAnnouncement, AnyEvent, ReferralEvent, SealingK
 PER_ADDRESSEE = 200  # events in one tick, so that a long backlog to one agency leaves room for the others
 RECEIPT_ITEMS = 400  # of at most 500: with every field at its longest this still fits in 64 KiB
 BROKER_RETRY = timedelta(seconds=1)  # after the broker has not taken a record
+GIVE_UP_EVERY = timedelta(minutes=1)
 IDLE_S = 0.5  # looked again at least so often, in case a deadline passes unnoticed
 IN_FLIGHT_S = 0.005  # while records are on their way
 
@@ -75,6 +76,7 @@ class Relay:
         self._events: dict[int, _EventFlight] = {}
         self._receipts: dict[str, _ReceiptFlight] = {}
         self._paused: dict[str, datetime] = {}  # receipts to an agency whose topic the broker did not take
+        self._give_up_at = clock()
         self._announcement: AgencyAnnouncement | None = None
         self._lock = threading.Lock()
         with ledger.write() as tx:
@@ -135,6 +137,7 @@ class Relay:
 
     def _send_events(self) -> None:
         now = self._clock()
+        self._give_up(now)
         with self._ledger.read() as tx:
             rows = sending.due(tx, now, self._events.keys(), PER_ADDRESSEE)
             peers = all_peers(tx) if rows else {}
@@ -151,17 +154,34 @@ class Relay:
         with self._ledger.write() as tx:
             peers = all_peers(tx) if keyless else {}  # a key may have been announced meanwhile
             sending.waits_for_key(tx, [row.number for row in keyless if self._key(row, peers) is None])
-            for row, _, value in ready:
-                sending.leaves(tx, row.number, value, hashlib.sha256(value).digest(), now + self._resend_after)
+            for row, event, value in ready:
+                digest, again_at = hashlib.sha256(value).digest(), row.next_send_at(now, self._resend_after)
+                key_id = event.sealing_key_id if isinstance(event, ReferralEvent | StatusEvent) else None
+                sending.leaves(tx, row.number, value, digest, key_id, again_at)
         if keyless:
             self._log.info("waiting_for_key", count=len(keyless))
         for row, event, value in ready:
             self._events[row.number] = _EventFlight(row, self._dispatch(event, value))
 
+    def _give_up(self, now: datetime) -> None:
+        """Once a minute: what can never be delivered any more is shown, not tried for ever."""
+        if now < self._give_up_at:
+            return
+        self._give_up_at = now + GIVE_UP_EVERY
+        agencies = self._register().content.agencies
+        departed = [
+            agency.code for agency in agencies if agency.member_until is not None and agency.member_until <= now
+        ]
+        with self._ledger.write() as tx:
+            ended = sending.give_up(tx, departed, now)
+        if ended:
+            self._log.warning("undeliverable", count=ended)
+
     def _key(self, row: DueRow, peers: Mapping[str, Peer]) -> SealingKey | None:
-        """What to seal a row to now; None while no key is known, or when there is nothing to seal."""
+        """What to seal a row to now; None while no key is known but one that is gone, or with nothing to seal."""
         peer = peers.get(row.addressee)
-        return None if peer is None or row.body is None else peer.sealing_key(self._clock())
+        key = None if peer is None or row.body is None else peer.sealing_key(self._clock())
+        return None if key is None or key_id_of(key.public_key) == row.gone_key_id else key
 
     def _sealed(self, row: DueRow, key: SealingKey | None) -> tuple[AnyEvent, bytes] | None:
         """The event and its bytes: those sent before, or newly sealed ones; None while no key is known."""

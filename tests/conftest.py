@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.kafka.local import KafkaPlan, free_port, start, stop
+
+# A machine that is busy with other things makes generating slow, which says nothing about the code.
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("here")
 
 RUN_FOLDER = pytest.StashKey[Path]()
 RUN_PID = pytest.StashKey[int]()

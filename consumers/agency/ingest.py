@@ -8,25 +8,38 @@ what was read; so a crash at any moment repeats records at worst, and a repeated
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
-from consumers.agency.take_in import Again, Missing, NotTaken, RegisterHeard, Surroundings, Taken, Verdict, take_in
+from consumers.agency.take_in import (
+    Again,
+    Missing,
+    NotTaken,
+    RegisterHeard,
+    Reseal,
+    Surroundings,
+    Taken,
+    Verdict,
+    judge_held,
+    take_in,
+)
 from referral_bus.broker.protocols import Broker, Delivery, Position, Reader, ReaderBroken, Topic, Unreadable
 from referral_bus.clock import Clock
 from referral_bus.errors import Unreachable
 from referral_bus.federation.register import Register
-from referral_bus.ledger import receiving
+from referral_bus.ledger import receiving, sending
 from referral_bus.ledger.store import Ledger
 from referral_bus.logs import Log, defect
 from referral_bus.metrics import ServiceMetrics
 from referral_bus.wire.record import KeyFinder
 from schemas.events import RegisterVersion
+from schemas.outcomes import Code
 
 BATCH = 200  # records in one transaction: a commit each 200, yet commands wait well under 100 ms for the write lock
 POLL_S = 0.5
 TOPICS_EVERY_S = 5.0  # how often we look whether a topic was made, or made anew
 RETRY_S = 0.5
+HELD_BY_ITSELF = (Code.REGISTER_NEWER, Code.SCHEMA_UNKNOWN, Code.CODE_UNKNOWN)
 
 
 class Ingest:
@@ -54,6 +67,7 @@ class Ingest:
         self._metrics = metrics
         self._log = log
         self._topics: dict[str, Topic] = {}
+        self._inboxes: dict[str, str] = {}
         self._looked = 0.0
         self.reading = False  # whether our inbox is there and being read
 
@@ -84,6 +98,7 @@ class Ingest:
         """Looks which of our topics are there, and goes on in each where the ledger says."""
         self._topics = self._look_for_topics()
         self._looked = time.monotonic()
+        self.judge_held()
         reader.assign(self._positions())
         self.reading = self._register().inbox(self._ledger.code) in self._topics
 
@@ -101,7 +116,18 @@ class Ingest:
         register, here = self._register(), self._ledger.code
         names = [register.inbox(here), *(register.announcement(peer) for peer in sorted(register.parties(here)))]
         names.append(register.register_topic)
-        return dict(self._broker.topics([name for name in names if name is not None]))
+        inboxes = {register.inbox(peer): peer for peer in register.parties(here)}
+        found = dict(self._broker.topics([name for name in (*names, *inboxes) if name is not None]))
+        self._look_at_inboxes({peer: found.pop(name).topic_id for name, peer in inboxes.items() if name in found})
+        return found
+
+    def _look_at_inboxes(self, topic_ids: Mapping[str, str]) -> None:
+        """What stood in an inbox that was made anew is sent again."""
+        if topic_ids != self._inboxes:
+            with self._ledger.write() as tx:
+                for peer, topic_id in topic_ids.items():
+                    sending.inbox_seen(tx, peer, topic_id, self._clock())
+            self._inboxes = dict(topic_ids)
 
     def _positions(self) -> list[Position]:
         """Where to go on. A topic made anew under the same name is read from its start; so is the register's each time,
@@ -135,7 +161,7 @@ class Ingest:
                 return self._skip(batch)
 
     def _take_together(self, batch: Sequence[Delivery]) -> list[Position]:
-        around = Surroundings(self._ledger.code, self._register(), self._find_key, self._new_id, self._clock())
+        around = self._surroundings()
         reached = self._reached(batch)
         with self._ledger.write() as tx:
             verdicts = [take_in(tx, delivery.record, around) for delivery in batch]
@@ -143,6 +169,16 @@ class Ingest:
         for verdict in verdicts:
             self._follow(verdict)
         return reached
+
+    def judge_held(self) -> None:
+        """Events that waited for a newer register, or for newer software, are judged anew."""
+        with self._ledger.write() as tx:
+            verdicts = judge_held(tx, HELD_BY_ITSELF, self._surroundings())
+        for verdict in verdicts:
+            self._follow(verdict)
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(self._ledger.code, self._register(), self._find_key, self._new_id, self._clock())
 
     def _skip(self, batch: Sequence[Delivery]) -> list[Position]:
         """Passes over a record that we cannot judge for a defect of ours. It has no receipt, so its writer sends it
@@ -177,9 +213,13 @@ class Ingest:
                 self._metrics.duplicate(record)
             case Missing(record):
                 self._metrics.process_failures(record, "MISSING")
+            case Reseal(record):
+                self._metrics.process_failures(record, "RESEAL")
+                self._log.warning("not_taken", code="RESEAL", record=record)
             case RegisterHeard(version):
                 self._metrics.consumed(version.record)
                 self._on_register(version)
+                self.judge_held()
             case NotTaken(record, code, _):
                 self._metrics.process_failures(record, code)
                 self._log.warning("not_taken", code=code, record=record)

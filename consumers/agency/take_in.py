@@ -6,7 +6,7 @@
 Only what stands in order is judged by its content, so that an event is refused or stored once and for all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -14,10 +14,12 @@ from uuid import UUID
 
 from referral_bus.federation.register import Register
 from referral_bus.ledger import receiving, referrals
-from referral_bus.ledger.peers import learn_incarnation, take_announcement
+from referral_bus.ledger.holding import held_as, hold, release
+from referral_bus.ledger.peers import take_announcement
 from referral_bus.ledger.receiving import Owed
 from referral_bus.ledger.referrals import Referral, Word
-from referral_bus.ledger.sending import key_announced, take_receipt
+from referral_bus.ledger.sending import announced
+from referral_bus.ledger.settling import hear_incarnation, take_receipt
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.writing import Writing, write_word
 from referral_bus.wire.raw import RawRecord
@@ -72,6 +74,13 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Reseal:
+    """Sealed to a key that is gone; not kept, its writer seals it anew."""
+
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotTaken:
     """Refused, held back or not believed, by this code. `owed` tells whether its writer is told."""
 
@@ -88,7 +97,7 @@ class RegisterHeard:
     version: RegisterVersion
 
 
-Verdict = Taken | Again | Missing | NotTaken | RegisterHeard
+Verdict = Taken | Again | Missing | Reseal | NotTaken | RegisterHeard
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +113,30 @@ def take_in(tx: Tx, raw: RawRecord, around: Surroundings) -> Verdict:
         case Unbelieved(code):
             return NotTaken("unknown", code, owed=False)
         case Undecoded(writer, digest, code, path):
-            in_our_inbox = raw.topic == around.register.inbox(around.here)  # elsewhere nothing is addressed to us
-            owed = in_our_inbox and CODES[code].outcome is Outcome.REFUSED
-            if owed:
-                receiving.owe(tx, [Owed(writer, digest, None, Outcome.REFUSED, code, path)])
-            return NotTaken("unknown", code, owed)
+            outcome = CODES[code].outcome
+            if outcome is None or raw.topic != around.register.inbox(around.here):  # elsewhere nothing is for us
+                return NotTaken("unknown", code, owed=False)
+            if outcome is Outcome.HELD:
+                hold(tx, raw, digest, writer, None, code, around.now)
+            receiving.owe(tx, [Owed(writer, digest, None, outcome, code, path)])
+            return NotTaken("unknown", code, owed=True)
         case Authentic(record, digest):
             return _take_authentic(tx, record, digest, raw, around)
     assert_never(found)
 
 
+def judge_held(tx: Tx, codes: Collection[Code], around: Surroundings) -> list[Verdict]:
+    """Judges anew, from the start, what was held for one of these reasons."""
+    return [take_in(tx, raw, around) for raw in release(tx, codes)]
+
+
 def _take_authentic(tx: Tx, record: object, digest: bytes, raw: RawRecord, around: Surroundings) -> Verdict:
     match record:
         case AgencyAnnouncement():
-            if raw.topic == around.register.announcement(record.agency) and take_announcement(
-                tx, record, raw.value, around.now
-            ):
-                key_announced(tx, record.agency, around.now)
+            if raw.topic == around.register.announcement(record.agency):
+                hear_incarnation(tx, record.agency, record.incarnation, around.now)
+                if take_announcement(tx, record, raw.value, around.now):
+                    announced(tx, record.agency, around.now)
             return Taken(record.record)
         case RegisterVersion() if raw.topic == around.register.register_topic:
             return RegisterHeard(record)
@@ -130,7 +146,7 @@ def _take_authentic(tx: Tx, record: object, digest: bytes, raw: RawRecord, aroun
             take_receipt(tx, record, around.now)
             return Taken(record.record)
         case ReferralEvent() | StatusEvent():
-            return _Event(tx, record, digest, around).take()
+            return _Event(tx, record, digest, raw, around).take()
         case ErasureEvent():  # not built yet: left without a receipt, so that its writer keeps it
             return NotTaken(record.record, Code.SCHEMA_UNKNOWN, owed=False)
     return NotTaken("unknown", Code.NOT_ADDRESSED_HERE, owed=False)
@@ -139,19 +155,26 @@ def _take_authentic(tx: Tx, record: object, digest: bytes, raw: RawRecord, aroun
 class _Event:
     """One authentic event on its way into the ledger."""
 
-    def __init__(self, tx: Tx, event: ReferralEvent | StatusEvent, digest: bytes, around: Surroundings) -> None:
+    def __init__(
+        self, tx: Tx, event: ReferralEvent | StatusEvent, digest: bytes, raw: RawRecord, around: Surroundings
+    ) -> None:
         self.tx = tx
         self.event = event
         self.digest = digest
+        self.raw = raw
         self.around = around
         self.held = referrals.place_held(tx, event.referral, event.writer)
 
     def take(self) -> Verdict:
         event = self.event
-        learn_incarnation(self.tx, event.writer, event.incarnation, self.around.now)
+        hear_incarnation(self.tx, event.writer, event.incarnation, self.around.now)
         earlier = receiving.known(self.tx, event.writer, event.event_id)
         if earlier is not None:
             self._owe(earlier.outcome, earlier.code)
+            return Again(event.record)
+        held_code = held_as(self.tx, event.writer, event.event_id)
+        if held_code is not None:
+            self._owe(Outcome.HELD, held_code)
             return Again(event.record)
         if event.place <= self.held:
             older = event.incarnation < self.held.incarnation
@@ -165,7 +188,7 @@ class _Event:
         event, around = self.event, self.around
         starts = isinstance(event, ReferralEvent)
         if event.register_version > around.register.version or (starts and around.register.expired(around.now)):
-            return self._leave(Code.REGISTER_NEWER)
+            return self._hold(Code.REGISTER_NEWER)
         referral = referrals.load(self.tx, event.referral)
         outside = _refer(event, referral, around) if isinstance(event, ReferralEvent) else _party(event, referral)
         if outside is not None:
@@ -174,7 +197,7 @@ class _Event:
         if isinstance(body, Unopened):
             return self._unopened(body, referral)
         if unknown_codes(event) or unknown_codes(body):
-            return self._leave(Code.CODE_UNKNOWN)
+            return self._hold(Code.CODE_UNKNOWN)
         if isinstance(event, ReferralEvent) and isinstance(body, ReferralBody):
             return self._start(event, body)
         if isinstance(event, StatusEvent) and isinstance(body, StatusBody) and referral is not None:
@@ -182,10 +205,12 @@ class _Event:
         raise TypeError("an event has the body of its kind")
 
     def _unopened(self, unopened: Unopened, referral: Referral | None) -> Verdict:
-        code = unopened.code or Code.OPEN_FAILED
-        if unopened.code is None or CODES[code].outcome is Outcome.HELD:
-            return self._leave(code)
-        return self._refuse(_No(code), referral)
+        if unopened.code is None:
+            self._owe(Outcome.RESEAL, None)
+            return Reseal(self.event.record)
+        if CODES[unopened.code].outcome is Outcome.HELD:
+            return self._hold(unopened.code)
+        return self._refuse(_No(unopened.code), referral)
 
     def _start(self, event: ReferralEvent, body: ReferralBody) -> Verdict:
         if event.respond_by < event.acknowledge_by:
@@ -227,9 +252,12 @@ class _Event:
         self._owe(Outcome.REFUSED, no.code, event.place if CODES[no.code].place else None, no.path)
         return NotTaken(event.record, no.code, owed=True)
 
-    def _leave(self, code: Code) -> Verdict:
-        """Can be judged later: not kept, no receipt, so that its writer sends it again."""
-        return NotTaken(self.event.record, code, owed=False)
+    def _hold(self, code: Code) -> Verdict:
+        """Can be judged later: its bytes are kept, its place is not used, and its writer waits."""
+        event = self.event
+        hold(self.tx, self.raw, self.digest, event.writer, event.event_id, code, self.around.now)
+        self._owe(Outcome.HELD, code)
+        return NotTaken(event.record, code, owed=True)
 
     def _owe(self, outcome: Outcome, code: Code | None, held: Place | None = None, path: str | None = None) -> None:
         event = self.event

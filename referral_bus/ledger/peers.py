@@ -12,6 +12,7 @@ from referral_bus.wire.avro_codec import decode
 from schemas.events import AgencyAnnouncement, Place, SealingKey
 
 _PEER = tables.peers.c
+_INCARNATION = sa.select(_PEER.incarnation).where(_PEER.code == sa.bindparam("of_code"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +30,33 @@ class Peer:
         return next((key for key in keys if key.valid_from <= now < key.valid_until), None)
 
 
-def learn_incarnation(tx: Tx, code: str, incarnation: int, now: datetime) -> int:
-    """Remembers a peer's incarnation when it is higher than the known one; returns the highest."""
-    known = tx.connection.execute(sa.select(_PEER.incarnation).where(_PEER.code == code)).scalar_one_or_none()
+def learn_incarnation(tx: Tx, code: str, incarnation: int, now: datetime) -> tuple[int, int]:
+    """Remembers a peer's incarnation when it is higher than the known one; returns the one known before (0 for none)
+    and the highest. `settling.hear_incarnation` does what follows from a higher one."""
+    known = tx.connection.execute(_INCARNATION, {"of_code": code}).scalar_one_or_none()
     if known is None:
         values = {"code": code, "incarnation": incarnation, "counter": 0, "heard_at": now}
         tx.connection.execute(sa.insert(tables.peers).values(values))
     elif incarnation > known:
         change = {"incarnation": incarnation, "counter": 0, "heard_at": now}
         tx.connection.execute(sa.update(tables.peers).where(_PEER.code == code).values(change))
-    return max(incarnation, known or 0)
+    return known or 0, max(incarnation, known or 0)
 
 
 def take_announcement(tx: Tx, announcement: AgencyAnnouncement, value: bytes, now: datetime) -> bool:
-    """Keeps it if it is the highest of its agency; tells whether it was. An older one replayed changes nothing."""
-    learn_incarnation(tx, announcement.agency, announcement.incarnation, now)
+    """Keeps it if it is the highest of its agency, whose incarnation must have been heard before. Tells whether it
+    brings a newer register or another key, so that what waits is worth sending. An older one changes nothing."""
+    query = sa.select(_PEER.announcement).where(_PEER.code == announcement.agency)
+    before = _announcement(tx.connection.execute(query).scalar_one_or_none())
     here = (_PEER.code == announcement.agency, sa.tuple_(_PEER.incarnation, _PEER.counter) < _place(announcement))
     newer = {"counter": announcement.counter, "announcement": value, "heard_at": now}
-    return tx.connection.execute(sa.update(tables.peers).where(*here).values(newer)).rowcount == 1
+    if tx.connection.execute(sa.update(tables.peers).where(*here).values(newer)).rowcount == 0:
+        return False
+    return before is None or (before.register_version, before.sealing_keys, before.readable_schemas) != (
+        announcement.register_version,
+        announcement.sealing_keys,
+        announcement.readable_schemas,
+    )
 
 
 def _place(announcement: AgencyAnnouncement) -> sa.Tuple:

@@ -18,6 +18,14 @@ from schemas.lifecycle import Side, Status
 from schemas.outcomes import CODES, Code, Outcome
 from schemas.personal import ReferralBody, StatusBody
 
+# Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
+_KNOWN = sa.select(tables.events.c.outcome, tables.events.c.code).where(
+    tables.events.c.writer == sa.bindparam("of_writer"),
+    tables.events.c.event_id == sa.bindparam("of_event", type_=sa.Uuid()),
+)
+_INSERT_HANDOVER = sa.insert(tables.handovers)
+_INSERT_OWED = sa.insert(tables.receipts_owed)
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -30,10 +38,7 @@ class Judged:
 def known(tx: Tx, writer: str, event_id: UUID) -> Judged | None:
     """The earlier judgement of this writer's event, whichever copy it was. Another writer's use of the id is nothing
     to it: the host can see ids, and an agency could otherwise have somebody else's event taken for known."""
-    columns = tables.events.c
-    row = tx.connection.execute(
-        sa.select(columns.outcome, columns.code).where(columns.writer == writer, columns.event_id == event_id)
-    ).one_or_none()
+    row = tx.connection.execute(_KNOWN, {"of_writer": writer, "of_event": event_id}).one_or_none()
     return None if row is None else Judged(Outcome(row.outcome), None if row.code is None else Code(row.code))
 
 
@@ -69,15 +74,14 @@ def _store(tx: Tx, event: SealedEvent, body: ReferralBody | StatusBody, now: dat
     encrypted = None if wrapped is None else tx.at_rest.encrypt(wrapped, event.referral, encode(body))
     number = record_event(tx, event, now, Outcome.STORED, None, encrypted)
     _use_place(tx, event)
-    tx.connection.execute(
-        sa.insert(tables.handovers).values(
-            number=number,
-            referral_sender=event.referral_sender,
-            referral_id=event.referral_id,
-            attempts=0,
-            next_attempt_at=now,
-        )
-    )
+    row = {
+        "number": number,
+        "referral_sender": event.referral_sender,
+        "referral_id": event.referral_id,
+        "attempts": 0,
+        "next_attempt_at": now,
+    }
+    tx.connection.execute(_INSERT_HANDOVER, row)
 
 
 def refuse(tx: Tx, event: SealedEvent, code: Code, now: datetime) -> None:
@@ -120,7 +124,7 @@ def owe(tx: Tx, owed: Iterable[Owed]) -> None:
         for item in owed
     ]
     if rows:
-        tx.connection.execute(sa.insert(tables.receipts_owed), rows)
+        tx.connection.execute(_INSERT_OWED, rows)
 
 
 def positions(tx: Tx) -> dict[tuple[str, int], Position]:

@@ -71,7 +71,7 @@ def after(referral: Referral, word: Word) -> Referral:
 
 
 def load(tx: Tx, key: ReferralKey) -> Referral | None:
-    row = tx.connection.execute(_columns().where(*_is(key))).one_or_none()
+    row = tx.connection.execute(_LOAD, _named(key)).one_or_none()
     return None if row is None else from_row(row)
 
 
@@ -90,7 +90,7 @@ def save(tx: Tx, referral: Referral) -> None:
     """Writes back what an event may have changed."""
     names = ("status", "changed_at", "acknowledged_at", "answered_at", "cancel_requested_at", "question_asked_at")
     changes = {name: getattr(referral, name) for name in names}
-    tx.connection.execute(sa.update(tables.referrals).where(*_is(referral.key)).values(changes))
+    tx.connection.execute(_SAVE, _named(referral.key) | changes)
 
 
 def insert(tx: Tx, referral: Referral) -> bytes:
@@ -98,12 +98,12 @@ def insert(tx: Tx, referral: Referral) -> bytes:
     body_key = tx.at_rest.new_key(referral.key)
     values = {name: value for name, value in asdict(referral).items() if name != "key"}
     values |= {"referral_sender": referral.key.sender, "referral_id": referral.key.referral_id, "body_key": body_key}
-    tx.connection.execute(sa.insert(tables.referrals).values(values))
+    tx.connection.execute(_INSERT, values)
     return body_key
 
 
 def body_key(tx: Tx, key: ReferralKey) -> bytes | None:
-    return tx.connection.execute(sa.select(tables.referrals.c.body_key).where(*_is(key))).scalar_one_or_none()
+    return tx.connection.execute(_BODY_KEY, _named(key)).scalar_one_or_none()
 
 
 def set_local_ref(tx: Tx, key: ReferralKey, local_ref: str) -> None:
@@ -118,22 +118,18 @@ def set_local_ref(tx: Tx, key: ReferralKey, local_ref: str) -> None:
 
 def place_held(tx: Tx, key: ReferralKey, writer: str) -> Place:
     """The last place of `writer` in this referral that we hold, or have used up by a refusal."""
-    columns = tables.streams.c
-    row = tx.connection.execute(
-        sa.select(columns.incarnation, columns.sequence).where(*_is(key, tables.streams), columns.writer == writer)
-    ).one_or_none()
+    row = tx.connection.execute(_PLACE_HELD, _named(key) | {"of_writer": writer}).one_or_none()
     return NOWHERE if row is None else Place(row.incarnation, row.sequence)
 
 
 def hold_place(tx: Tx, key: ReferralKey, writer: str, before: Place, place: Place) -> None:
     """Moves the place held from `before` to `place`."""
-    values: dict[str, object] = {"incarnation": place.incarnation, "sequence": place.sequence}
+    to = {"incarnation": place.incarnation, "sequence": place.sequence}
     if before == NOWHERE:
-        values |= {"referral_sender": key.sender, "referral_id": key.referral_id, "writer": writer}
-        tx.connection.execute(sa.insert(tables.streams).values(values))
+        own = {"referral_sender": key.sender, "referral_id": key.referral_id, "writer": writer}
+        tx.connection.execute(_FIRST_PLACE, own | to)
     else:
-        where = (*_is(key, tables.streams), tables.streams.c.writer == writer)
-        tx.connection.execute(sa.update(tables.streams).where(*where).values(values))
+        tx.connection.execute(_NEXT_PLACE, _named(key) | {"of_writer": writer} | to)
 
 
 def _columns() -> sa.Select[tuple[object, ...]]:
@@ -149,3 +145,25 @@ def from_row(row: sa.Row[tuple[object, ...]]) -> Referral:
     plain = {name: held[name] for name in Referral.__dataclass_fields__ if name not in ("key", "side", "status")}
     key = ReferralKey(held["referral_sender"], held["referral_id"])
     return Referral(key=key, side=Side(held["side"]), status=Status(held["status"]), **plain)
+
+
+def _named(key: ReferralKey) -> dict[str, object]:
+    return {"of_sender": key.sender, "of_referral": key.referral_id}
+
+
+# Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
+def _of(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        table.c.referral_sender == sa.bindparam("of_sender"),
+        table.c.referral_id == sa.bindparam("of_referral", type_=sa.Uuid()),
+    )
+
+
+_LOAD = _columns().where(*_of(tables.referrals))
+_SAVE = sa.update(tables.referrals).where(*_of(tables.referrals))
+_INSERT = sa.insert(tables.referrals)
+_BODY_KEY = sa.select(tables.referrals.c.body_key).where(*_of(tables.referrals))
+_STREAM = (*_of(tables.streams), tables.streams.c.writer == sa.bindparam("of_writer"))
+_PLACE_HELD = sa.select(tables.streams.c.incarnation, tables.streams.c.sequence).where(*_STREAM)
+_FIRST_PLACE = sa.insert(tables.streams)
+_NEXT_PLACE = sa.update(tables.streams).where(*_STREAM)

@@ -1,21 +1,22 @@
-"""The relay's transactions: what is due to leave, what became of it, and receipts that others sent us.
+"""The relay's transactions: what is due to leave, and how far it has come.
 
-new ──> sent ──> stored | erased | refused         a signed receipt of the addressee says so
- └─> waiting_for_key ──> new                       once the addressee has announced a key
+new ──> sent ──> stored | erased | refused         a signed receipt of the addressee says so; see `settling`
+ │       └─> held ──> ...                          somebody at the addressee must act
+ └─> waiting_for_key ──> new                       once the addressee has announced a (newer) key
+any that is not final ──> undeliverable            consent has expired, or the addressee has left
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables
-from referral_bus.ledger.peers import learn_incarnation
 from referral_bus.ledger.store import Tx
-from schemas.events import Place, ReceiptItem, ReferralKey, StorageReceipt
-from schemas.outcomes import FINAL_OUTCOMES, Outcome
+from schemas.events import ReceiptItem, ReferralKey
+from schemas.lifecycle import Side
 
 
 class State(StrEnum):
@@ -24,12 +25,15 @@ class State(StrEnum):
     NEW = "new"
     WAITING_FOR_KEY = "waiting_for_key"
     SENT = "sent"
+    HELD = "held"
     STORED = "stored"
     ERASED = "erased"
     REFUSED = "refused"
+    UNDELIVERABLE = "undeliverable"
 
 
-FINAL = frozenset({State.STORED, State.ERASED, State.REFUSED})
+FINAL = frozenset({State.STORED, State.ERASED, State.REFUSED, State.UNDELIVERABLE})
+LONGEST_PAUSE = timedelta(hours=24)
 _OUT = tables.outbox.c
 
 
@@ -44,6 +48,12 @@ class DueRow:
     bare: bytes
     value: bytes | None
     body: bytes | None
+    sends: int
+    gone_key_id: str | None
+
+    def next_send_at(self, now: datetime, first_pause: timedelta) -> datetime:
+        """When it is sent again without a receipt: the pauses double, up to a day."""
+        return now + min(first_pause * (1 << min(self.sends, 20)), LONGEST_PAUSE)
 
 
 def due(tx: Tx, now: datetime, in_flight: Collection[int], per_addressee: int) -> list[DueRow]:
@@ -95,7 +105,17 @@ def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]]) -> DueRow:
     body = None
     if held["value"] is None and held["body"] is not None and held["body_key"] is not None:
         body = tx.at_rest.decrypt(held["body_key"], key, held["body"])
-    return DueRow(held["number"], key, held["addressee"], State(held["state"]), held["bare"], held["value"], body)
+    return DueRow(
+        number=held["number"],
+        referral=key,
+        addressee=held["addressee"],
+        state=State(held["state"]),
+        bare=held["bare"],
+        value=held["value"],
+        body=body,
+        sends=held["sends"],
+        gone_key_id=held["gone_key_id"],
+    )
 
 
 def next_due(tx: Tx) -> datetime | None:
@@ -105,7 +125,7 @@ def next_due(tx: Tx) -> datetime | None:
     return moment
 
 
-def leaves(tx: Tx, number: int, value: bytes, value_sha256: bytes, next_send_at: datetime) -> None:
+def leaves(tx: Tx, number: int, value: bytes, value_sha256: bytes, key_id: str | None, next_send_at: datetime) -> None:
     """Before the bytes go out: they are kept, so that their receipt is recognised and they can be sent again."""
     remember = sa.insert(tables.sent_values).prefix_with("OR IGNORE", dialect="sqlite")
     tx.connection.execute(remember.values(value_sha256=value_sha256, number=number))
@@ -114,6 +134,7 @@ def leaves(tx: Tx, number: int, value: bytes, value_sha256: bytes, next_send_at:
         .where(_OUT.number == number)
         .values(
             value=value,
+            key_id=key_id,
             state=sa.case((_OUT.state == State.NEW, State.SENT.value), else_=_OUT.state),
             next_send_at=sa.case((_OUT.state.in_(FINAL), None), else_=_moment(next_send_at)),
             sends=_OUT.sends + 1,
@@ -133,10 +154,49 @@ def waits_for_key(tx: Tx, numbers: Sequence[int]) -> None:
     tx.connection.execute(sa.update(tables.outbox).where(_OUT.number.in_(numbers)).values(change))
 
 
-def key_announced(tx: Tx, addressee: str, now: datetime) -> None:
-    """Wakes what waited for a key of `addressee`."""
+def announced(tx: Tx, addressee: str, now: datetime) -> None:
+    """`addressee` has announced another key or a newer register: what waits for that goes at once."""
     waiting = (_OUT.addressee == addressee, _OUT.state == State.WAITING_FOR_KEY)
     tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(state=State.NEW.value, next_send_at=now))
+    resend_all(tx, addressee, now)
+
+
+def resend_all(tx: Tx, addressee: str, now: datetime) -> None:
+    """Something has changed at the addressee: what waits for its receipt goes at once, and pauses start again."""
+    waiting = (_OUT.addressee == addressee, _OUT.state.in_((State.SENT, State.HELD)))
+    tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(next_send_at=now, sends=0))
+
+
+def inbox_seen(tx: Tx, addressee: str, topic_id: str, now: datetime) -> None:
+    """An inbox that was made anew has lost what it held: everything without a receipt goes again."""
+    inbox = tables.inboxes.c
+    known = tx.connection.execute(sa.select(inbox.topic_id).where(inbox.code == addressee)).scalar_one_or_none()
+    if known is None:
+        tx.connection.execute(sa.insert(tables.inboxes).values(code=addressee, topic_id=topic_id))
+    elif known != topic_id:
+        tx.connection.execute(sa.update(tables.inboxes).where(inbox.code == addressee).values(topic_id=topic_id))
+        resend_all(tx, addressee, now)
+
+
+def reopen(tx: Tx, addressee: str, now: datetime) -> None:
+    """The addressee's ledger was restored and may lack what it once said it had: every row goes again, in order."""
+    judged = (_OUT.addressee == addressee, _OUT.state.in_((State.STORED, State.REFUSED, State.HELD)))
+    values = {"state": State.SENT.value, "next_send_at": now, "sends": 0, "missed": False, "asked": False}
+    tx.connection.execute(sa.update(tables.outbox).where(*judged).values(values))
+
+
+def give_up(tx: Tx, departed: Collection[str], now: datetime) -> int:
+    """What can never be delivered any more ends as undeliverable: referrals and the sender's words once consent has
+    expired or the addressee has left. The recipient's words never do. Returns how many rows ended."""
+    over = sa.exists().where(
+        tables.referrals.c.referral_sender == _OUT.referral_sender,
+        tables.referrals.c.referral_id == _OUT.referral_id,
+        tables.referrals.c.side == Side.SENDER,
+        sa.or_(tables.referrals.c.consent_expires_at <= now, tables.referrals.c.peer.in_(departed)),
+    )
+    end = {"state": State.UNDELIVERABLE.value, "next_send_at": None}
+    ended = tx.connection.execute(sa.update(tables.outbox).where(_OUT.state.not_in(FINAL), over).values(end))
+    return ended.rowcount
 
 
 def broker_has(tx: Tx, numbers: Sequence[int], now: datetime) -> None:
@@ -188,73 +248,3 @@ def receipts_sent(tx: Tx, numbers: Sequence[int]) -> None:
 def own_incarnation(tx: Tx) -> int:
     incarnation: int = tx.connection.execute(sa.select(tables.agency.c.incarnation)).scalar_one()
     return incarnation
-
-
-def take_receipt(tx: Tx, receipt: StorageReceipt, now: datetime) -> None:
-    """What the addressee of our events says of them. Only the addressee is heard, and never an older incarnation."""
-    if learn_incarnation(tx, receipt.writer, receipt.incarnation, now) > receipt.incarnation:
-        return
-    for item in receipt.items:
-        number = tx.connection.execute(
-            sa.select(tables.sent_values.c.number).where(tables.sent_values.c.value_sha256 == item.value_sha256)
-        ).scalar_one_or_none()
-        row = tx.connection.execute(
-            sa.select(tables.outbox).where(_OUT.number == number, _OUT.addressee == receipt.writer)
-        ).one_or_none()
-        if row is None or item.outcome not in Outcome.__members__:
-            continue
-        outcome = Outcome(item.outcome)
-        if outcome in FINAL_OUTCOMES:
-            _settle(tx, row, outcome, item, receipt, now)
-        elif outcome is Outcome.MISSING and State(row.state) not in FINAL:
-            _send_missing(tx, row, item.held, now)
-
-
-def _settle(
-    tx: Tx,
-    row: sa.Row[tuple[object, ...]],
-    outcome: Outcome,
-    item: ReceiptItem,
-    receipt: StorageReceipt,
-    now: datetime,
-) -> None:
-    """A final word; within one incarnation the first one stands."""
-    held = row._mapping
-    if State(held["state"]) in FINAL and receipt.incarnation <= held["receipt_incarnation"]:
-        return
-    final = {
-        "state": State[outcome.name].value,
-        "next_send_at": None,
-        "asked": False,
-        "receipted_at": now,
-        "receipt_issued_at": receipt.issued_at,
-        "receipt_incarnation": receipt.incarnation,
-        "code": item.code,
-        "path": item.path,
-    }
-    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == held["number"]).values(final))
-    following = sa.select(sa.func.min(_OUT.number)).where(*_same_referral(held), _OUT.number > held["number"])
-    tx.connection.execute(
-        sa.update(tables.outbox)
-        .where(_OUT.number == following.scalar_subquery(), _OUT.missed)
-        .values(missed=False, asked=True, next_send_at=now)
-    )
-
-
-def _send_missing(tx: Tx, row: sa.Row[tuple[object, ...]], held_place: Place, now: datetime) -> None:
-    """The recipient lacks something before this event: send the first one after the place it holds."""
-    held = row._mapping
-    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == held["number"]).values(missed=True))
-    later = sa.tuple_(_OUT.incarnation, _OUT.sequence) > sa.tuple_(held_place.incarnation, held_place.sequence)
-    first = tx.connection.execute(
-        sa.select(_OUT.number).where(*_same_referral(held), later).order_by(_OUT.number).limit(1)
-    ).scalar_one_or_none()
-    if first is not None and first != held["number"]:
-        values = {"asked": True, "next_send_at": now}
-        tx.connection.execute(
-            sa.update(tables.outbox).where(_OUT.number == first, _OUT.value.is_not(None)).values(values)
-        )
-
-
-def _same_referral(held: sa.RowMapping) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_OUT.referral_sender == held["referral_sender"], _OUT.referral_id == held["referral_id"])

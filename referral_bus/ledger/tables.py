@@ -110,6 +110,8 @@ outbox = sa.Table(
     sa.Column("state", sa.String, nullable=False),  # see sending.State
     sa.Column("bare", sa.LargeBinary, nullable=False),  # the event's value without its sealed part
     sa.Column("value", sa.LargeBinary),  # the bytes last sent
+    sa.Column("key_id", sa.String),  # the key they are sealed to
+    sa.Column("gone_key_id", sa.String),  # a key that the recipient does not have any more
     sa.Column("next_send_at", Moment),  # None once nothing is left to send
     sa.Column("sends", sa.Integer, nullable=False),
     sa.Column("missed", sa.Boolean, nullable=False),  # the recipient lacks something before it
@@ -157,6 +159,21 @@ handovers = sa.Table(
     sa.Index("ix_handovers_due", "next_attempt_at", sqlite_where=sa.text("done_at IS NULL")),
 )
 
+held = sa.Table(  # events that cannot be judged yet, by their value's digest; somebody here must act
+    "held",
+    metadata,
+    sa.Column("value_sha256", sa.LargeBinary, primary_key=True),
+    sa.Column("writer", sa.String, nullable=False),
+    sa.Column("event_id", sa.Uuid),  # None where the value could not be decoded
+    sa.Column("code", sa.String, nullable=False),
+    sa.Column("topic", sa.String, nullable=False),
+    sa.Column("key", sa.LargeBinary, nullable=False),
+    sa.Column("value", sa.LargeBinary, nullable=False),
+    sa.Column("headers", sa.JSON, nullable=False),  # name and hex
+    sa.Column("held_at", Moment, nullable=False),
+    sa.Index(None, "writer", "event_id"),
+)
+
 positions = sa.Table(
     "positions",
     metadata,
@@ -175,6 +192,13 @@ peers = sa.Table(  # the highest announcement seen of each agency
     sa.Column("counter", sa.BigInteger, nullable=False),
     sa.Column("announcement", sa.LargeBinary),  # its value; None while only a receipt or event has told the incarnation
     sa.Column("heard_at", Moment, nullable=False),
+)
+
+inboxes = sa.Table(  # other agencies' inbox topics as we saw them last; another id means that one was made anew
+    "inboxes",
+    metadata,
+    sa.Column("code", sa.String, primary_key=True),
+    sa.Column("topic_id", sa.String, nullable=False),
 )
 
 idempotency = sa.Table(

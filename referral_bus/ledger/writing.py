@@ -21,6 +21,7 @@ from schemas.lifecycle import Side, Status
 from schemas.personal import ReferralBody, StatusBody
 
 NewId = Callable[[], UUID]
+_INSERT_EVENT, _INSERT_OUTBOX = sa.insert(tables.events), sa.insert(tables.outbox)
 NO_KEY_YET = "0" * 32  # stands in the bare event until the relay seals it
 
 
@@ -97,23 +98,22 @@ def _append(
     wrapped = referrals.body_key(tx, referral.key)
     encrypted = None if wrapped is None else tx.at_rest.encrypt(wrapped, referral.key, encode(body))
     number = record_event(tx, event, writing.now, "STORED", None, encrypted)
-    tx.connection.execute(
-        sa.insert(tables.outbox).values(
-            number=number,
-            event_id=event.event_id,
-            referral_sender=referral.key.sender,
-            referral_id=referral.key.referral_id,
-            incarnation=place.incarnation,
-            sequence=place.sequence,
-            addressee=referral.peer,
-            state="new",
-            bare=encode(event),
-            next_send_at=writing.now,
-            sends=0,
-            missed=False,
-            asked=False,
-        )
-    )
+    row = {
+        "number": number,
+        "event_id": event.event_id,
+        "referral_sender": referral.key.sender,
+        "referral_id": referral.key.referral_id,
+        "incarnation": place.incarnation,
+        "sequence": place.sequence,
+        "addressee": referral.peer,
+        "state": "new",
+        "bare": encode(event),
+        "next_send_at": writing.now,
+        "sends": 0,
+        "missed": False,
+        "asked": False,
+    }
+    tx.connection.execute(_INSERT_OUTBOX, row)
 
 
 def _common(tx: Tx, referral: Referral, before: Place, place: Place, writing: Writing) -> dict[str, Any]:
@@ -136,21 +136,20 @@ def _common(tx: Tx, referral: Referral, before: Place, place: Place, writing: Wr
 
 def record_event(tx: Tx, event: SealedEvent, now: datetime, outcome: str, code: str | None, body: bytes | None) -> int:
     """One row of `events`; returns its number, which follows commit order."""
-    result = tx.connection.execute(
-        sa.insert(tables.events).values(
-            event_id=event.event_id,
-            referral_sender=event.referral_sender,
-            referral_id=event.referral_id,
-            writer=event.writer,
-            record=event.record,
-            incarnation=event.incarnation,
-            sequence=event.sequence,
-            occurred_at=event.occurred_at,
-            recorded_at=now,
-            status=event.status if isinstance(event, StatusEvent) else None,
-            outcome=outcome,
-            code=code,
-            body=body,
-        )
-    )
+    row = {
+        "event_id": event.event_id,
+        "referral_sender": event.referral_sender,
+        "referral_id": event.referral_id,
+        "writer": event.writer,
+        "record": event.record,
+        "incarnation": event.incarnation,
+        "sequence": event.sequence,
+        "occurred_at": event.occurred_at,
+        "recorded_at": now,
+        "status": event.status if isinstance(event, StatusEvent) else None,
+        "outcome": outcome,
+        "code": code,
+        "body": body,
+    }
+    result = tx.connection.execute(_INSERT_EVENT, row)
     return int(result.inserted_primary_key[0]) if result.inserted_primary_key else 0

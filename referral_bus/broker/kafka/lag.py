@@ -115,8 +115,8 @@ def _one_each(consumer: Any, wanted: set[Position], deadline: float, found: dict
     while standing and time.monotonic() < deadline:
         left_ms = max(0, int((deadline - time.monotonic()) * 1000))
         for place, records in consumer.poll(timeout_ms=left_ms, max_records=1).items():
-            position = standing.pop(place, None)
-            if position is not None and records:
+            if place in standing and records:
+                position = standing.pop(place)
                 found[position] = _time(records[0].timestamp)
                 wanted.discard(position)
                 consumer.pause(place)

@@ -57,6 +57,20 @@ def upgrade() -> None:
         "ix_handovers_due", "handovers", ["next_attempt_at"], unique=False, sqlite_where=sa.text("done_at IS NULL")
     )
     op.create_table(
+        "held",
+        sa.Column("value_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("writer", sa.String(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=True),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column("headers", sa.JSON(), nullable=False),
+        sa.Column("held_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("value_sha256"),
+    )
+    op.create_index(op.f("ix_held_writer_event_id"), "held", ["writer", "event_id"], unique=False)
+    op.create_table(
         "idempotency",
         sa.Column("caller", sa.String(), nullable=False),
         sa.Column("key_digest", sa.LargeBinary(), nullable=False),
@@ -64,6 +78,12 @@ def upgrade() -> None:
         sa.Column("answer", sa.JSON(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("caller", "key_digest"),
+    )
+    op.create_table(
+        "inboxes",
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("topic_id", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("code"),
     )
     op.create_table(
         "outbox",
@@ -77,6 +97,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("bare", sa.LargeBinary(), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=True),
+        sa.Column("key_id", sa.String(), nullable=True),
+        sa.Column("gone_key_id", sa.String(), nullable=True),
         sa.Column("next_send_at", Moment(), nullable=True),
         sa.Column("sends", sa.Integer(), nullable=False),
         sa.Column("missed", sa.Boolean(), nullable=False),

@@ -218,12 +218,12 @@ def test_the_broker_is_told_how_far_we_are(trio: Bench) -> None:
     assert trio.broker.committed(f"referral-bus.{RECIPIENT}", trio.register.inbox(RECIPIENT) or "", 0) == 2
 
 
-def test_what_is_left_without_a_receipt_is_logged_by_its_code_and_nothing_else(trio: Bench) -> None:
+def test_what_cannot_be_opened_is_logged_by_its_code_and_nothing_else(trio: Bench) -> None:
     _sent(trio)
     _read(_ingest(trio[RECIPIENT], lambda _: None))
-    assert trio[RECIPIENT].owed(SENDER) == []
-    assert '"code": "OPEN_FAILED"' in trio.log_lines.text
-    assert _counted(trio[RECIPIENT], "process_failures_total", event_type="ReferralEvent", reason="OPEN_FAILED") == 1
+    assert [item.outcome for item in trio[RECIPIENT].owed(SENDER)] == ["RESEAL"]
+    assert '"code": "RESEAL"' in trio.log_lines.text
+    assert _counted(trio[RECIPIENT], "process_failures_total", event_type="ReferralEvent", reason="RESEAL") == 1
     for planted in (PLANTED_NAME, PLANTED_NEED):
         assert planted not in trio.log_lines.text
 

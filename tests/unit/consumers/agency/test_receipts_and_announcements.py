@@ -53,11 +53,16 @@ def _sends(trio: Bench) -> int:
         return tx.connection.execute(sa.select(sa.func.sum(tables.outbox.c.sends))).scalar_one()
 
 
-@pytest.mark.parametrize("outcome", [Outcome.HELD, Outcome.RESEAL, "SOMETHING_NEWER"])
-def test_an_outcome_that_is_not_final_leaves_the_event_in_the_outbox(trio: Bench, outcome: str) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [(Outcome.HELD, State.HELD), (Outcome.RESEAL, State.SENT), ("SOMETHING_NEWER", State.SENT)],
+)
+def test_an_outcome_that_is_not_final_leaves_the_event_in_the_outbox(trio: Bench, outcome: str, state: State) -> None:
     referral_id, digest = _sent(trio)
     trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, outcome))
-    assert _state(trio, referral_id)[0] is State.SENT
+    assert _state(trio, referral_id)[0] is state
+    trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest))
+    assert _state(trio, referral_id)[0] is State.STORED
 
 
 def test_receipts_count_only_from_the_addressee(trio: Bench) -> None:

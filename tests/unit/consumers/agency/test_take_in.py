@@ -8,7 +8,7 @@ from consumers.agency.take_in import Again, Missing, NotTaken, Taken
 from referral_bus.ledger import looking
 from referral_bus.wire.avro_codec import MAX_VALUE, encode
 from referral_bus.wire.raw import RawRecord
-from schemas.events import ErasureEvent, Place
+from schemas.events import NOWHERE, ErasureEvent, Place
 from schemas.outcomes import Code, Outcome
 from tests.kit.bench import Bench
 from tests.kit.forge import a_referral, a_word, an_announcement, event_record, signed, signed_bytes
@@ -106,10 +106,14 @@ def test_a_malformed_announcement_is_answered_by_nobody(trio: Bench) -> None:
     assert trio[RECIPIENT].owed(SENDER) == []
 
 
-def test_an_unknown_schema_is_left_without_a_receipt(trio: Bench) -> None:
+def test_an_unknown_schema_is_held_by_its_digest_and_uses_no_place(trio: Bench) -> None:
     newer = signed_bytes(trio, b"\xc3\x01" + bytes(8) + b"newer", a_referral(trio, SENDER, RECIPIENT))
-    assert trio[RECIPIENT].take(newer) == [NotTaken("unknown", Code.SCHEMA_UNKNOWN, owed=False)]
-    assert trio[RECIPIENT].owed(SENDER) == []
+    verdict = NotTaken("unknown", Code.SCHEMA_UNKNOWN, owed=True)
+    assert trio[RECIPIENT].take(newer, newer) == [verdict, verdict]
+    told = [(item.event_id, item.outcome, item.held) for item in trio[RECIPIENT].owed(SENDER)]
+    assert told == [(None, Outcome.HELD, NOWHERE)] * 2
+    trio[RECIPIENT].ingest.judge_held()
+    assert len(trio[RECIPIENT].owed(SENDER)) == 3  # one was held, was judged anew, and is held again
 
 
 def test_an_erasure_is_left_without_a_receipt_as_long_as_it_cannot_be_taken(trio: Bench) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from consumers.agency.take_in import Missing, NotTaken, Taken
+from consumers.agency.take_in import Again, Missing, NotTaken, Reseal, Taken
 from schemas.events import NOWHERE, Place, ReferralEvent, ReferralKey, StatusEvent
 from schemas.lifecycle import Status
 from schemas.outcomes import Code, Outcome
@@ -25,11 +25,13 @@ def _refused(
     return item.path
 
 
-def _left(station: Station, bench: Bench, event: ReferralEvent | StatusEvent, code: Code, body: Body | None) -> None:
-    """Takes it, checks that it stays undecided: no receipt, its place not used up."""
-    before = len(station.owed(event.writer))
-    assert station.take(event_record(bench, event, body)) == [NotTaken(event.record, code, owed=False)]
-    assert len(station.owed(event.writer)) == before
+def _held(station: Station, bench: Bench, event: ReferralEvent | StatusEvent, code: Code, body: Body | None) -> None:
+    """Takes it, checks that it is kept undecided, its place not used up, and that a copy of it changes nothing."""
+    raw, held = event_record(bench, event, body), event.follows
+    assert station.take(raw) == [NotTaken(event.record, code, owed=True)]
+    assert station.take(raw) == [Again(event.record)]
+    told = [(item.outcome, item.code, item.held) for item in station.owed(event.writer)[-2:]]
+    assert told == [(Outcome.HELD, code, held)] * 2
 
 
 def _referred(bench: Bench) -> ReferralKey:
@@ -44,19 +46,23 @@ def _sent(bench: Bench) -> ReferralKey:
     return bench[SENDER].key(bench[SENDER].refer(RECIPIENT))
 
 
-def test_an_event_that_cites_a_newer_register_is_left_until_that_register_is_here(trio: Bench) -> None:
+def test_an_event_that_cites_a_newer_register_is_held_until_that_register_is_here(trio: Bench) -> None:
     event = a_referral(trio, SENDER, RECIPIENT, register_version=2)
-    _left(trio[RECIPIENT], trio, event, Code.REGISTER_NEWER, None)
+    _held(trio[RECIPIENT], trio, event, Code.REGISTER_NEWER, None)
     word = a_word(trio, event.referral, SENDER, RECIPIENT, (1, 2))
     assert trio[RECIPIENT].take(event_record(trio, word)) == [Missing("StatusEvent")]
     trio.own_registers[RECIPIENT] = changed(trio.register, version=2)
-    assert trio[RECIPIENT].take(event_record(trio, event)) == [Taken("ReferralEvent")]
+    trio[RECIPIENT].ingest.judge_held()
+    assert trio[RECIPIENT].owed(SENDER)[-1].outcome == Outcome.STORED
+    assert trio[RECIPIENT].status(event.referral_id) == Status.REQUESTED
+    trio[RECIPIENT].ingest.judge_held()  # held no more: judged once
+    assert trio[RECIPIENT].take(event_record(trio, word)) == [Taken("StatusEvent")]
 
 
 def test_a_register_that_has_expired_stops_new_referrals_and_nothing_else(trio: Bench) -> None:
     key = _referred(trio)
     trio.own_registers[RECIPIENT] = changed(trio.register, expires_at=trio.clock())
-    _left(trio[RECIPIENT], trio, a_referral(trio, SENDER, RECIPIENT), Code.REGISTER_NEWER, None)
+    _held(trio[RECIPIENT], trio, a_referral(trio, SENDER, RECIPIENT), Code.REGISTER_NEWER, None)
     word = a_word(trio, key, SENDER, RECIPIENT, (1, 2))
     assert trio[RECIPIENT].take(event_record(trio, word)) == [Taken("StatusEvent")]
 
@@ -114,13 +120,12 @@ def test_a_sealed_part_moved_to_another_event_does_not_open(trio: Bench) -> None
     assert (item.outcome, item.code, item.held) == (Outcome.REFUSED, Code.OPEN_FAILED, Place(1, 1))
 
 
-def test_a_body_sealed_to_a_key_that_is_gone_is_left_without_a_receipt(trio: Bench) -> None:
+def test_a_body_sealed_to_a_key_that_is_gone_is_to_be_sealed_anew(trio: Bench) -> None:
     whole = sealed(trio, a_referral(trio, SENDER, RECIPIENT)).model_copy(update={"sealing_key_id": "f" * 32})
     assert isinstance(whole, ReferralEvent)
-    [verdict] = trio[RECIPIENT].take(signed(trio, whole))
-    assert isinstance(verdict, NotTaken)
-    assert not verdict.owed
-    assert trio[RECIPIENT].owed(SENDER) == []
+    assert trio[RECIPIENT].take(signed(trio, whole)) == [Reseal("ReferralEvent")]
+    assert [(item.outcome, item.held) for item in trio[RECIPIENT].owed(SENDER)] == [(Outcome.RESEAL, NOWHERE)]
+    assert trio[RECIPIENT].take(event_record(trio, whole)) == [Taken("ReferralEvent")]  # the same event, place and all
 
 
 def test_a_body_that_is_not_padded_does_not_open(trio: Bench) -> None:
@@ -131,21 +136,21 @@ def test_a_body_of_the_other_kind_is_a_value_refused(trio: Bench) -> None:
     _refused(trio[RECIPIENT], trio, a_referral(trio, SENDER, RECIPIENT), Code.VALUE_REFUSED, StatusBody())
 
 
-def test_a_referral_with_a_code_newer_than_our_lists_is_left(trio: Bench) -> None:
+def test_a_referral_with_a_code_newer_than_our_lists_is_held(trio: Bench) -> None:
     body = body_for(RECIPIENT)
     request = body.request.model_copy(update={"service_types": ("from-next-year",)})
     event = a_referral(trio, SENDER, RECIPIENT)
-    _left(trio[RECIPIENT], trio, event, Code.CODE_UNKNOWN, body.model_copy(update={"request": request}))
+    _held(trio[RECIPIENT], trio, event, Code.CODE_UNKNOWN, body.model_copy(update={"request": request}))
 
 
-def test_a_referral_with_a_priority_newer_than_our_lists_is_left(trio: Bench) -> None:
+def test_a_referral_with_a_priority_newer_than_our_lists_is_held(trio: Bench) -> None:
     event = a_referral(trio, SENDER, RECIPIENT, priority="yesterday")
-    _left(trio[RECIPIENT], trio, event, Code.CODE_UNKNOWN, None)
+    _held(trio[RECIPIENT], trio, event, Code.CODE_UNKNOWN, None)
 
 
-def test_a_word_with_a_status_newer_than_our_lists_is_left(trio: Bench) -> None:
+def test_a_word_with_a_status_newer_than_our_lists_is_held(trio: Bench) -> None:
     key = _sent(trio)
-    _left(trio[SENDER], trio, a_word(trio, key, RECIPIENT, SENDER, (1, 1), "paused"), Code.CODE_UNKNOWN, None)
+    _held(trio[SENDER], trio, a_word(trio, key, RECIPIENT, SENDER, (1, 1), "paused"), Code.CODE_UNKNOWN, None)
 
 
 def test_an_answer_due_before_the_first_word_is_a_value_refused(trio: Bench) -> None:

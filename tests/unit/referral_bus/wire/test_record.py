@@ -1,14 +1,10 @@
 """The only door: what is believed, of whom, and with which code the rest is turned away."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
-from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.raw import RawRecord
@@ -17,20 +13,18 @@ from referral_bus.wire.record import (
     Opened,
     Unbelieved,
     Undecoded,
-    Unopened,
     authenticate,
-    open_body,
     read,
     sign_value,
     write,
 )
-from schemas.events import ReceiptItem, ReferralEvent, StatusEvent, StorageReceipt
+from schemas.events import ReceiptItem, StorageReceipt
 from schemas.outcomes import Code
 from schemas.personal import StatusBody
 from tests.kit.avro_pieces import MARKER, long, string, value_with
 from tests.kit.vector_bodies import referral_body
 from tests.kit.vector_cases import a_referral, posted, record_of
-from tests.kit.vector_events import erasure_event, referral_event, status_event
+from tests.kit.vector_events import erasure_event, referral_event
 from tests.kit.vector_federation import (
     FEDERATION,
     HERE,
@@ -70,10 +64,6 @@ def test_an_honest_record_is_authentic_and_still_sealed() -> None:
     assert isinstance(found, Authentic)
     assert found.record == EVENT
     assert found.value_sha256 == hashlib.sha256(VALUE).digest()
-
-
-def test_it_opens_with_the_key_that_it_names() -> None:
-    assert open_body(_sealable(EVENT), find_sealing_key) == referral_body()
 
 
 def test_both_at_once() -> None:
@@ -281,61 +271,3 @@ def test_another_kafka_key_than_the_records_own_is_malformed() -> None:
 
 def test_a_schema_of_tomorrow_is_its_own_code() -> None:
     assert code_of(posted(EVENT, MARKER + b"tomorrow" + VALUE[10:])) is Code.SCHEMA_UNKNOWN
-
-
-# the body
-
-
-def _sealable(event: object) -> ReferralEvent | StatusEvent:
-    assert isinstance(event, ReferralEvent | StatusEvent)
-    return event
-
-
-@pytest.mark.parametrize(
-    ("make", "code"),
-    [
-        (lambda: sealed(referral_event("unit"), encode(referral_body()), THIRD), Code.OPEN_FAILED),
-        (lambda: sealed(referral_event("unit"), b"", framed=b""), Code.OPEN_FAILED),
-        (lambda: sealed(referral_event("unit"), b"garbage"), Code.VALUE_REFUSED),
-        (lambda: sealed(referral_event("unit"), encode(StatusBody())), Code.VALUE_REFUSED),
-        (lambda: sealed(referral_event("unit"), VALUE), Code.VALUE_REFUSED),
-        (lambda: sealed(status_event("unit", SENDER, None), encode(referral_body())), Code.VALUE_REFUSED),
-        (lambda: sealed(referral_event("unit"), MARKER + b"tomorrow"), Code.SCHEMA_UNKNOWN),
-    ],
-)
-def test_a_body_that_cannot_be_had_has_a_code(make: Callable[[], Any], code: Code) -> None:
-    assert open_body(make(), find_sealing_key) == Unopened(code)
-
-
-def test_without_the_key_there_is_no_code_but_reseal() -> None:
-    assert open_body(_sealable(EVENT), lambda _: None) == Unopened(None)
-
-
-def test_only_the_key_that_the_event_names_is_asked_for() -> None:
-    asked: list[str] = []
-
-    def find(key_id: str) -> X25519PrivateKey | None:
-        asked.append(key_id)
-        return None
-
-    open_body(_sealable(EVENT), find)
-    assert asked == [_sealable(EVENT).sealing_key_id]
-
-
-@pytest.mark.parametrize("field", [name for name in ReferralEvent.model_fields if name != "sealed"])
-def test_a_clear_field_changed_by_the_writer_itself_closes_the_event(field: str) -> None:
-    """Signed anew, so that only the seal is in the way."""
-    others: dict[str, Any] = {
-        "event_id": uuid4(),
-        "referral_id": uuid4(),
-        "referral_sender": THIRD,
-        "writer": THIRD,
-        "addressee": SENDER,
-        "priority": "stat",
-        "sealing_key_id": "0" * 32,
-    }
-    own = getattr(EVENT, field)
-    other = others.get(field) or (own + 1 if isinstance(own, int) else later(days=99))
-    key = find_sealing_key(_sealable(EVENT).sealing_key_id)
-    changed = _sealable(EVENT.model_copy(update={field: other}))
-    assert open_body(changed, lambda _: key) == Unopened(Code.OPEN_FAILED)

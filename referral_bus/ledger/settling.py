@@ -1,0 +1,138 @@
+"""What the addressees of our events say of them: storage receipts, and a higher incarnation."""
+
+import hashlib
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from referral_bus.ledger import tables
+from referral_bus.ledger.peers import learn_incarnation
+from referral_bus.ledger.sending import FINAL, State, reopen
+from referral_bus.ledger.store import Tx
+from schemas.events import Place, ReceiptItem, StorageReceipt
+from schemas.outcomes import FINAL_OUTCOMES, Outcome
+
+_OUT = tables.outbox.c
+# Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
+_ROW_OF_VALUE = (
+    sa.select(tables.outbox)
+    .join(tables.sent_values, tables.sent_values.c.number == _OUT.number)
+    .where(
+        tables.sent_values.c.value_sha256 == sa.bindparam("of_value"), _OUT.addressee == sa.bindparam("of_addressee")
+    )
+)
+_SET_ROW = sa.update(tables.outbox).where(_OUT.number == sa.bindparam("of_number"))
+_FOLLOWING = (
+    sa.select(_OUT.number, _OUT.missed)
+    .where(
+        _OUT.referral_sender == sa.bindparam("of_sender"),
+        _OUT.referral_id == sa.bindparam("of_referral", type_=sa.Uuid()),
+        _OUT.number > sa.bindparam("of_number"),
+    )
+    .order_by(_OUT.number)
+    .limit(1)
+)
+
+
+def hear_incarnation(tx: Tx, code: str, incarnation: int, now: datetime) -> int:
+    """Remembers a peer's incarnation and returns the highest; a higher one than known means that its ledger was
+    restored, so that everything it had is sent again."""
+    known, highest = learn_incarnation(tx, code, incarnation, now)
+    if 0 < known < highest:
+        reopen(tx, code, now)
+    return highest
+
+
+def take_receipt(tx: Tx, receipt: StorageReceipt, now: datetime) -> None:
+    """What the addressee of our events says of them. Only the addressee is heard, and never an older incarnation."""
+    if hear_incarnation(tx, receipt.writer, receipt.incarnation, now) > receipt.incarnation:
+        return
+    for item in receipt.items:
+        about = {"of_value": item.value_sha256, "of_addressee": receipt.writer}
+        row = tx.connection.execute(_ROW_OF_VALUE, about).one_or_none()
+        if row is None or item.outcome not in Outcome.__members__:
+            continue
+        outcome = Outcome(item.outcome)
+        if outcome in FINAL_OUTCOMES:
+            _settle(tx, row, outcome, item, receipt, now)
+        elif State(row.state) not in FINAL:
+            _not_yet(tx, row, outcome, item, now)
+
+
+def _settle(
+    tx: Tx,
+    row: sa.Row[tuple[object, ...]],
+    outcome: Outcome,
+    item: ReceiptItem,
+    receipt: StorageReceipt,
+    now: datetime,
+) -> None:
+    """A final word; within one incarnation the first one stands."""
+    held = row._mapping
+    if State(held["state"]) in FINAL and receipt.incarnation <= held["receipt_incarnation"]:
+        return
+    final = {
+        "state": State[outcome.name].value,
+        "next_send_at": None,
+        "asked": False,
+        "receipted_at": now,
+        "receipt_issued_at": receipt.issued_at,
+        "receipt_incarnation": receipt.incarnation,
+        "code": item.code,
+        "path": item.path,
+    }
+    tx.connection.execute(_SET_ROW, final | {"of_number": held["number"]})
+    behind = {"of_sender": held["referral_sender"], "of_referral": held["referral_id"], "of_number": held["number"]}
+    following = tx.connection.execute(_FOLLOWING, behind).one_or_none()
+    if following is not None and following.missed:
+        send = {"missed": False, "asked": True, "next_send_at": now}
+        tx.connection.execute(_SET_ROW, send | {"of_number": following.number})
+
+
+def _not_yet(tx: Tx, row: sa.Row[tuple[object, ...]], outcome: Outcome, item: ReceiptItem, now: datetime) -> None:
+    if outcome is Outcome.MISSING:
+        _send_missing(tx, row, item.held, now)
+    elif outcome is Outcome.HELD:
+        values = {"state": State.HELD.value, "code": item.code, "path": item.path}
+        tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == row._mapping["number"]).values(values))
+    elif outcome is Outcome.RESEAL and _is_last_sent(row, item):
+        _seal_anew(tx, row, now)
+
+
+def _is_last_sent(row: sa.Row[tuple[object, ...]], item: ReceiptItem) -> bool:
+    """A word about bytes that we have replaced since says nothing about those that are under way."""
+    value: bytes | None = row._mapping["value"]
+    return value is not None and hashlib.sha256(value).digest() == item.value_sha256
+
+
+def _seal_anew(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> None:
+    """The key is gone: the same event at the same place is sealed to another one, once there is one."""
+    held = row._mapping
+    values = {
+        "value": None,
+        "gone_key_id": held["key_id"],
+        "state": State.SENT.value,
+        "missed": False,
+        "asked": True,
+        "next_send_at": now,
+    }
+    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == held["number"]).values(values))
+
+
+def _send_missing(tx: Tx, row: sa.Row[tuple[object, ...]], held_place: Place, now: datetime) -> None:
+    """The recipient lacks something before this event: send the first one after the place it holds."""
+    held = row._mapping
+    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == held["number"]).values(missed=True))
+    later = sa.tuple_(_OUT.incarnation, _OUT.sequence) > sa.tuple_(held_place.incarnation, held_place.sequence)
+    first = tx.connection.execute(
+        sa.select(_OUT.number, _OUT.state).where(*_same_referral(held), later).order_by(_OUT.number).limit(1)
+    ).one_or_none()
+    if first is None or first.number == held["number"] or first.state in (State.HELD, State.UNDELIVERABLE):
+        return  # a held one waits for somebody at the recipient; what follows goes when it is final
+    values = {"asked": True, "next_send_at": now}
+    known = (_OUT.number == first.number, _OUT.value.is_not(None))
+    tx.connection.execute(sa.update(tables.outbox).where(*known).values(values))
+
+
+def _same_referral(held: sa.RowMapping) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_OUT.referral_sender == held["referral_sender"], _OUT.referral_id == held["referral_id"])

@@ -1,0 +1,112 @@
+"""Where a referral is, who must act next, and until when."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from referral_bus.ledger.referrals import Referral, Word, after
+from referral_bus.ledger.sending import State
+from referral_bus.stages import Stage, Standing, standing
+from schemas.deadlines import DEFAULT_LIMITS
+from schemas.events import ReferralKey
+from schemas.lifecycle import ENDED, Side, Status
+from tests.kit.people import RECIPIENT, SENDER
+
+START = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+NEW = Referral(
+    key=ReferralKey(SENDER, UUID(int=1)),
+    side=Side.SENDER,
+    peer=RECIPIENT,
+    status=Status.REQUESTED,
+    priority="urgent",
+    acknowledge_by=START + 24 * HOUR,
+    respond_by=START + 72 * HOUR,
+    created_at=START,
+    changed_at=START,
+    consent_expires_at=START + 1000 * HOUR,
+)
+
+
+def _at_sender(referral: Referral, delivery: State = State.STORED, handed_over: bool = True) -> Standing:
+    return standing(referral, delivery, handed_over)
+
+
+def _said(status: Status, business_status: str | None = None) -> Referral:
+    return after(NEW, Word(Side.RECIPIENT, status, business_status, START + HOUR))
+
+
+@pytest.mark.parametrize(
+    ("delivery", "stage", "actor"),
+    [
+        (State.NEW, Stage.NOT_STORED, "sender's service"),
+        (State.WAITING_FOR_KEY, Stage.WAITING_FOR_KEY, "recipient's service"),
+        (State.SENT, Stage.NOT_STORED, "recipient's service"),
+        (State.REFUSED, Stage.UNDELIVERED, "sender's staff"),
+        (State.ERASED, Stage.UNDELIVERED, "sender's staff"),
+    ],
+)
+def test_what_has_not_been_stored_waits_for_a_service_or_is_undelivered(
+    delivery: State, stage: Stage, actor: str
+) -> None:
+    found = _at_sender(NEW, delivery)
+    assert (found.stage, found.actor, found.due) == (stage, actor, NEW.acknowledge_by)
+
+
+@pytest.mark.parametrize(
+    ("handed_over", "stage", "actor"),
+    [
+        (False, Stage.NOT_HANDED_OVER, "recipient's service"),
+        (True, Stage.NOT_SEEN, "recipient's staff"),
+    ],
+)
+def test_stored_and_handed_over_are_told_apart_on_both_sides(handed_over: bool, stage: Stage, actor: str) -> None:
+    for found in (_at_sender(NEW, handed_over=handed_over), standing(NEW, None, handed_over)):
+        assert (found.stage, found.actor, found.due, found.asked) == (stage, actor, NEW.acknowledge_by, None)
+
+
+def test_a_note_tells_that_staff_have_seen_it_though_the_status_is_as_before() -> None:
+    for seen in (_said(Status.REQUESTED, "waitlisted"), _said(Status.RECEIVED)):
+        found = _at_sender(seen)
+        assert (found.stage, found.actor, found.due) == (Stage.NOT_ANSWERED, "recipient's staff", NEW.respond_by)
+
+
+def test_a_word_of_the_recipient_tells_more_than_a_receipt_that_has_not_come() -> None:
+    assert _at_sender(_said(Status.RECEIVED), State.SENT).stage is Stage.NOT_ANSWERED
+
+
+@pytest.mark.parametrize("status", [Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD])
+def test_an_accepted_referral_is_with_the_recipients_staff(status: Status) -> None:
+    accepted = replace(_said(Status.ACCEPTED), status=status)
+    found = _at_sender(accepted)
+    assert (found.stage, found.actor) == (Stage.IN_SERVICE, "recipient's staff")
+    assert found.due == START + HOUR + DEFAULT_LIMITS.idle
+
+
+@pytest.mark.parametrize("status", sorted(ENDED))
+def test_when_it_has_ended_nobody_has_to_act(status: Status) -> None:
+    assert _at_sender(_said(status), State.SENT) == Standing(Stage.ENDED, "nobody", None, None)
+
+
+def test_a_request_to_cancel_waits_for_the_recipient_and_goes_before_a_question() -> None:
+    asked = replace(_said(Status.ACCEPTED), cancel_requested_at=START + HOUR, question_asked_at=START)
+    found = _at_sender(asked)
+    assert (found.actor, found.asked) == ("recipient's staff", "cancellation")
+    assert found.due == START + HOUR + DEFAULT_LIMITS.unanswered
+
+
+def test_a_question_waits_for_the_sender_until_its_own_limit_or_an_earlier_deadline() -> None:
+    accepted = replace(_said(Status.ACCEPTED), question_asked_at=START)
+    found = _at_sender(accepted)
+    assert (found.actor, found.asked, found.due) == ("sender's staff", "question", START + DEFAULT_LIMITS.unanswered)
+    unanswered = replace(_said(Status.RECEIVED), question_asked_at=START + 2 * HOUR)
+    assert _at_sender(unanswered).due == NEW.respond_by
+
+
+def test_it_is_overdue_after_its_moment_and_not_at_it() -> None:
+    found = _at_sender(NEW)
+    assert not found.overdue(NEW.acknowledge_by)
+    assert found.overdue(NEW.acknowledge_by + timedelta(milliseconds=1))
+    assert not Standing(Stage.ENDED, "nobody", None, None).overdue(START + 1000 * HOUR)
