@@ -66,8 +66,8 @@ def _legal(tx: Tx, wanted: Move, referral: Referral) -> Status:
 
 def _body(wanted: Move, detail: Mapping[str, Any], *, consent_over: bool) -> StatusBody:
     if consent_over:  # no new sealed content; the recipient's status still travels
-        if wanted.to is None:
-            advice = "the consent for this referral has expired; only the recipient may still say a new status"
+        if wanted.to is None or any(value is not None for value in detail.values()):
+            advice = "the consent for this referral has expired; only the recipient may still say a bare new status"
             raise Refused(Reason.CONSENT_INVALID, advice, wanted.verb)
         return StatusBody()
     said = {name: value for name, value in detail.items() if value is not None}

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from referral_bus.ledger.referrals import Referral
-from referral_bus.ledger.sending import State
+from referral_bus.ledger.sending import FINAL, State
 from schemas.deadlines import DEFAULT_LIMITS, Limits
 from schemas.lifecycle import Status
 
@@ -64,7 +64,7 @@ def _earliest(due: datetime | None, other: datetime) -> datetime:
 
 
 def _undelivered(referral: Referral, delivery: State | None) -> Standing:
-    if delivery in (State.REFUSED, State.ERASED):
+    if delivery in FINAL:
         return Standing(Stage.UNDELIVERED, "sender's staff", referral.acknowledge_by, None)
     stage = Stage.WAITING_FOR_KEY if delivery is State.WAITING_FOR_KEY else Stage.NOT_STORED
     actor: Actor = "sender's service" if delivery is State.NEW else "recipient's service"

@@ -21,6 +21,7 @@ from deploy.app import (
     commands_demo,
     commands_kafka,
     commands_look,
+    commands_monitor,
     commands_referral,
     commands_register,
     commands_verbs,
@@ -66,6 +67,7 @@ _GROUPS = (
     commands_agency,
     commands_register,
     commands_kafka,
+    commands_monitor,
     commands_demo,
 )
 for _group in _GROUPS:

@@ -20,10 +20,13 @@ KeyOption = Annotated[Path, typer.Option("--key", help="The steward's private ke
 
 def keygen(key: Annotated[Path, typer.Argument(metavar="KEY", help="The new private key file.")]) -> None:
     """Make a steward's key; its public half goes into the register."""
-    if key.exists() or not key.parent.is_dir():
-        raise Refused(Reason.FILE_UNREADABLE, "name a new file in a folder that is there", key.name)
     private = Ed25519PrivateKey.generate()
-    write_key(key, private.private_bytes_raw())
+    try:
+        if key.exists():
+            raise FileExistsError
+        write_key(key, private.private_bytes_raw())
+    except OSError:
+        raise Refused(Reason.FILE_UNREADABLE, "name a new file in a folder that is there", "KEY") from None
     say(f"public_key: {private.public_key().public_bytes_raw().hex()}")
 
 
@@ -33,11 +36,14 @@ def sign(file: RegisterArgument, signatures: SignaturesArgument, key: KeyOption)
     parsed = parse_register(data, known_services())
     own = sign_register(data, _steward_key(key))
     if own.key_id not in {listed.key_id for listed in parsed.content.stewards.keys}:
-        raise Refused(Reason.REGISTER_UNSIGNED, "the register does not list this key as a steward's", "key")
+        raise Refused(Reason.REGISTER_UNSIGNED, "the register does not list this key as a steward's", "--key")
     others = [given for given in _given(signatures) if given.key_id != own.key_id]
     partial = signatures.with_name(f".{signatures.name}.new")
-    partial.write_bytes(render_signatures([*others, own]))
-    partial.replace(signatures)
+    try:
+        partial.write_bytes(render_signatures([*others, own]))
+        partial.replace(signatures)
+    except OSError:
+        raise Refused(Reason.FILE_UNREADABLE, "it cannot be written there", "SIGNATURES") from None
     stewards = parsed.content.stewards
     say(f"{len(signed_by(data, [*others, own], stewards))} of {stewards.threshold} signatures")
 
@@ -49,10 +55,10 @@ def publish(file: RegisterArgument, signatures: SignaturesArgument, kafka: Kafka
 
     data = read_file(file)
     parsed = parse_register(data, known_services())
-    given = parse_signatures(read_file(signatures))
+    given = parse_signatures(read_file(signatures, "SIGNATURES"))
     stewards = parsed.content.stewards
     if len(signed_by(data, given, stewards)) < stewards.threshold:
-        raise Refused(Reason.REGISTER_UNSIGNED, "too few stewards have signed it yet", "signatures")
+        raise Refused(Reason.REGISTER_UNSIGNED, "too few stewards have signed it yet", "SIGNATURES")
     broker = KafkaBroker(kafka, "referral-bus-register")
     try:
         publish_register(broker, parsed, data, given, _steward_key(key))
@@ -62,11 +68,14 @@ def publish(file: RegisterArgument, signatures: SignaturesArgument, kafka: Kafka
 
 
 def _given(path: Path) -> tuple[StewardSignature, ...]:
-    return parse_signatures(path.read_bytes()) if path.exists() else ()
+    return parse_signatures(read_file(path, "SIGNATURES")) if path.exists() else ()
 
 
 def _steward_key(path: Path) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(read_key(path))
+    try:
+        return Ed25519PrivateKey.from_private_bytes(read_key(path))
+    except Refused:
+        raise Refused(Reason.FILE_UNREADABLE, "this key file is missing or damaged", "--key") from None
 
 
 def add_to(register: typer.Typer) -> None:

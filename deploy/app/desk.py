@@ -15,6 +15,7 @@ from producers.moves import move, the_referral
 from producers.publish import Published, publish
 from producers.request_file import refused
 from referral_bus.clock import Clock, system_clock
+from referral_bus.errors import Reason, Refused
 from referral_bus.federation.keyring import Keyring
 from referral_bus.federation.register import Register
 from referral_bus.home import Home, accept_register, open_home
@@ -34,6 +35,8 @@ from schemas.events import AgencyAnnouncement
 from schemas.problems import Problem, problems
 from schemas.referral_request import ReferralRequest
 from schemas.text import line
+
+EVERY = 2**31  # stages are judged after the query, so it may leave none out
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,8 @@ class Desk:
         now = self.clock()
         if cursor > 0:
             with self.ledger.write() as tx:
+                if cursor > handing_over.newest(tx):
+                    raise Refused(Reason.VALUE_REFUSED, "nothing with this cursor has come in yet", "--after")
                 handing_over.acknowledged_up_to(tx, cursor, now)
         with self.ledger.read() as tx:
             return handing_over.after_cursor(tx, cursor, most)
@@ -137,6 +142,7 @@ class Desk:
             local_ref=local_ref,
             overdue_at=now if overdue else None,
             ended_too=local_ref is not None,
+            most=most if stage is None else EVERY,
             limits=limits,
         )
         with self.ledger.read() as tx:

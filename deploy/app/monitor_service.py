@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from threading import Event
 
 from consumers.monitor.collecting import monitor_registry
-from consumers.monitor.home import CurrentRegister, MonitorHome
+from consumers.monitor.home import CurrentRegister, MonitorHome, accept_register
+from consumers.monitor.looking import created_at
 from consumers.monitor.reading import Reading
 from consumers.monitor.watching import Watching
 from deploy.app.http import health_server
@@ -18,8 +19,10 @@ from referral_bus.broker.lag import LagSource
 from referral_bus.broker.protocols import Broker
 from referral_bus.clock import Clock, system_clock
 from referral_bus.errors import BusError, Reason, Refused
+from referral_bus.federation.trust import render_signatures
 from referral_bus.home import Home, running
 from referral_bus.logs import Log
+from schemas.events import RegisterVersion
 
 DRAIN_S = 10.0
 REGISTER_EVERY_S = 1.0
@@ -46,7 +49,9 @@ class MonitorService:
         self.register = CurrentRegister(home, clock, log)
         self.store = home.open_store(self.settings.federation, clock())
         keep = self.settings.keep
-        self.reading = Reading(self.store, sources.broker, self.register, clock, keep, log)
+        self._home = home
+        self._log = log
+        self.reading = Reading(self.store, sources.broker, self.register, clock, keep, log, self._take_register)
         self.watching = Watching(self.store, self.reading, sources.lag, self.register, clock, keep, log)
         self.registry = monitor_registry(self.store, self.register, clock)
         self.supervisor = Supervisor(log, lambda _: None)
@@ -63,7 +68,8 @@ class MonitorService:
         parts["broker"] = bool(self.reading.topics)
         parts["register"] = not self.register().expired(self._clock())
         try:
-            with self.store.read():
+            with self.store.read() as tx:
+                created_at(tx)  # a file that is gone or broken fails here
                 parts["database"] = True
         except BusError:
             parts["database"] = False
@@ -75,6 +81,18 @@ class MonitorService:
         if finished:
             self.store.close()
         return finished
+
+    def _take_register(self, version: RegisterVersion) -> None:
+        """A newer register that its stewards have signed is worked by from now on; any other is an alarm."""
+        if version.version <= self.register().version:
+            return
+        signatures = render_signatures(version.signatures)
+        try:
+            accept_register(self._home, version.register_file, signatures, self._clock(), None)
+        except BusError as error:
+            self._log.error("register_refused", code=error.reason, version=version.version)
+            return
+        self.register.refresh()
 
     def _follow_register(self, stop: Event, progress: Callable[[], None]) -> None:
         while not stop.wait(REGISTER_EVERY_S):

@@ -29,12 +29,13 @@ def _section(command: Any, name: str) -> Iterator[str]:
         return
     arguments = [param for param in command.params if param.param_type_name == "argument"]
     options = [param for param in command.params if param.param_type_name == "option" and param.name != "help"]
-    usage = " ".join([name, *(_shown(argument) for argument in arguments), "[OPTIONS]" if options else ""]).strip()
+    usage = " ".join([name, *(_name(argument) for argument in arguments)])
     yield f"\n## {name}\n\n{_one_line(command.help)}\n\n    {usage}\n"
     if arguments or options:
         yield "\n| | |\n|---|---|\n"
     for argument in arguments:
-        yield f"| `{_name(argument)}` | {_one_line(argument.help)} |\n"
+        optional = "" if argument.required else " May be left out."
+        yield f"| `{_name(argument)}` | {_one_line(argument.help)}{optional} |\n"
     for option in options:
         needed = " Needed." if option.required else ""
         yield f"| `{option.opts[0]}` | {_one_line(option.help)}{needed} |\n"
@@ -42,10 +43,6 @@ def _section(command: Any, name: str) -> Iterator[str]:
 
 def _name(argument: Any) -> str:
     return str(argument.metavar or argument.name).strip("[]{}").upper()
-
-
-def _shown(argument: Any) -> str:
-    return _name(argument) if argument.required else f"[{_name(argument)}]"
 
 
 def _one_line(text: str | None) -> str:

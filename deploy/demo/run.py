@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.demo.compare import Comparison, compare, read_ledger
 from deploy.demo.federation import example_template
+from deploy.demo.monitored import draw_flows, flows, totals
 from deploy.demo.narrator import Narrator, wait_for
 from deploy.demo.people import synthetic_request
 from deploy.demo.stories import STORIES
@@ -48,6 +49,7 @@ def run_demo(keep: bool = False) -> int:
         here.start_services(FIRST)
         here.wait_until_ready(FIRST)
         here.start_services(codes[len(FIRST) :])
+        here.start_monitor()
         with Narrator(here.desks, say) as narrator:
             STORIES[0](here, random_source, narrator.say)
             here.wait_until_ready(codes)
@@ -55,11 +57,23 @@ def run_demo(keep: bool = False) -> int:
                 tell(here, random_source, narrator.say)
         _many(here, codes, random_source)
         result = _compared(here)
+        agrees = _monitored(here, result)
         if keep:
             _tell_what_is_kept(here)
     say(f"{'It runs on' if keep else 'Everything is stopped'}. {time.monotonic() - began:.0f} s in all.")
     say(result.line)
-    return 0 if result.kept else 1
+    return 0 if result.kept and agrees else 1
+
+
+def _monitored(here: World, result: Comparison) -> bool:
+    """Draws what the flow monitor saw; tells whether it has counted what stands in the ledgers."""
+    wanted = (result.referrals, result.closed)
+    agrees = wait_for(lambda: totals(flows(here.monitor)) == wanted, 20.0, every_s=0.5)
+    rows = flows(here.monitor)
+    draw_flows(rows)
+    if not agrees:
+        say(f"The monitor has counted {totals(rows)} referrals and closed ones, the ledgers {wanted}.")
+    return agrees
 
 
 def _many(here: World, codes: Sequence[str], random_source: random.Random) -> None:
@@ -124,6 +138,7 @@ def _tell_what_is_kept(here: World) -> None:
         f"  referral-bus inbox --home {home}",
         f"  referral-bus agencies --home {home}",
         f"  referral-bus agency status --home {home}",
+        f"  referral-bus monitor status --home {here.home('monitor')}",
         f"  referral-bus demo --stop {here.folder}     ends it",
     ):
         say(line)

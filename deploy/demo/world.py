@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from consumers.monitor.home import MonitorHome
 from deploy.app.desk import Desk, open_desk
 from deploy.app.status import read_status
 from deploy.demo.federation import agency_key
+from deploy.demo.monitored import make_monitor
 from deploy.demo.narrator import wait_for
 from deploy.demo.stewards import FEDERATION, DemoStewards
 from deploy.kafka.local import KafkaPlan, free_port, start, stop
@@ -31,6 +33,7 @@ from referral_bus.federation.trust import parse_signatures
 from referral_bus.home import Home, accept_register, create_home, known_services
 from referral_bus.settings import Settings
 
+MONITOR = "monitor"
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 12.0
 CLERK = "deploy.demo.clerk:clerk"
@@ -47,16 +50,22 @@ class World:
     register: Register
     desks: dict[str, Desk]
     stewards: DemoStewards
+    monitor: MonitorHome
     services: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start_services(self, codes: Sequence[str]) -> None:
         for code in codes:
-            log = (self.folder / f"{code}.log").open("ab")
-            command = [sys.executable, "-m", "deploy.app", "agency", "run", "--home", str(self.home(code))]
-            self.services[code] = subprocess.Popen(
+            self._start(code, "agency")
+
+    def start_monitor(self) -> None:
+        self._start(MONITOR, "monitor")
+
+    def _start(self, name: str, kind: str) -> None:
+        command = [sys.executable, "-m", "deploy.app", kind, "run", "--home", str(self.home(name))]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.services[name] = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-            log.close()
 
     def home(self, code: str) -> Path:
         return self.folder / code
@@ -159,7 +168,8 @@ def _build(folder: Path, bootstrap: str, codes: Sequence[str]) -> World:
         apply(difference(wanted_topics(register), admin.live_topics(), prefix), admin)
     finally:
         admin.close()
-    return World(folder, bootstrap, register, {code: open_desk(folder / code) for code in codes}, stewards)
+    monitor = make_monitor(folder / MONITOR, FEDERATION, bootstrap, files, register)
+    return World(folder, bootstrap, register, {code: open_desk(folder / code) for code in codes}, stewards, monitor)
 
 
 def _settings(code: str, bootstrap: str) -> Settings:

@@ -86,6 +86,7 @@ def load_keys(folder: Path, now: datetime) -> Keyring:
     epochs = tuple(
         EpochKey(int(path.stem.removeprefix("sealing-")), X25519PrivateKey.from_private_bytes(read_key(path)))
         for path in sorted(folder.glob("sealing-*.key"))
+        if path.stem.removeprefix("sealing-").isdigit()
     )
     signing = Ed25519PrivateKey.from_private_bytes(read_key(folder / "signing.key"))
     return Keyring(signing, read_key(folder / "at-rest.key"), epochs)

@@ -63,6 +63,11 @@ def handed_over(tx: Tx, numbers: Sequence[int], now: datetime) -> None:
     tx.connection.execute(sa.update(tables.handovers).where(_H.number.in_(numbers)).values(done_at=now))
 
 
+def newest(tx: Tx) -> int:
+    """The cursor of the newest event that came in; 0 for none."""
+    return int(tx.connection.execute(sa.select(sa.func.coalesce(sa.func.max(_H.number), 0))).scalar_one())
+
+
 def acknowledged_up_to(tx: Tx, cursor: int, now: datetime) -> None:
     """Whoever asks for what comes after a cursor has what is before it."""
     passed = (_H.number <= cursor, _H.done_at.is_(None))

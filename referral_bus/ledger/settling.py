@@ -67,9 +67,9 @@ def _settle(
     receipt: StorageReceipt,
     now: datetime,
 ) -> None:
-    """A final word; within one incarnation the first one stands."""
+    """A final word; within one incarnation the first one stands. What we gave up ourselves had none."""
     held = row._mapping
-    if State(held["state"]) in FINAL and receipt.incarnation <= held["receipt_incarnation"]:
+    if State(held["state"]) in FINAL and receipt.incarnation <= (held["receipt_incarnation"] or 0):
         return
     final = {
         "state": State[outcome.name].value,

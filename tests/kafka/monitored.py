@@ -3,8 +3,6 @@
 Its hour is its own: it begins somewhat more than an hour ago, goes on minute by minute, and ends at about now.
 """
 
-import re
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -12,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import yaml
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -33,7 +30,6 @@ from referral_bus.wire.record import write
 from schemas.events import AgencyAnnouncement, AnyRecord, ReceiptItem, ReferralEvent, StorageReceipt
 
 MINUTE = timedelta(minutes=1)
-RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules.yml"
 
 
 def wait_until(holds: Callable[[], Any], within_s: float = 30) -> None:
@@ -204,49 +200,3 @@ class Monitored:
 def _series(name: str, labels: dict[str, str]) -> str:
     inside = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
     return f"{name}{{{inside}}}"
-
-
-def firing(scrapes: list[tuple[datetime, dict[str, float]]], quiet_minutes: int, folder: Path) -> set[str]:
-    """Which alerts fire at the last of these scrapes, one a minute, when nothing happened before them for a while.
-    promtool tells it by way of a test that expects none."""
-    began = scrapes[0][0].timestamp() - 60 * quiet_minutes
-    series = {name for _, scrape in scrapes for name in scrape}
-    first, names = scrapes[0][1], [rule["alert"] for group in _rules()["groups"] for rule in group["rules"]]
-    inputs = []
-    for name in sorted(series):
-        timed = "_timestamp_seconds" in name
-        before = [_value(first.get(name), timed, began, 60 * (quiet_minutes - back)) for back in range(quiet_minutes)]
-        values = [*before, *(_value(scrape.get(name), timed, began) for _, scrape in scrapes)]
-        inputs.append({"series": name, "values": " ".join(values)})
-    at = f"{quiet_minutes + len(scrapes) - 1}m"
-    expected = [{"alertname": name, "eval_time": at, "exp_alerts": []} for name in names]
-    test = {
-        "rule_files": [str(RULES)],
-        "evaluation_interval": "1m",
-        "tests": [{"interval": "1m", "input_series": inputs, "alert_rule_test": expected}],
-    }
-    path = folder / "exported_test.yml"
-    path.write_text(yaml.safe_dump(test), encoding="utf-8")
-    done = subprocess.run(["promtool", "test", "rules", str(path)], capture_output=True, text=True, timeout=100)
-    return _named(done.stdout + done.stderr)
-
-
-def _rules() -> Any:
-    return yaml.safe_load(RULES.read_text(encoding="utf-8"))
-
-
-def _value(value: float | None, timed: bool, began: float, back: float = 0) -> str:
-    """promtool's clock begins at 0. Before the first scrape agencies lived as they did then."""
-    if value is None:
-        return "_"
-    return f"{value - began - back:.3f}" if timed and value else f"{value:g}"
-
-
-def _named(output: str) -> set[str]:
-    """Such as `UnagreedFlow a to b`, from how promtool says which alerts it got."""
-    found = set()
-    for text in re.findall(r"Labels:\{(.*)\}", output):
-        labels = dict(re.findall(r'(\w+)="([^"]*)"', text))
-        whom = labels.get("agency") or " to ".join(labels.get(end, "") for end in ("source_agency", "target_agency"))
-        found.add(f"{labels['alertname']} {whom}".removesuffix("  to "))
-    return found

@@ -9,7 +9,7 @@ from deploy.kafka.local import KafkaPlan, free_port
 from referral_bus.broker.kafka import Connection, KafkaBroker, KafkaTopicAdmin, SenderLimits
 from referral_bus.broker.memory import MemoryBroker
 from tests.contract.broker.crafted import committed, in_snappy, plain, produce
-from tests.contract.broker.lab import BOUND_BYTES, Bench, Host, KafkaHost, MemoryHost
+from tests.contract.broker.lab import BOUND_BYTES, FRAGILE, Bench, Host, KafkaHost, MemoryHost
 
 BOTH = ["memory", pytest.param("kafka", marks=pytest.mark.kafka)]
 
@@ -78,6 +78,6 @@ def fragile(host: Host) -> Iterator[Bench]:
     else:
         assert isinstance(host, KafkaHost)
         limits = SenderLimits(in_flight_bytes=BOUND_BYTES, no_progress_s=6)
-        bench = _kafka_bench(host.bootstrap, KafkaBroker(host.bootstrap, "fragile", limits=limits, answer_within_s=3))
+        bench = _kafka_bench(host.bootstrap, KafkaBroker(host.bootstrap, FRAGILE, limits=limits, answer_within_s=3))
     yield bench
     bench.close()

@@ -53,11 +53,11 @@ def in_gzip(batch: bytes) -> bytes:
     return packed(batch, GZIP, gzip.compress(batch[HEADER:]))
 
 
-def with_a_header_that_is_no_text(batch: bytes) -> bytes:
-    """Its last record only."""
-    before, found, after = batch.rpartition(b"\x02h\x02x")
-    assert found
-    return _sealed(bytearray(before + b"\x02\xff\x02x" + after))
+def with_a_header_that_is_no_text(batch: bytes, records_after: int = 0) -> bytes:
+    """In one record: the last, or one before it."""
+    parts = batch.rsplit(b"\x02h\x02x", records_after + 1)
+    assert len(parts) == records_after + 2
+    return _sealed(bytearray(parts[0] + b"\x02\xff\x02x" + b"\x02h\x02x".join(parts[1:])))
 
 
 def produce(bootstrap: str, topic: str, batch: bytes) -> None:

@@ -27,6 +27,10 @@ BOUND_BYTES = 20_000
 """In flight, where a test is about the bound."""
 
 
+FRAGILE = "fragile"
+"""The name under which such a test's clients, and their threads, are known."""
+
+
 def record(topic: str, key: bytes = b"k", value: bytes = b"v", *headers: tuple[str, bytes]) -> RawRecord:
     return RawRecord(topic, key, value, headers)
 

@@ -64,15 +64,19 @@ def test_what_others_write_is_read(kafka_bench: Bench, kafka_bootstrap: str) -> 
 
 def test_no_log_holds_what_was_sent_or_read(kafka_bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     topic = kafka_bench.topic()
-    reader = kafka_bench.reader(*kafka_bench.start_of(topic))
+    sender, reader = kafka_bench.sender(), kafka_bench.reader(*kafka_bench.start_of(topic))
+    assert kafka_bench.outcomes([sender.send(record(topic.name))]) == [None]
+    assert kafka_bench.read(reader, 1)
     loggers = [logging.getLogger(name) for name in ("kafka", "kafka.producer.kafka", "kafka.protocol.parser")]
     levels = [logger.level for logger in loggers]
     try:
         caplog.set_level(logging.DEBUG)
         for logger in loggers:
             logger.setLevel(logging.DEBUG)
-        kafka_bench.store(record(topic.name, b"THE-KEY", b"THE-VALUE", ("h", b"THE-HEADER")))
-        assert kafka_bench.read(reader, 1)
+        marked = record(topic.name, b"THE-KEY", b"THE-VALUE", ("h", b"THE-HEADER"))
+        assert kafka_bench.outcomes([sender.send(marked)]) == [None]
+        assert [one.record for one in kafka_bench.read(reader, 1)] == [marked]
+        sender.close()
         reader.close()
     finally:
         for logger, level in zip(loggers, levels, strict=True):

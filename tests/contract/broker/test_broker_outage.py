@@ -1,12 +1,13 @@
 """What every broker keeps to while the machine below it is down, and after that machine has lost everything."""
 
+import threading
 import time
 
 import pytest
 
 from referral_bus.broker.protocols import TOPIC_MADE_ANEW, ReaderBroken
 from referral_bus.errors import Unreachable
-from tests.contract.broker.lab import BOUND_BYTES, Bench, Host, record, wait_until
+from tests.contract.broker.lab import BOUND_BYTES, FRAGILE, Bench, Host, record, wait_until
 
 
 def test_a_topic_made_anew_has_another_id(fragile: Bench, host: Host) -> None:
@@ -152,3 +153,5 @@ def test_everything_closes_within_seconds_while_the_broker_is_gone(fragile: Benc
         close()
         assert time.monotonic() - started < 6
     assert fragile.outcomes(on_its_way + waiting) == ["abandoned"] * 6
+    fragile.admin.close()
+    wait_until(lambda: not [one.name for one in threading.enumerate() if FRAGILE in one.name])

@@ -179,7 +179,9 @@ def test_once_consent_is_over_the_recipients_status_travels_with_an_empty_body_a
     trio: Bench,
 ) -> None:
     referral_id = _with_consent_over(trio, "accept")
-    trio[RECIPIENT].say("complete", referral_id, text=PLANTED_NAME)
+    error = _refusal(trio[RECIPIENT], "complete", referral_id, text=PLANTED_NAME)  # never dropped without a word
+    assert error.reason is Reason.CONSENT_INVALID
+    trio[RECIPIENT].say("complete", referral_id)
     trio.settle()
     assert trio[SENDER].status(referral_id) == Status.COMPLETED
     assert trio[SENDER].history(referral_id)[-1].body == StatusBody()

@@ -26,7 +26,7 @@ def _publish(trio: Bench, *requests: ReferralRequest, caller: str = "test") -> l
 
 def _count(trio: Bench, table: str = "events") -> int:
     with trio[SENDER].ledger.read() as tx:
-        return tx.connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()  # noqa: S608
+        return int(tx.connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())  # noqa: S608
 
 
 def _refusal(trio: Bench, *requests: ReferralRequest) -> Refused:

@@ -46,6 +46,7 @@ def _said(status: Status, business_status: str | None = None) -> Referral:
         (State.SENT, Stage.NOT_STORED, "recipient's service"),
         (State.REFUSED, Stage.UNDELIVERED, "sender's staff"),
         (State.ERASED, Stage.UNDELIVERED, "sender's staff"),
+        (State.UNDELIVERABLE, Stage.UNDELIVERED, "sender's staff"),
     ],
 )
 def test_what_has_not_been_stored_waits_for_a_service_or_is_undelivered(

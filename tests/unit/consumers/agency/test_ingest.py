@@ -83,7 +83,7 @@ class Killed(BaseException):
     """Stands for the end of the process: nothing may catch it."""
 
 
-def _kills(_: str) -> None:
+def _kills(_: str) -> X25519PrivateKey | None:
     raise Killed
 
 

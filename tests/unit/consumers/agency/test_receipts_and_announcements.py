@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from consumers.agency.take_in import Taken
 from referral_bus.ledger import tables
 from referral_bus.ledger.peers import Peer, all_peers
-from referral_bus.ledger.sending import State
+from referral_bus.ledger.sending import State, give_up
 from schemas.outcomes import Code, Outcome
 from tests.kit.bench import Bench
 from tests.kit.forge import a_receipt, an_announcement, signed
@@ -50,7 +50,7 @@ def test_a_final_receipt_of_the_addressee_empties_the_outbox(trio: Bench, outcom
 
 def _sends(trio: Bench) -> int:
     with trio[SENDER].ledger.read() as tx:
-        return tx.connection.execute(sa.select(sa.func.sum(tables.outbox.c.sends))).scalar_one()
+        return int(tx.connection.execute(sa.select(sa.func.sum(tables.outbox.c.sends))).scalar_one())
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,15 @@ def test_the_receipt_of_a_higher_incarnation_wins(trio: Bench) -> None:
     refusal = a_receipt(trio, RECIPIENT, SENDER, digest, Outcome.REFUSED, code=Code.NOT_AGREED, incarnation=2)
     trio[SENDER].take(refusal)
     assert _state(trio, referral_id) == (State.REFUSED, Code.NOT_AGREED)
+
+
+def test_a_receipt_that_comes_after_an_event_was_given_up_is_believed(trio: Bench) -> None:
+    referral_id, digest = _sent(trio)
+    with trio[SENDER].ledger.write() as tx:
+        assert give_up(tx, [RECIPIENT], trio.clock()) == 1
+    assert _state(trio, referral_id)[0] is State.UNDELIVERABLE
+    trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, Outcome.STORED))
+    assert _state(trio, referral_id)[0] is State.STORED
 
 
 @pytest.mark.parametrize("outcome", Outcome)

@@ -19,7 +19,7 @@ from tests.kit.registers import with_revoked_key, without_key
 def _stored(trio: Bench) -> int:
     """How many events the recipient's ledger has judged."""
     with trio[RECIPIENT].ledger.read() as tx:
-        return tx.connection.exec_driver_sql("SELECT count(*) FROM events").scalar_one()
+        return int(tx.connection.exec_driver_sql("SELECT count(*) FROM events").scalar_one())
 
 
 def _raw(trio: Bench) -> RawRecord:

@@ -1,6 +1,7 @@
 """The command itself: usage, exit codes, output that is no terminal's, and how a defect ends."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.app.cli import run
+from referral_bus.ledger import store
 from referral_bus.ledger.store import Ledger
 from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
@@ -129,3 +131,19 @@ def test_only_the_commands_that_need_kafka_load_it() -> None:
     ended = subprocess.run([sys.executable, "-c", look], capture_output=True, check=True, timeout=60, text=True)
     assert "kafka" not in ended.stdout
     assert "deploy.app.service" not in ended.stdout
+
+
+def test_a_ledger_that_somebody_holds_is_unreachable_and_nothing_is_written(
+    federation: Federation, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_TIMEOUT_S", 0.1)
+    before = federation.recipient.rows()
+    holder = sqlite3.connect(federation.recipient.home / "ledger.sqlite", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    said = command(federation.recipient, "accept", federation.referral)
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert_one_line(said)
+    assert said.err.startswith("referral-bus: LEDGER_UNREACHABLE at ledger: another process holds it")
+    assert said.code == 3
+    assert federation.recipient.rows() == before

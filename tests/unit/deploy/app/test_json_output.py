@@ -17,6 +17,7 @@ from tests.unit.deploy.app.conftest import NEED, Federation
 from tests.unit.deploy.app.homes import OTHER, RECIPIENT, SENDER, Agency, Post
 
 NEED_KAFKA = {"register plan", "register apply"}
+TESTED_WITH_THE_MONITOR = {"monitor status"}
 TESTED_HERE = {
     "publish", "inbox", "show", "why", "codes", "agencies",
     "schemas", "schemas list", "schemas lint", "schemas check", "schemas diff",
@@ -32,7 +33,7 @@ def with_json(command: Any, name: str = "") -> Iterator[str]:
 
 
 def test_no_command_with_json_is_forgotten_here() -> None:
-    known = NEED_KAFKA | TESTED_HERE | {move.verb for move in MOVES}
+    known = NEED_KAFKA | TESTED_WITH_THE_MONITOR | TESTED_HERE | {move.verb for move in MOVES}
     assert set(with_json(typer.main.get_command(app))) == known
 
 

@@ -79,10 +79,8 @@ def test_a_batch_that_is_entered_in_the_middle_is_left_from_there() -> None:
         [],
         Unreadable("t", 3, 1, 3, "UnsupportedCodecError"),
     )
-    broken_before = crafted.with_a_header_that_is_no_text(crafted.plain([b"c"]))
-    assert unpacked(at(0, broken_before), at(1, FIRST), fetched_from=1)[1] == Unreadable(
-        "t", 3, 1, 2, "CorruptRecordError"
-    )
+    malformed_before = crafted.with_a_header_that_is_no_text(SECOND, records_after=1)
+    assert unpacked(at(0, malformed_before), fetched_from=2)[1] == Unreadable("t", 3, 2, 3, "CorruptRecordError")
 
 
 def test_a_batch_that_lies_about_its_end_is_left_by_one_record() -> None:

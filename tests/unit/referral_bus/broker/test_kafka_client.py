@@ -1,20 +1,23 @@
+import socket
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from kafka.protocol.metadata import MetadataResponse
 
-from deploy.kafka.local import free_port
 from referral_bus.broker.kafka import Connection, client
 from referral_bus.errors import Reason, Refused, Unreachable
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> Connection:
-    """An address where nothing listens."""
+def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    """An address that is taken, so that nobody else can take it, and where nothing listens."""
     monkeypatch.setattr(client, "BOOTSTRAP_S", 0.3)
-    return Connection(f"127.0.0.1:{free_port(1)}", "test")
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield Connection(f"127.0.0.1:{held.getsockname()[1]}", "test")
 
 
 @pytest.mark.parametrize("opening", [client.open_producer, client.open_consumer, client.open_admin])

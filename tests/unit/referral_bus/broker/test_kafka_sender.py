@@ -71,12 +71,14 @@ class Stage:
     absent: dict[str, Absent] = field(default_factory=dict)
     asked: list[Collection[str]] = field(default_factory=list)
     connects: threading.Event = field(default_factory=threading.Event)
+    finds: threading.Event = field(default_factory=threading.Event)
     trouble: Exception | None = None
     now: float = 1000.0
     looks: int = 0
 
     def __post_init__(self) -> None:
         self.connects.set()
+        self.finds.set()
         self.sender = KafkaSender(self.connect, self.find_absent, LIMITS, self.clock)
 
     def clock(self) -> float:
@@ -97,6 +99,7 @@ class Stage:
 
     def find_absent(self, names: Collection[str]) -> Mapping[str, Absent]:
         self.asked.append(tuple(names))
+        assert self.finds.wait(20)
         return {name: self.absent[name] for name in names if name in self.absent}
 
     def send(self, one: RawRecord) -> KafkaSending:
@@ -114,6 +117,7 @@ def stage() -> Iterator[Stage]:
     stage = Stage()
     yield stage
     stage.connects.set()
+    stage.finds.set()
     for producer in stage.producers:
         for _, _, future in producer.sent:
             if not future.is_done:
@@ -272,6 +276,19 @@ def test_a_topic_that_went_away_is_asked_for_again(stage: Stage, gone: Exception
     stage.absent = {"t": "missing"}
 
     assert outcome(stage.send(record())) == "topic_missing"
+
+
+def test_nothing_overtakes_what_waits_for_its_topic(stage: Stage) -> None:
+    stage.send(record(value=b"1"))
+    stage.handed(1)
+    stage.finds.clear()
+    stage.producers[0].unknown.add("t")
+    stage.send(record(value=b"2"))
+    stage.producers[0].unknown.clear()
+    stage.send(record(value=b"3"))
+    stage.finds.set()
+
+    assert [value for _, value, _ in stage.handed(3)] == [b"1", b"2", b"3"]
 
 
 def test_room_comes_back_with_every_outcome(stage: Stage) -> None:

@@ -26,7 +26,7 @@ from tests.kit.people import RECIPIENT, SENDER
 
 def _counter(ledger: Ledger) -> int:
     with ledger.read() as tx:
-        return tx.connection.execute(sa.select(tables.agency.c.announcement_counter)).scalar_one()
+        return int(tx.connection.execute(sa.select(tables.agency.c.announcement_counter)).scalar_one())
 
 
 def test_the_migrated_schema_is_the_schema_of_the_tables(ledger: Ledger) -> None:
@@ -127,10 +127,14 @@ WRITER = dedent(
 def _writer(ledger: Ledger, times: int, *more: str) -> subprocess.Popen[str]:
     """Another process that writes to the same ledger."""
     arguments = [str(ledger.path), AT_REST.hex(), SENDER, str(times), *more]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     root = Path(tables.__file__).parents[2]
     return subprocess.Popen(
-        [sys.executable, "-c", WRITER, *arguments], text=True, cwd=root, start_new_session=True, **pipes
+        [sys.executable, "-c", WRITER, *arguments],
+        text=True,
+        cwd=root,
+        start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
 
 

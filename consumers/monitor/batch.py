@@ -1,0 +1,187 @@
+"""What follows from a batch of judged records, inside one transaction: flows, events, heartbeats, notices, counts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from consumers.monitor import announced, rows
+from consumers.monitor.counted import count_change, count_event, count_record
+from consumers.monitor.flow import Flow, FlowKey, nudged, receipted, spoken, started
+from consumers.monitor.judging import Judged, Said
+from consumers.monitor.rows import EarlyReceipt, EventName
+from consumers.monitor.tally import Tally
+from referral_bus.federation.register import Register
+from schemas.events import AgencyAnnouncement, AnyEvent, DeadLetterNotice, Event, ReferralEvent, StorageReceipt
+from schemas.outcomes import FINAL_OUTCOMES
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What records are held against. What was written longer ago than `keep` is forgotten, so a copy of it that comes
+    now would look new: it is left aside."""
+
+    register: Register
+    keep: timedelta
+
+
+def take_batch(tx: Connection, judged: Sequence[Judged], rules: Rules) -> Tally:
+    """Everything is read once, folded in memory, and written once."""
+    said = [one for one in judged if isinstance(one, Said)]
+    batch = _Batch(tx, said, rules)
+    for one in judged:
+        count_record(batch.tally, one)
+        if isinstance(one, Said):
+            batch.take(one)
+    batch.save()
+    return batch.tally
+
+
+class _Batch:
+    def __init__(self, tx: Connection, said: Sequence[Said], rules: Rules) -> None:
+        self.tx = tx
+        self.rules = rules
+        self.tally = Tally()
+        self.announcements: list[tuple[AgencyAnnouncement, datetime]] = []
+        self.notices: list[tuple[DeadLetterNotice, datetime]] = []
+        self.settled: set[EventName] = set()
+        self.new_events: dict[EventName, tuple[int | None, datetime]] = {}
+        self.changed: set[FlowKey] = set()
+        self.new_early: list[EarlyReceipt] = []
+        self.used_early: list[EventName] = []
+        events = [one.record for one in said if isinstance(one.record, Event)]
+        receipted_ids = _receipted(one.record for one in said)
+        self.known = rows.read_events(tx, {event.event_id for event in events} | receipted_ids)
+        numbers = {number for number in self.known.values() if number is not None}
+        found = rows.read_flows(tx, {event.referral_id for event in events}, numbers)
+        self.flows = {flow.key: flow for flow in found}
+        self.by_number = {flow.number: flow.key for flow in found}
+        self.next_number = rows.last_number(tx) + 1
+        self.early: dict[EventName, list[EarlyReceipt]] = {}
+        for receipt in rows.read_early(tx, {e.event_id for e in events if isinstance(e, ReferralEvent)}):
+            self.early.setdefault(receipt.event, []).append(receipt)
+
+    def take(self, said: Said) -> None:
+        match said.record:
+            case StorageReceipt():
+                self._take_receipt(said.record, said.heard_at)
+            case AgencyAnnouncement():
+                self.announcements.append((said.record, said.heard_at))
+            case DeadLetterNotice():
+                self.notices.append((said.record, said.heard_at))
+            case Event():
+                self._take_event(said.record, said.heard_at)
+
+    def save(self) -> None:
+        rows.save_flows(self.tx, (self.flows[key] for key in self.changed))
+        rows.save_events(self.tx, ((name, *rest) for name, rest in self.new_events.items()))
+        rows.save_early(self.tx, self.new_early)
+        rows.forget_early(self.tx, self.used_early)
+        announced.save_announcements(self.tx, self.announcements)
+        announced.save_notices(self.tx, self.notices, self.tally)
+        announced.settle_notices(self.tx, self.settled)
+
+    # events
+
+    def _take_event(self, event: AnyEvent, at: datetime) -> None:
+        name = (event.writer, event.event_id)
+        if name in self.known or at - event.occurred_at > self.rules.keep:
+            return
+        key = _flow_key(event)
+        if key is None:  # about a referral between others
+            self._remember(name, None, at)
+            count_event(self.tally, event, agreed=False)
+            return
+        before = self.flows.get(key)
+        after = self._after(before, key, event, at)
+        self._remember(name, after.number if after and isinstance(event, ReferralEvent) else None, at)
+        if after is None:
+            count_event(self.tally, event, self._may(key))
+            return
+        self._put(before, after)
+        count_event(self.tally, event, after.agreed)
+        for receipt in self.early.pop(name, ()):
+            self.used_early.append(name)
+            self._apply(receipt)
+
+    def _after(self, before: Flow | None, key: FlowKey, event: AnyEvent, at: datetime) -> Flow | None:
+        """None where nothing is known of the referral and its sender merely adds a word."""
+        if isinstance(event, ReferralEvent):
+            agreed = self.rules.register.agreed(key.sender, key.recipient, at)
+            return started(before or self._new(key), event, at, agreed)
+        if event.from_sender:
+            return None if before is None else nudged(before, at)
+        return spoken(before or self._new(key), event, at)
+
+    def _new(self, key: FlowKey) -> Flow:
+        number, self.next_number = self.next_number, self.next_number + 1
+        self.by_number[number] = key
+        return Flow(number, key, self._may(key))
+
+    def _may(self, key: FlowKey) -> bool:
+        """Whether the two ever had an agreement: as much as can be told before the referral itself was read."""
+        return key.recipient in self.rules.register.parties(key.sender)
+
+    def _remember(self, name: EventName, flow: int | None, at: datetime) -> None:
+        self.known[name] = flow
+        self.new_events[name] = (flow, at)
+
+    def _put(self, before: Flow | None, after: Flow) -> None:
+        self.flows[after.key] = after
+        self.changed.add(after.key)
+        count_change(self.tally, before, after)
+
+    # receipts
+
+    def _take_receipt(self, receipt: StorageReceipt, at: datetime) -> None:
+        for item in receipt.items:
+            if item.event_id is None or item.outcome not in FINAL_OUTCOMES:
+                continue
+            name = (receipt.addressee, item.event_id)
+            self.settled.add((receipt.writer, item.event_id))
+            found = EarlyReceipt(
+                name, receipt.writer, item.outcome, item.code, receipt.incarnation, receipt.issued_at, at
+            )
+            if name in self.known:
+                self._apply(found)
+            else:
+                self.new_early.append(found)
+                self.early.setdefault(name, []).append(found)
+
+    def _apply(self, receipt: EarlyReceipt) -> None:
+        """Only the recipient's word counts, and only on the event that began the referral."""
+        number = self.known[receipt.event]
+        before = None if number is None else self.flows.get(self.by_number.get(number, _NOBODY))
+        if before is None or before.key.recipient != receipt.recipient:
+            return
+        after = receipted(before, receipt.outcome, receipt.code, receipt.incarnation, receipt.issued_at)
+        if after != before:
+            agreed = after.agreed or self._agreed_since(after, receipt.heard_at)
+            self._put(before, after if agreed == after.agreed else after._replace(agreed=agreed))
+
+    def _agreed_since(self, flow: Flow, at: datetime) -> bool:
+        """Whether its recipient has taken a referral for whose agreement our register was too old, and is no more."""
+        return flow.refused is None and self.rules.register.agreed(flow.key.sender, flow.key.recipient, at)
+
+
+_NOBODY = FlowKey("", UUID(int=0), "")
+
+
+def _flow_key(event: AnyEvent) -> FlowKey | None:
+    if event.referral_sender == event.writer:
+        return FlowKey(event.referral_sender, event.referral_id, event.addressee)
+    if event.referral_sender == event.addressee and not isinstance(event, ReferralEvent):
+        return FlowKey(event.referral_sender, event.referral_id, event.writer)
+    return None
+
+
+def _receipted(records: Iterable[object]) -> set[UUID]:
+    return {
+        item.event_id
+        for record in records
+        if isinstance(record, StorageReceipt)
+        for item in record.items
+        if item.event_id is not None
+    }

@@ -1,0 +1,127 @@
+"""One referral as an observer knows it: facts gathered from authentic records, in whatever order they come. Pure.
+
+An answer may be read before its referral, because they stand in different topics; so nothing here needs an order, and
+a referral of which only answers were read yet is known as far as they tell.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from schemas.code_lists import known
+from schemas.events import NOWHERE, ErasureEvent, Place, ReferralEvent, SealedEvent, StatusEvent
+from schemas.lifecycle import ANSWERED, ENDED, Status
+from schemas.outcomes import FINAL_OUTCOMES, Code, Outcome
+
+PAST_ANSWER = ANSWERED | {Status.IN_PROGRESS, Status.ON_HOLD}
+"""Statuses in which the referral was answered, even if the answer itself was not read."""
+
+Word = StatusEvent | ErasureEvent
+
+
+class FlowKey(NamedTuple):
+    """With the recipient: whoever else speaks about somebody's referral speaks about one of his own invention."""
+
+    sender: str
+    referral_id: UUID
+    recipient: str
+
+
+class Flow(NamedTuple):
+    """Times are those at which the monitor heard it, unless they are said to be another's. A tuple, because a changed
+    copy of one costs a fifth of that of a dataclass, and every event makes one."""
+
+    number: int
+    key: FlowKey
+    agreed: bool  # whether an agreement stands behind it
+    priority: str | None = None  # None while the referral itself was not read
+    acknowledge_by: datetime | None = None  # the sender's clock
+    respond_by: datetime | None = None
+    started_at: datetime | None = None
+    status: Status = Status.REQUESTED
+    status_place: Place = NOWHERE  # of the recipient's event that said it
+    spoken: bool = False  # whether the recipient has said anything
+    stored_at: datetime | None = None  # the recipient's clock, as its hand-overs are
+    refused: str | None = None  # by which code the recipient refused the referral itself
+    receipt_incarnation: int = 0
+    acknowledged_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    last_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody waits for somebody. A refused referral is closed at its sender, as undelivered, unless its
+        recipient has spoken about it all the same."""
+        undelivered = self.refused is not None and not self.spoken
+        return self.agreed and self.status not in ENDED and not undelivered
+
+
+def started(flow: Flow, event: ReferralEvent, at: datetime, agreed: bool) -> Flow:
+    """With the referral itself, which comes once: a second one under the same id changes nothing."""
+    if flow.started_at is not None:
+        return flow
+    return flow._replace(
+        agreed=agreed,
+        priority=event.priority if known("priority", event.priority) else "",
+        acknowledge_by=event.acknowledge_by,
+        respond_by=event.respond_by,
+        started_at=at,
+        last_at=_later(flow.last_at, at),
+    )
+
+
+def spoken(flow: Flow, event: Word, at: datetime) -> Flow:
+    """With a word of the recipient, which is also proof that it has stored the referral."""
+    status = Status(event.status) if event.status is not None and known("status", event.status) else None
+    changed = flow if status is None else _with_status(flow, status, event.place, at)
+    meets = not is_automatic(event)
+    return changed._replace(
+        spoken=True,
+        stored_at=_earlier(flow.stored_at, event.occurred_at),
+        acknowledged_at=_earlier(flow.acknowledged_at, at) if meets else flow.acknowledged_at,
+        answered_at=_earlier(flow.answered_at, at) if meets and status in PAST_ANSWER else flow.answered_at,
+        last_at=_later(flow.last_at, at),
+    )
+
+
+def nudged(flow: Flow, at: datetime) -> Flow:
+    """With a word of the sender, which changes nothing but that somebody has spoken."""
+    return flow._replace(last_at=_later(flow.last_at, at))
+
+
+def receipted(flow: Flow, outcome: str, code: str | None, incarnation: int, issued_at: datetime) -> Flow:
+    """With its recipient's final word on whether it is stored. Within one incarnation the first one stands."""
+    if outcome not in FINAL_OUTCOMES or incarnation <= flow.receipt_incarnation:
+        return flow
+    if outcome == Outcome.REFUSED:
+        why = code if code in Code.__members__ else ""
+        return flow._replace(refused=why, receipt_incarnation=incarnation)
+    stored_at = _earlier(flow.stored_at, issued_at)
+    return flow._replace(stored_at=stored_at, refused=None, receipt_incarnation=incarnation)
+
+
+def is_automatic(event: Word) -> bool:
+    """The first event of an incarnation above 1 is written by a restored service by itself, and meets no deadline."""
+    return isinstance(event, SealedEvent) and event.follows_incarnation < event.incarnation and event.incarnation > 1
+
+
+def _with_status(flow: Flow, status: Status, place: Place, at: datetime) -> Flow:
+    """The highest place wins; but within an incarnation the first end stands, since an end is final."""
+    if _rank(flow.status, flow.status_place) > _rank(status, place):
+        return flow
+    ended_at = (flow.ended_at or at) if status in ENDED else None
+    return flow._replace(status=status, status_place=place, ended_at=ended_at)
+
+
+def _rank(status: Status, place: Place) -> tuple[int, bool, int]:
+    ended = status in ENDED
+    return place.incarnation, ended, -place.sequence if ended else place.sequence
+
+
+def _earlier(known_one: datetime | None, other: datetime) -> datetime:
+    return other if known_one is None else min(known_one, other)
+
+
+def _later(known_one: datetime | None, other: datetime) -> datetime:
+    return other if known_one is None else max(known_one, other)

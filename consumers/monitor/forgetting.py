@@ -1,0 +1,18 @@
+"""Retention: what has ended is forgotten after a while. What is open stays, however old."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from consumers.monitor import tables
+
+
+def forget(tx: Connection, before: datetime) -> None:
+    """Forgets what ended, or was never open, and was not spoken of since `before`. Counters stay."""
+    flows, events = tables.flows.c, tables.events.c
+    tx.execute(sa.delete(tables.flows).where(sa.not_(flows.open), flows.last_at < before))
+    still = sa.exists().where(flows.number == events.flow)
+    tx.execute(sa.delete(tables.events).where(events.heard_at < before, sa.or_(events.flow.is_(None), sa.not_(still))))
+    for table in (tables.early_receipts, tables.notices):
+        tx.execute(sa.delete(table).where(table.c.heard_at < before))

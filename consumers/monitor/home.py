@@ -1,0 +1,141 @@
+"""The monitor's home folder: settings, register and database, readable by its owner only. No key of any kind.
+
+settings.toml   register.yaml   register.signatures.yaml   register.pin.json   monitor.sqlite   run.lock   run.json
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from consumers.monitor.settings import FILE, MonitorSettings, load_settings, render_settings
+from consumers.monitor.store import Store, open_store
+from referral_bus.clock import Clock
+from referral_bus.errors import BusError, Reason, Refused, Unreachable
+from referral_bus.federation.pin import load_pin, save_pin
+from referral_bus.federation.register import Register
+from referral_bus.federation.trust import accept, first_pin, parse_signatures
+from referral_bus.home import known_services
+from referral_bus.logs import Log
+
+REGISTER, SIGNATURES, PIN = "register.yaml", "register.signatures.yaml", "register.pin.json"
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorHome:
+    """Paths in a monitor's home folder."""
+
+    folder: Path
+
+    def settings(self) -> MonitorSettings:
+        return load_settings(self.folder)
+
+    def register(self, now: datetime) -> Register:
+        """The accepted register, checked against its pin each time."""
+        data, signatures = self._read(REGISTER), self._read(SIGNATURES)
+        return accept(load_pin(self.folder / PIN), data, parse_signatures(signatures), now, known_services())[0]
+
+    def open_store(self, federation: str, now: datetime) -> Store:
+        return open_store(self.folder / "monitor.sqlite", federation, now)
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            raise Refused(Reason.HOME_INVALID, "no register was accepted yet; see `monitor accept`", name) from None
+        except OSError:
+            raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be read; look at the disk", name) from None
+
+
+def create_monitor_home(folder: Path, settings: MonitorSettings) -> MonitorHome:
+    """A new home. Refuses a folder that has anything in it."""
+    os.umask(0o077)
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise Refused(Reason.HOME_INVALID, "this folder is not empty; name a new one", "home")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        (folder / FILE).write_text(render_settings(settings), encoding="utf-8")
+    except OSError:
+        raise Refused(Reason.HOME_INVALID, "this folder cannot be made here", "home") from None
+    return MonitorHome(folder)
+
+
+def open_monitor_home(folder: Path) -> MonitorHome:
+    """Raises `Refused` when it is no monitor's home, or when others can read it. Who looks at the flows sees who
+    refers to whom, and when."""
+    os.umask(0o077)
+    if not (folder / FILE).is_file() or (folder / "keys").exists():
+        raise Refused(Reason.HOME_INVALID, "this folder is no monitor's home; see `monitor init`", "home")
+    for path in (folder, *folder.iterdir()):
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:  # a running monitor replaces its files
+            continue
+        if stat.S_IMODE(mode) & 0o077 and not stat.S_ISLNK(mode):
+            advice = "others can read it; run chmod -R go= on the home folder"
+            raise Refused(Reason.HOME_READABLE_BY_OTHERS, advice, "home" if path == folder else path.name)
+    return MonitorHome(folder)
+
+
+def accept_register(home: MonitorHome, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:
+    """Takes a register in place of the pinned one, as an agency does: the first one needs the SHA-256 that the stewards
+    told by another way."""
+    given = parse_signatures(signatures)
+    if (home.folder / PIN).exists():
+        register, pin = accept(load_pin(home.folder / PIN), data, given, now, known_services())
+    else:
+        register, pin = first_pin(data, given, now, known_services())
+        if sha256 != register.sha256:
+            advice = "the first register needs --sha256 with the value that the stewards give; this file's is another"
+            raise Refused(Reason.REGISTER_UNSIGNED, advice, "sha256")
+    if register.federation != home.settings().federation:
+        raise Refused(Reason.REGISTER_INVALID, "this is another federation's register", "federation")
+    _replace(home.folder / REGISTER, data)
+    _replace(home.folder / SIGNATURES, signatures)
+    save_pin(home.folder / PIN, pin)
+    return register
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.new")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError:
+        raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", path.name) from None
+
+
+class CurrentRegister:
+    """The register as it is now: a running monitor takes a newer one as soon as it was accepted into its home."""
+
+    def __init__(self, home: MonitorHome, clock: Clock, log: Log) -> None:
+        self._home = home
+        self._clock = clock
+        self._log = log
+        self._stamp = self._pinned()
+        self._register = home.register(clock())
+
+    def __call__(self) -> Register:
+        return self._register
+
+    def refresh(self) -> None:
+        """Looks whether another one was accepted. One that cannot be read leaves the one before in force."""
+        stamp = self._pinned()
+        if stamp == self._stamp:
+            return
+        try:
+            self._register = self._home.register(self._clock())
+        except BusError as error:
+            self._log.warning("register_refused", code=error.reason)
+            return
+        self._stamp = stamp
+        self._log.info("register_taken", version=self._register.version)
+
+    def _pinned(self) -> tuple[int, int]:
+        try:
+            found = (self._home.folder / PIN).stat()
+        except OSError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_ino

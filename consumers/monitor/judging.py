@@ -1,0 +1,109 @@
+"""What one delivery is worth: who certainly wrote it, between whom, and as of when it is judged. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, assert_never
+
+from consumers.monitor.metrics import UNKNOWN
+from referral_bus.broker.protocols import Delivery
+from referral_bus.federation.register import Register
+from referral_bus.wire.avro_codec import HEAD, MARKER
+from referral_bus.wire.envelope import writer_of
+from referral_bus.wire.raw import RawRecord
+from referral_bus.wire.record import Authentic, Unbelieved, Undecoded, authenticate
+from schemas.events import AgencyAnnouncement, AnyRecord, DeadLetterNotice, Event, RegisterVersion, StorageReceipt
+from schemas.outcomes import Code
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A topic that we read. `owner` is "" for the notices and the register, which are no agency's."""
+
+    kind: Literal["inbox", "announcement", "notices", "register"]
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forged:
+    """No recipient may believe it. `source` is whose key it names, where the register has that key."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Certainly from `source`, yet not readable here: malformed, or a schema newer than our software."""
+
+    source: str
+    target: str
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Certainly from `source`, and where it belongs."""
+
+    record: AnyRecord
+    schema: bytes  # fingerprint
+    source: str
+    heard_at: datetime
+
+
+Judged = Forged | Unread | Said
+
+
+def watched_topics(register: Register) -> Mapping[str, Watched]:
+    """Every topic that the monitor reads, by name."""
+    found = {register.notices: Watched("notices", ""), register.register_topic: Watched("register", "")}
+    for agency in register.content.agencies:
+        inbox, announcement = register.inbox(agency.code), register.announcement(agency.code)
+        if inbox is not None and announcement is not None:
+            found[inbox] = Watched("inbox", agency.code)
+            found[announcement] = Watched("announcement", agency.code)
+    return found
+
+
+def judge(delivery: Delivery, watched: Watched, register: Register, heard_at: datetime) -> Judged:
+    """Judged as its recipient would judge it: in an inbox it must be addressed to the inbox's owner."""
+    raw = delivery.record
+    here = watched.owner if watched.kind == "inbox" else ""
+    found = authenticate(raw, register, here, heard_at)
+    target = watched.owner or UNKNOWN
+    match found:
+        case Unbelieved():
+            return Forged(_claimed(raw, register), target)
+        case Undecoded(writer, _, code, _):
+            return Unread(writer, target, code)
+        case Authentic(record, _):
+            if not _belongs(record, watched):
+                return Forged(_claimed(raw, register), target)
+            return Said(record, raw.value[len(MARKER) : HEAD], writer_of(record), heard_at)
+    assert_never(found)
+
+
+def _belongs(record: AnyRecord, watched: Watched) -> bool:
+    match watched.kind:
+        case "inbox":
+            return isinstance(record, Event | StorageReceipt)
+        case "announcement":
+            return isinstance(record, AgencyAnnouncement) and record.agency == watched.owner
+        case "notices":
+            return isinstance(record, DeadLetterNotice)
+        case "register":
+            return isinstance(record, RegisterVersion)
+
+
+def _claimed(raw: RawRecord, register: Register) -> str:
+    """Who the key belongs to that a record names, if that is an agency: a claim, and one of few possible words."""
+    key_id = raw.header("rb_keyid") or b""
+    found = register.signing_key(key_id.decode("ascii", errors="replace"))
+    return UNKNOWN if found is None or register.agency(found[0]) is None else found[0]
+
+
+def heard(appended_at: datetime, not_before: datetime | None, now: datetime) -> datetime:
+    """When a record came, as well as we can tell. While we keep up that is our own clock, because `not_before`, the
+    last time at which we had read everything, is only seconds ago. Of what came while we were away the broker's clock
+    tells, between the two bounds: its word alone could make an expired key look valid, or an answer early."""
+    return min(now, appended_at if not_before is None else max(appended_at, not_before))

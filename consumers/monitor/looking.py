@@ -1,0 +1,153 @@
+"""What operators ask of the database. Changes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from consumers.monitor import tables
+from consumers.monitor.metrics import OTHER
+from consumers.monitor.stages import Stage, due_column, flows_with_agencies, overdue, stage_column
+from schemas.lifecycle import ENDED
+from schemas.outcomes import Code
+
+_F, _A, _N = tables.flows.c, tables.agencies.c, tables.notices.c
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCount:
+    """Open referrals to one agency in one stage."""
+
+    recipient: str
+    stage: Stage
+    number: int
+    overdue: int
+
+
+def open_counts(tx: Connection, now: datetime) -> list[OpenCount]:
+    late = sa.func.sum(sa.case((overdue(now), 1), else_=0))
+    query = sa.select(_F.recipient, stage_column, sa.func.count(), late).select_from(flows_with_agencies).where(_F.open)
+    rows = tx.execute(query.group_by(_F.recipient, stage_column).order_by(_F.recipient))
+    return [OpenCount(recipient, Stage(stage), number, late) for recipient, stage, number, late in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRow:
+    """What one agency has referred to another, as far back as the monitor remembers. `refused`: not taken by the
+    recipient's service, so that its sender has to act."""
+
+    sender: str
+    recipient: str
+    referrals: int
+    stored: int
+    refused: int
+    answered: int
+    closed: int
+    overdue: int
+
+
+def flow_table(tx: Connection, now: datetime) -> list[FlowRow]:
+    """Every pair of agencies with a referral under an agreement, the busiest first."""
+    ended = _F.status.in_([status.value for status in ENDED])
+    answered = sa.or_(ended, stage_column == Stage.IN_SERVICE.value)
+    late = sa.and_(_F.open, overdue(now))
+    conditions = (
+        _F.stored_at.is_not(None),
+        sa.and_(_F.refused.is_not(None), sa.not_(_F.spoken)),
+        answered,
+        ended,
+        late,
+    )
+    sums = [sa.func.sum(sa.case((condition, 1), else_=0)) for condition in conditions]
+    query = sa.select(_F.sender, _F.recipient, sa.func.count(), *sums).select_from(flows_with_agencies).where(_F.agreed)
+    query = query.group_by(_F.sender, _F.recipient).order_by(sa.func.count().desc(), _F.sender, _F.recipient)
+    return [FlowRow(*row) for row in tx.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An open referral. `due` is None where the referral itself was not read, only words about it."""
+
+    sender: str
+    recipient: str
+    referral_id: UUID
+    stage: Stage
+    priority: str
+    due: datetime | None
+    started_at: datetime | None
+
+
+def waiting(tx: Connection, most: int) -> list[Waiting]:
+    """Open referrals, the earliest deadline first."""
+    columns = (_F.sender, _F.recipient, _F.referral_id, stage_column, _F.priority, due_column, _F.started_at)
+    query = (
+        sa.select(*columns)
+        .select_from(flows_with_agencies)
+        .where(_F.open)
+        .order_by(due_column.is_(None), due_column)
+        .limit(most)
+    )
+    return [
+        Waiting(sender, recipient, referral_id, Stage(stage), priority or OTHER, due, started_at)
+        for sender, recipient, referral_id, stage, priority, due, started_at in tx.execute(query)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """An agency's newest announcement. `issued_at` is by its clock; the counts are its own."""
+
+    heard_at: datetime
+    issued_at: datetime
+    open_referrals: int
+    overdue_referrals: int
+    register_version: int
+    software_version: str
+
+
+def announced(tx: Connection) -> Mapping[str, Announced]:
+    columns = (
+        _A.code,
+        _A.heard_at,
+        _A.issued_at,
+        _A.open_referrals,
+        _A.overdue_referrals,
+        _A.register_version,
+        _A.software_version,
+    )
+    return {code: Announced(*rest) for code, *rest in tx.execute(sa.select(*columns))}
+
+
+def dead_letters(tx: Connection) -> Mapping[tuple[str, ...], int]:
+    """Dead letters that wait, by agency and reason. One that a hand-over gave up has its receipt already: it waits
+    until everything up to it has been handed over."""
+    given_up = sa.and_(_N.code == Code.HANDOVER_EXHAUSTED.value, _A.handed_over_before > _N.issued_at)
+    query = sa.select(_N.agency, _N.code, sa.func.count())
+    query = query.select_from(tables.notices.outerjoin(tables.agencies, _A.code == _N.agency))
+    query = query.where(sa.not_(_N.settled), sa.not_(sa.func.coalesce(given_up, sa.false())))
+    return {(agency, code): number for agency, code, number in tx.execute(query.group_by(_N.agency, _N.code))}
+
+
+@dataclass(frozen=True, slots=True)
+class LagRow:
+    """How far one agency's service is in one topic. `moved_at`: when it last read on, or had nothing to read."""
+
+    group: str
+    topic: str
+    agency: str
+    records: int
+    seconds: float | None
+    committed: int
+    moved_at: datetime
+
+
+def lag_rows(tx: Connection) -> list[LagRow]:
+    return [LagRow(*row) for row in tx.execute(sa.select(tables.lags).order_by(tables.lags.c.group))]
+
+
+def created_at(tx: Connection) -> datetime:
+    moment: datetime = tx.execute(sa.select(tables.monitor.c.created_at)).scalar_one()
+    return moment

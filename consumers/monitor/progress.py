@@ -1,0 +1,118 @@
+"""How far the monitor has read, and its counters: kept in the transaction that holds what was read."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import insert
+
+from consumers.monitor import tables
+from consumers.monitor.tally import CounterName, Tally
+from referral_bus.broker.protocols import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far one partition was read; `heard_at` and what came first are None before anything was."""
+
+    position: Position
+    heard_at: datetime | None
+    first_offset: int | None
+    first_heard_at: datetime | None
+
+    def moved(self, first: int, first_heard_at: datetime, last: int, heard_at: datetime) -> "Reached":
+        """After more records, by the offsets of the first and the last of them."""
+        position = replace(self.position, offset=last + 1)
+        if self.first_heard_at is not None:
+            first, first_heard_at = self.first_offset or 0, self.first_heard_at
+        return Reached(position, heard_at, first, first_heard_at)
+
+
+Partition = tuple[str, int]
+_HERE = tables.positions.c
+_NEW = insert(tables.positions)
+_KEPT = ("first_offset", "first_heard_at")
+_MOVE = _NEW.on_conflict_do_update(
+    index_elements=["topic", "partition"],
+    set_={name: _NEW.excluded[name] for name in ("topic_id", "offset", "heard_at")}
+    | {name: sa.func.coalesce(_HERE[name], _NEW.excluded[name]) for name in _KEPT},
+)
+
+
+def read_positions(tx: Connection) -> Mapping[Partition, Reached]:
+    found: dict[Partition, Reached] = {}
+    for topic, partition, topic_id, offset, heard_at, first_offset, first_heard_at in tx.execute(
+        sa.select(tables.positions)
+    ):
+        position = Position(topic, topic_id, partition, offset)
+        found[topic, partition] = Reached(position, heard_at, first_offset, first_heard_at)
+    return found
+
+
+def save_positions(tx: Connection, reached: Iterable[Reached]) -> None:
+    rows = [
+        {
+            "topic": one.position.topic,
+            "partition": one.position.partition,
+            "topic_id": one.position.topic_id,
+            "offset": one.position.offset,
+            "heard_at": one.heard_at,
+            "first_offset": one.first_offset,
+            "first_heard_at": one.first_heard_at,
+        }
+        for one in reached
+    ]
+    if rows:
+        tx.execute(_MOVE, rows)
+
+
+def knows_since(reached: Iterable[Reached], created_at: datetime) -> datetime:
+    """From when on the monitor knows everything, by how far it has read the inboxes. Where the first record of one was
+    gone already when it began to read, that is the time of the first it found; else the time of the oldest."""
+    known = [one for one in reached if one.first_heard_at is not None]
+    cut = [one.first_heard_at for one in known if one.first_offset and one.first_heard_at]
+    return max(cut) if cut else min([one.first_heard_at for one in known if one.first_heard_at], default=created_at)
+
+
+_COUNTER = insert(tables.counters)
+_ADD = _COUNTER.on_conflict_do_update(
+    index_elements=["metric", "labels"],
+    set_={
+        "value": tables.counters.c.value + _COUNTER.excluded.value,
+        "last_at": sa.func.max(tables.counters.c.last_at, _COUNTER.excluded.last_at),
+    },
+)
+
+
+def save_tally(tx: Connection, tally: Tally, at: datetime) -> None:
+    rows = [
+        {"metric": metric, "labels": list(labels), "value": value, "last_at": at}
+        for (metric, labels), value in tally.added.items()
+    ]
+    if rows:
+        tx.execute(_ADD, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A counter's value, and when it last grew."""
+
+    value: float
+    last_at: datetime
+
+
+def read_counters(tx: Connection) -> Mapping[CounterName, Counted]:
+    rows = tx.execute(sa.select(tables.counters))
+    return {(metric, tuple(labels)): Counted(value, last_at) for metric, labels, value, last_at in rows}
+
+
+def complete_at(tx: Connection) -> datetime | None:
+    """Everything that was in Kafka by then has been read."""
+    moment: datetime | None = tx.execute(sa.select(tables.monitor.c.complete_at)).scalar_one()
+    return moment
+
+
+def save_complete_at(tx: Connection, moment: datetime) -> None:
+    tx.execute(sa.update(tables.monitor).values(complete_at=moment))

@@ -1,0 +1,92 @@
+"""The monitor's settings: one frozen object, from `settings.toml` in its home folder and REFERRAL_BUS_MONITOR_
+variables. A variable wins over the file, and an unknown key is an error."""
+
+import json
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from referral_bus.errors import Reason, Refused
+from referral_bus.settings import Seconds
+from schemas.problems import problems
+
+FILE = "settings.toml"
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("no time zone of this name") from None
+    return name
+
+
+class MonitorSettings(BaseSettings):
+    """Every setting, with its default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REFERRAL_BUS_MONITOR_",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    federation: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
+    kafka: Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]  # host:port, several with commas
+    http_port: Annotated[int, Field(ge=0, le=65_535)] = 9465  # 0 takes a free one; `monitor status` tells which
+    look_every_s: Seconds = 15.0  # at how far others have read
+    heartbeat_every_s: Seconds = 60.0  # as agencies announce themselves; three missed ones are silence
+    keep_days: Annotated[int, Field(ge=15, le=3650)] = 90  # after a referral's end; longer than Kafka keeps its records
+    time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Tashkent"
+
+    @property
+    def keep(self) -> timedelta:
+        return timedelta(days=self.keep_days)
+
+    @property
+    def heartbeat_every(self) -> timedelta:
+        return timedelta(seconds=self.heartbeat_every_s)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 # the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+def load_settings(folder: Path) -> MonitorSettings:
+    """Raises `Refused` naming the setting."""
+    try:
+        content: dict[str, Any] = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Refused(Reason.HOME_INVALID, "this folder is no monitor's home; see `monitor init`", FILE) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        raise Refused(Reason.SETTINGS_INVALID, "the file is not readable TOML", FILE) from None
+    if unknown := sorted(set(content) - set(MonitorSettings.model_fields)):
+        raise Refused(Reason.SETTINGS_INVALID, "there is no such setting", ", ".join(unknown))
+    try:
+        return MonitorSettings(**content)
+    except ValidationError as error:
+        path = problems(error)[0].path or FILE
+        raise Refused(Reason.SETTINGS_INVALID, "this setting is missing or wrong", path) from None
+
+
+def render_settings(settings: MonitorSettings) -> str:
+    """The file for these settings, defaults as comments, so that one sees what can be set."""
+    lines = ["# Settings of a Referral Bus flow monitor. REFERRAL_BUS_MONITOR_<NAME> variables win over this file."]
+    for name, field in MonitorSettings.model_fields.items():
+        value = getattr(settings, name)
+        line = f"{name} = {json.dumps(value)}"  # which is TOML, too, for texts and numbers
+        lines.append(line if value != field.default else f"# {line}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,56 @@
+"""How far an open referral has come, and until when somebody must act: told by the database, for very many at once.
+
+not-stored > not-handed-over > not-seen > not-answered > in-service
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from consumers.monitor import tables
+from consumers.monitor.flow import PAST_ANSWER
+from referral_bus.ledger.tables import Moment
+from schemas.deadlines import DEFAULT_LIMITS
+from schemas.lifecycle import Status
+
+_F, _A = tables.flows.c, tables.agencies.c
+_MILLISECONDS = 1000
+
+
+class Stage(StrEnum):
+    """What an open referral waits for."""
+
+    NOT_STORED = "not-stored"  # by the recipient's service
+    NOT_HANDED_OVER = "not-handed-over"  # to the recipient's own system
+    NOT_SEEN = "not-seen"  # by the recipient's staff
+    NOT_ANSWERED = "not-answered"
+    IN_SERVICE = "in-service"
+
+
+_ANSWERED = sa.or_(_F.answered_at.is_not(None), _F.status.in_([status.value for status in PAST_ANSWER]))
+_SEEN = sa.or_(_F.acknowledged_at.is_not(None), _F.status != Status.REQUESTED.value)
+_HANDED_OVER = sa.func.coalesce(_A.handed_over_before > _F.stored_at, sa.false())  # both by the recipient's clock
+
+stage_column = sa.case(
+    (_ANSWERED, Stage.IN_SERVICE.value),
+    (_SEEN, Stage.NOT_ANSWERED.value),
+    (_F.stored_at.is_(None), Stage.NOT_STORED.value),
+    (_HANDED_OVER, Stage.NOT_SEEN.value),
+    else_=Stage.NOT_HANDED_OVER.value,
+)
+"""A column of `flows_with_agencies`."""
+
+_IDLE = sa.type_coerce(_F.last_at, sa.BigInteger) + int(DEFAULT_LIMITS.idle.total_seconds() * _MILLISECONDS)
+due_column: sa.ColumnElement[Any] = sa.type_coerce(
+    sa.case((_ANSWERED, _IDLE), (_SEEN, sa.type_coerce(_F.respond_by, sa.BigInteger)), else_=_F.acknowledge_by), Moment
+)
+"""A column of `flows_with_agencies`: when its stage must be over; of one in service, when some word is due."""
+
+flows_with_agencies = tables.flows.outerjoin(tables.agencies, _A.code == _F.recipient)
+
+
+def overdue(now: datetime) -> sa.ColumnElement[bool]:
+    """By our own clock."""
+    return sa.func.coalesce(due_column < sa.bindparam(None, now, type_=Moment()), sa.false())

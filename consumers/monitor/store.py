@@ -1,0 +1,107 @@
+"""The monitor's own database, and its transactions. What is committed holds together: what was read, what follows from
+it, and how far it was read. A power cut may take the last commits away as a whole; they are then read again."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from consumers.monitor import tables
+from referral_bus.errors import Reason, Refused, Unreachable
+
+BUSY_TIMEOUT_S = 10.0
+CACHE_KIB = 16 * 1024
+CHECKPOINT_PAGES = 4000  # ids are random, so every batch writes many pages: this long they are gathered in the log
+_READ_ONLY = {"referral_bus_read_only": True}
+_REBUILD = "move it away, and the monitor reads everything from Kafka again"
+
+
+class Store:
+    """`write()` and `read()` are its only doors."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction that takes the write lock at once."""
+        with _reachable(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view that holds nobody up."""
+        with _reachable(), self._engine.connect().execution_options(**_READ_ONLY) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        word = "full" if "full" in str(error.orig) else "locked" if "locked" in str(error.orig) else "unreadable"
+        advice = {
+            "full": "the disk is full; free some space, nothing is lost",
+            "locked": "another process holds it; try again",
+            "unreadable": "check the file and the disk",
+        }
+        raise Unreachable(Reason.LEDGER_UNREACHABLE, advice[word], "monitor.sqlite") from None
+
+
+def open_store(path: Path, federation: str, now: datetime) -> Store:
+    """Opens the database, or makes it. Refuses another federation's, and one of another version of this software."""
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    store = Store(engine)
+    try:
+        with store.read() as tx:
+            new = not sa.inspect(tx).has_table(tables.monitor.name)
+        if new:
+            with store.write() as tx:
+                _make(tx, federation, now)
+        with store.read() as tx:
+            version, owner = tx.execute(sa.select(tables.monitor.c.version, tables.monitor.c.federation)).one()
+    except DBAPIError:
+        raise Refused(Reason.HOME_INVALID, f"it is no database of ours; {_REBUILD}", path.name) from None
+    if version != tables.VERSION:
+        raise Refused(Reason.HOME_INVALID, f"another version of the software wrote it; {_REBUILD}", path.name)
+    if owner != federation:
+        raise Refused(Reason.HOME_INVALID, "it belongs to another federation", path.name)
+    return store
+
+
+def _make(tx: Connection, federation: str, now: datetime) -> None:
+    if not sa.inspect(tx).has_table(tables.monitor.name):  # nobody was faster
+        tables.metadata.create_all(tx)
+        first = {"version": tables.VERSION, "federation": federation, "created_at": now}
+        tx.execute(sa.insert(tables.monitor).values(first))
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "secure_delete=ON",
+        f"cache_size=-{CACHE_KIB}",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("referral_bus_read_only")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,168 @@
+"""`monitor`: set up the operators' flow monitor, run it, look at what it knows."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploy.app.options import JsonOption
+from deploy.app.output import say, say_json
+from referral_bus.clock import system_clock
+from referral_bus.errors import Reason, Refused
+
+if TYPE_CHECKING:
+    from consumers.monitor.home import MonitorHome
+    from consumers.monitor.overview import Overview
+    from deploy.app.monitor_service import Sources
+    from referral_bus.federation.register import Register
+
+monitor = typer.Typer(
+    help="The operators' flow monitor: it sees who owes whom an answer, and can open nothing.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+MonitorHomeOption = Annotated[
+    Path,
+    typer.Option("--home", envvar="REFERRAL_BUS_MONITOR_HOME", help="The monitor's home folder.", show_envvar=True),
+]
+REDRAW_S = 2.0
+NOT_A_TERMINAL = 160  # columns, where nobody can say how wide the page is
+
+
+@monitor.command("init")
+def init(
+    home: MonitorHomeOption,
+    federation: Annotated[str, typer.Option("--federation", help="The federation's id.")],
+    kafka: Annotated[str, typer.Option("--kafka", help="host:port of the brokers, several with commas.")],
+) -> None:
+    """Make a home folder: settings only; a monitor has no keys."""
+    from pydantic import ValidationError
+
+    from consumers.monitor.home import create_monitor_home
+    from consumers.monitor.settings import MonitorSettings
+    from schemas.problems import problems
+
+    try:
+        settings = MonitorSettings(federation=federation, kafka=kafka)
+    except ValidationError as error:
+        field = problems(error)[0].path
+        raise Refused(Reason.SETTINGS_INVALID, "this is not of the form it must have", f"--{field}") from None
+    create_monitor_home(home, settings)
+    say(f"home of a monitor of {federation}")
+    say("Now take the register that the stewards have signed: referral-bus monitor accept")
+
+
+@monitor.command("accept")
+def accept(
+    file: Annotated[Path, typer.Argument(metavar="REGISTER", help="The register file, register.yaml.")],
+    signatures: Annotated[Path, typer.Argument(metavar="SIGNATURES", help="The stewards' signatures over it.")],
+    home: MonitorHomeOption,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", help="For the first register: its SHA-256, as the stewards tell it.")
+    ] = None,
+) -> None:
+    """Take a register, after checking who signed it. A running monitor goes on with it at once."""
+    from consumers.monitor.home import accept_register, open_monitor_home
+
+    opened = open_monitor_home(home)
+    taken = accept_register(opened, _content(file), _content(signatures), system_clock(), sha256)
+    say(f"version {taken.version} of {taken.federation} accepted")
+
+
+@monitor.command("run")
+def run(home: MonitorHomeOption) -> None:
+    """Run the monitor until SIGTERM or Ctrl-C. Logs are JSON lines on standard error."""
+    from consumers.monitor.home import open_monitor_home
+    from deploy.app.monitor_service import run_monitor
+    from referral_bus.logs import make_log
+
+    finished = run_monitor(open_monitor_home(home), _connect, make_log(sys.stderr, service="monitor"))
+    sys.stderr.flush()
+    if not finished:
+        os._exit(1)  # a thread is stuck in a library; what was read is in the database, or is read again
+
+
+@monitor.command("status")
+def status(
+    home: MonitorHomeOption,
+    json: JsonOption = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Draw it again every two seconds, until Ctrl-C.")] = False,
+) -> None:
+    """What needs a person now, agencies, flows, what waits. Exit code 3 when it is old or the monitor does not run."""
+    from consumers.monitor.home import open_monitor_home
+
+    opened = open_monitor_home(home)
+    if watch:
+        _watch(opened)
+        return
+    seen, register, running = _seen(opened)
+    if json:
+        from deploy.app.monitor_views import document
+
+        say_json(document(seen, running))
+    else:
+        from rich.console import Console
+
+        from deploy.app.monitor_views import drawing
+
+        Console(width=None if sys.stdout.isatty() else NOT_A_TERMINAL).print(
+            drawing(seen, register, running, opened.settings().time_zone)
+        )
+    raise typer.Exit(0 if running and not seen.stale else 3)
+
+
+def _watch(home: "MonitorHome") -> None:
+    from rich.live import Live
+
+    from deploy.app.monitor_views import drawing
+
+    zone = home.settings().time_zone
+    try:
+        with Live(auto_refresh=False, screen=sys.stdout.isatty(), vertical_overflow="crop") as live:
+            while True:
+                seen, register, running = _seen(home)
+                live.update(drawing(seen, register, running, zone), refresh=True)
+                time.sleep(REDRAW_S)
+    except KeyboardInterrupt:  # the way to end it
+        return
+
+
+def _seen(home: "MonitorHome") -> "tuple[Overview, Register, bool]":
+    """From the database alone, whether the monitor runs or not."""
+    from consumers.monitor.overview import overview
+    from deploy.app.status import read_status
+    from referral_bus.home import Home
+
+    now, settings = system_clock(), home.settings()
+    register = home.register(now)
+    store = home.open_store(settings.federation, now)
+    try:
+        with store.read() as tx:
+            seen = overview(tx, register, now, settings.heartbeat_every)
+    finally:
+        store.close()
+    return seen, register, read_status(Home(home.folder)).running
+
+
+def _connect(kafka: str) -> "Sources":
+    from deploy.app.monitor_service import Sources
+    from referral_bus.broker.kafka import Connection, KafkaBroker
+    from referral_bus.broker.kafka.lag import KafkaLag
+
+    name = "referral-bus-monitor"
+    return Sources(KafkaBroker(kafka, name), KafkaLag(Connection(kafka, name)))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        raise Refused(Reason.FILE_UNREADABLE, "there is no such readable file", path.name) from None
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(monitor, name="monitor")

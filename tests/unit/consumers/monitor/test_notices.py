@@ -1,0 +1,35 @@
+"""Dead letters: what agencies say waits at theirs."""
+
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from tests.kit.forge import a_receipt, an_announcement, signed
+from tests.unit.consumers.monitor.lookout import a_notice, lookout
+
+SENDER, RECIPIENT, THIRD = "family-women", "public-health", "barqaror-hayot"
+UNAGREED = "unagreed_flow_events_total"
+
+
+def test_a_notice_is_counted_once_and_waits_until_something_final_is_heard(tmp_path: Path) -> None:
+    with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
+        event_id = uuid4()
+        notice = a_notice(bench, RECIPIENT, event_id=event_id)
+        monitor.hear(notice, notice)
+        assert monitor.total("dead_letter_notices_total", agency=RECIPIENT, reason="CODE_UNKNOWN") == 1
+        assert monitor.total("dead_letters_waiting", agency=RECIPIENT, reason="CODE_UNKNOWN") == 1
+
+        monitor.hear(a_receipt(bench, RECIPIENT, SENDER, bytes(32), event_id=event_id))
+
+        assert monitor.total("dead_letters_waiting") == 0
+
+
+def test_a_handover_that_was_given_up_waits_until_everything_before_it_was_handed_over(tmp_path: Path) -> None:
+    with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
+        monitor.hear(a_notice(bench, RECIPIENT, code="HANDOVER_EXHAUSTED", event_id=uuid4()))
+        assert [need.what for need in monitor.need("dead letters")] == ["HANDOVER_EXHAUSTED"]
+
+        later_on = bench.clock() + timedelta(minutes=1)
+        monitor.hear(signed(bench, an_announcement(bench, RECIPIENT, 7, handed_over_before=later_on)))
+
+        assert monitor.need("dead letters") == []

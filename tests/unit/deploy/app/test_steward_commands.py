@@ -1,0 +1,112 @@
+"""`register keygen`, `sign`, `publish`: what stewards do, and what is refused to them."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.demo.federation import example_template
+from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line, assert_refused
+from tests.unit.deploy.app.conftest import Federation
+from tests.unit.deploy.app.homes import DEAD_KAFKA, Agency
+
+TWO_OF_TWO = """stewards:
+  threshold: 2
+  keys:
+  - {{name: steward 1, public_key: {}}}
+  - {{name: steward 2, public_key: {}}}
+"""
+
+
+@pytest.fixture
+def keys(command: Command, tmp_path: Path) -> list[Path]:
+    """Three stewards' keys; the register lists the first two."""
+    paths = [tmp_path / f"steward-{number}.key" for number in (1, 2, 3)]
+    for path in paths:
+        assert command(None, "register", "keygen", path).code == 0
+    return paths
+
+
+@pytest.fixture
+def register(command: Command, keys: list[Path], tmp_path: Path) -> Path:
+    public = []
+    for key in keys[:2]:
+        (key.parent / f"{key.name}.copy").write_bytes(key.read_bytes())
+        key.unlink()
+        public.append(command(None, "register", "keygen", key).out.split()[1])
+    stewards = "stewards:\n  threshold: 2\n  keys: []\n"
+    template = example_template().decode()
+    assert stewards in template
+    file = tmp_path / "register.yaml"
+    file.write_text(template.replace(stewards, TWO_OF_TWO.format(*public)), encoding="utf-8")
+    return file
+
+
+def test_a_key_is_made_once_and_for_its_owner_only(command: Command, tmp_path: Path) -> None:
+    key = tmp_path / PLANTED
+    said = command(None, "register", "keygen", key)
+    assert said.out.startswith("public_key: ")
+    assert key.stat().st_mode & 0o777 == 0o600
+    before = key.read_bytes()
+    for path in (key, tmp_path / "missing" / PLANTED, tmp_path, Path(f"/{PLANTED * 1000}")):
+        assert_refused(command(None, "register", "keygen", path), "FILE_UNREADABLE", "KEY")
+    assert key.read_bytes() == before
+
+
+def test_signatures_are_gathered_until_an_agency_takes_the_register(
+    register: Path, keys: list[Path], command: Command, tmp_path: Path
+) -> None:
+    signatures = tmp_path / "register.signatures.yaml"
+    for key, count in ((keys[0], 1), (keys[0], 1), (keys[1], 2)):
+        said = command(None, "register", "sign", register, signatures, "--key", key)
+        assert (said.code, said.out) == (0, f"{count} of 2 signatures\n")
+    home = Agency(tmp_path / "home")
+    options = ("--agency", "mahalla", "--federation", "example-federation", "--kafka", DEAD_KAFKA)
+    assert command(home, "agency", "init", *options).code == 0
+    assert_refused(command(home, "register", "accept", register, signatures), "REGISTER_UNSIGNED", "sha256")
+
+
+def test_who_is_no_steward_signs_nothing(
+    register: Path, keys: list[Path], command: Command, federation: Federation, tmp_path: Path
+) -> None:
+    signatures = tmp_path / PLANTED
+    sign = ("register", "sign", register, signatures, "--key")
+    assert_refused(command(None, *sign, keys[2]), "REGISTER_UNSIGNED", "--key")
+    for key in (tmp_path / f"{PLANTED}.key", register, federation.sender.home / "register.pin.json", tmp_path):
+        assert_refused(command(None, *sign, key), "FILE_UNREADABLE", "--key")
+    assert not signatures.exists()
+
+
+def test_signatures_that_cannot_be_read_or_written_are_named(
+    register: Path, keys: list[Path], command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "damaged").write_text(PLANTED)
+    assert_refused(
+        command(None, "register", "sign", register, tmp_path / "damaged", "--key", keys[0]), "REGISTER_UNSIGNED"
+    )
+    for path in (tmp_path, tmp_path / "missing" / PLANTED):
+        said = command(None, "register", "sign", register, path, "--key", keys[0])
+        assert_refused(said, "FILE_UNREADABLE", "SIGNATURES")
+
+
+def test_a_register_is_published_with_enough_signatures_only(
+    register: Path, keys: list[Path], command: Command, tmp_path: Path
+) -> None:
+    signatures = tmp_path / "register.signatures.yaml"
+    assert command(None, "register", "sign", register, signatures, "--key", keys[0]).code == 0
+    options = ("--kafka", DEAD_KAFKA, "--key", keys[0])
+    publish = ("register", "publish", register, signatures, *options)
+    assert_refused(command(None, *publish), "REGISTER_UNSIGNED", "SIGNATURES")
+    assert_refused(
+        command(None, "register", "publish", register, tmp_path / PLANTED, *options), "FILE_UNREADABLE", "SIGNATURES"
+    )
+
+
+def test_a_register_is_published_to_a_kafka_that_is_there(
+    register: Path, keys: list[Path], command: Command, tmp_path: Path
+) -> None:
+    signatures = tmp_path / "register.signatures.yaml"
+    for key in keys[:2]:
+        assert command(None, "register", "sign", register, signatures, "--key", key).code == 0
+    said = command(None, "register", "publish", register, signatures, "--kafka", DEAD_KAFKA, "--key", keys[0])
+    assert_one_line(said)
+    assert said.code == 3
