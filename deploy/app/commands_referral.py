@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deploy.app.options import HomeOption, JsonOption, desk_of
-from deploy.app.output import say, say_json
+from deploy.app.output import local_time, say, say_error, say_json
 from producers.request_file import read_requests
 from referral_bus.errors import Reason, Refused
 
@@ -22,6 +22,9 @@ def publish(
     if not desk.settings.producer:
         raise Refused(Reason.STARTS_NO_REFERRALS, "this service's intake is off; set producer = true", "producer")
     published = desk.publish(requests)
+    for silent in desk.silent({request.recipient for request in requests}):
+        since = f"since {local_time(silent.heard_at, desk.settings.time_zone)}" if silent.heard_at else "so far"
+        say_error(f"warning: {silent.agency.code} has been silent {since}; it is sent all the same, and waits for them")
     if json:
         say_json([{"referral_id": each.referral_id, "again": each.again} for each in published])
         return
