@@ -17,30 +17,53 @@ from referral_bus.errors import Reason, Refused, Unreachable
 BUSY_TIMEOUT_S = 10.0
 CACHE_KIB = 16 * 1024
 CHECKPOINT_PAGES = 4000  # ids are random, so every batch writes many pages: this long they are gathered in the log
-_READ_ONLY = {"referral_bus_read_only": True}
+_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON", f"wal_autocheckpoint={CHECKPOINT_PAGES}")
 _REBUILD = "move it away, and the monitor reads everything from Kafka again"
 
 
 class Store:
-    """`write()` and `read()` are its only doors."""
+    """`write()` and `read()` are its only doors. One connection writes, whoever asks: its page cache is large, and each
+    further one would have its own."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, path: Path) -> None:
+        self._writer = _engine(path, f"cache_size=-{CACHE_KIB}", "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+        self._reader = _engine(path, "query_only=ON", "BEGIN")
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction that takes the write lock at once."""
-        with _reachable(), self._engine.begin() as connection:
+        with _reachable(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view that holds nobody up."""
-        with _reachable(), self._engine.connect().execution_options(**_READ_ONLY) as connection, connection.begin():
+        with _reachable(), self._reader.begin() as connection:
             yield connection
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+def _engine(path: Path, pragma: str, begin: str, **pool: int) -> sa.Engine:
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        hide_parameters=True,
+        **pool,
+    )
+
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        for each in (*_PRAGMAS, pragma):
+            connection.execute(f"PRAGMA {each}")
+
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", start)
+    return engine
 
 
 @contextmanager
@@ -59,14 +82,7 @@ def _reachable() -> Iterator[None]:
 
 def open_store(path: Path, federation: str, now: datetime) -> Store:
     """Opens the database, or makes it. Refuses another federation's, and one of another version of this software."""
-    engine = sa.create_engine(
-        f"sqlite:///{path}",
-        connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-        hide_parameters=True,
-    )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    store = Store(engine)
+    store = Store(path)
     try:
         with store.read() as tx:
             new = not sa.inspect(tx).has_table(tables.monitor.name)
@@ -89,19 +105,3 @@ def _make(tx: Connection, federation: str, now: datetime) -> None:
         tables.metadata.create_all(tx)
         first = {"version": tables.VERSION, "federation": federation, "created_at": now}
         tx.execute(sa.insert(tables.monitor).values(first))
-
-
-def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "secure_delete=ON",
-        f"cache_size=-{CACHE_KIB}",
-        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get("referral_bus_read_only")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -205,7 +205,8 @@ def in_shell(folder: Path, script: str, *arguments: str) -> str:
     ended = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
     )
-    assert (ended.returncode, ended.stderr) == (0, "")
+    complaints = [line for line in ended.stderr.splitlines() if not line.startswith("referral-bus: warning: ")]
+    assert (ended.returncode, complaints) == (0, [])  # no service runs here, so every recipient is silent
     return ended.stdout
 
 

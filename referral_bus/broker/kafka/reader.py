@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kafka import TopicPartition
+from kafka.errors import KafkaError
 
 from referral_bus.broker.kafka.batches import BoundedRecords, UnreadableBatchError
 from referral_bus.broker.kafka.calls import in_thread
@@ -96,7 +97,7 @@ class KafkaReader:
             return
         closing = in_thread("kafka-close", lambda: close_consumer(opening.result()))
         if opening.done():
-            with suppress(TimeoutError, Unreachable):  # its thread ends by itself, or there was nothing to close
+            with suppress(TimeoutError, Unreachable, KafkaError):  # its thread ends by itself, or nothing was open
                 closing.result(CLOSE_S)
 
     def _consumer(self, deadline: float) -> Any | None:

@@ -153,5 +153,5 @@ def test_everything_closes_within_seconds_while_the_broker_is_gone(fragile: Benc
         close()
         assert time.monotonic() - started < 6
     assert fragile.outcomes(on_its_way + waiting) == ["abandoned"] * 6
-    fragile.admin.close()
+    fragile.close()
     wait_until(lambda: not [one.name for one in threading.enumerate() if FRAGILE in one.name])
