@@ -1,12 +1,13 @@
 """`publish`: start referrals."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from deploy.app.options import HomeOption, JsonOption, desk_of
 from deploy.app.output import local_time, say, say_error, say_json
+from producers.publish import Published
 from producers.request_file import read_requests
 from referral_bus.errors import Reason, Refused
 
@@ -22,15 +23,21 @@ def publish(
     if not desk.settings.producer:
         raise Refused(Reason.STARTS_NO_REFERRALS, "this service's intake is off; set producer = true", "producer")
     published = desk.publish(requests)
-    for silent in desk.silent({request.recipient for request in requests}):
-        since = f"since {local_time(silent.heard_at, desk.settings.time_zone)}" if silent.heard_at else "so far"
-        say_error(f"warning: {silent.agency.code} has been silent {since}; it is sent all the same, and waits for them")
+    silent = {each.agency.code: each for each in desk.silent({request.recipient for request in requests})}
     if json:
-        say_json([{"referral_id": each.referral_id, "again": each.again} for each in published])
+        pairs = zip(requests, published, strict=True)
+        say_json([_document(each, silent=request.recipient in silent) for request, each in pairs])
         return
+    for code, one in silent.items():
+        since = f"since {local_time(one.heard_at, desk.settings.time_zone)}" if one.heard_at else "so far"
+        say_error(f"warning: {code} has been silent {since}; it is sent all the same, and waits for them")
     for request, each in zip(requests, published, strict=True):
         was = "was published before" if each.again else "published"
         say(f"{each.referral_id}  {was}, to {request.recipient}, {request.priority}")
+
+
+def _document(published: Published, *, silent: bool) -> dict[str, Any]:
+    return {"referral_id": published.referral_id, "again": published.again, "recipient_silent": silent}
 
 
 def add_to(app: typer.Typer) -> None:
