@@ -82,7 +82,9 @@ class Ingest:
                     progress()
             except ReaderBroken as broken:
                 self._log.warning("reader_broken", unreadable=broken.unreadable is not None)
-                if broken.unreadable is not None:
+                if broken.unreadable is None:
+                    stop.wait(RETRY_S)  # the broker is in trouble: no new reader at once, again and again
+                else:
                     self._pass_over(broken.unreadable)
             except Unreachable as error:
                 self._log.warning("waiting", code=error.reason)

@@ -20,8 +20,8 @@ from schemas.outcomes import FINAL_OUTCOMES
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What records are held against. What was written longer ago than `keep` is forgotten, so a copy of it that comes
-    now would look new: it is left aside."""
+    """What records are held against. What was written longer ago than `keep` is forgotten, so a copy of it that the
+    host replays would look new: it is counted, and begins no flow."""
 
     register: Register
     keep: timedelta
@@ -87,7 +87,7 @@ class _Batch:
 
     def _take_event(self, event: AnyEvent, at: datetime) -> None:
         name = (event.writer, event.event_id)
-        if name in self.known or at - event.occurred_at > self.rules.keep:
+        if name in self.known:
             return
         key = _flow_key(event)
         if key is None:  # about a referral between others
@@ -95,10 +95,11 @@ class _Batch:
             count_event(self.tally, event, agreed=False)
             return
         before = self.flows.get(key)
-        after = self._after(before, key, event, at)
+        old = at - event.occurred_at > self.rules.keep
+        after = before if old else self._after(before, key, event, at)
         self._remember(name, after.number if after and isinstance(event, ReferralEvent) else None, at)
         if after is None:
-            count_event(self.tally, event, self._may(key))
+            count_event(self.tally, event, self._agreed(event, key, at))
             return
         self._put(before, after)
         count_event(self.tally, event, after.agreed)
@@ -109,8 +110,7 @@ class _Batch:
     def _after(self, before: Flow | None, key: FlowKey, event: AnyEvent, at: datetime) -> Flow | None:
         """None where nothing is known of the referral and its sender merely adds a word."""
         if isinstance(event, ReferralEvent):
-            agreed = self.rules.register.agreed(key.sender, key.recipient, at)
-            return started(before or self._new(key), event, at, agreed)
+            return started(before or self._new(key), event, at, self._agreed(event, key, at))
         if event.from_sender:
             return None if before is None else nudged(before, at)
         return spoken(before or self._new(key), event, at)
@@ -123,6 +123,10 @@ class _Batch:
     def _may(self, key: FlowKey) -> bool:
         """Whether the two ever had an agreement: as much as can be told before the referral itself was read."""
         return key.recipient in self.rules.register.parties(key.sender)
+
+    def _agreed(self, event: AnyEvent, key: FlowKey, at: datetime) -> bool:
+        starts = isinstance(event, ReferralEvent)
+        return self.rules.register.agreed(key.sender, key.recipient, at) if starts else self._may(key)
 
     def _remember(self, name: EventName, flow: int | None, at: datetime) -> None:
         self.known[name] = flow

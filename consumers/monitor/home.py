@@ -3,7 +3,6 @@
 settings.toml   register.yaml   register.signatures.yaml   register.pin.json   monitor.sqlite   run.lock   run.json
 """
 
-import os
 import stat
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from referral_bus.errors import BusError, Reason, Refused, Unreachable
 from referral_bus.federation.pin import load_pin, save_pin
 from referral_bus.federation.register import Register
 from referral_bus.federation.trust import accept, first_pin, parse_signatures
-from referral_bus.home import known_services
+from referral_bus.home import known_services, private
 from referral_bus.logs import Log
 
 REGISTER, SIGNATURES, PIN = "register.yaml", "register.signatures.yaml", "register.pin.json"
@@ -37,7 +36,8 @@ class MonitorHome:
         return accept(load_pin(self.folder / PIN), data, parse_signatures(signatures), now, known_services())[0]
 
     def open_store(self, federation: str, now: datetime) -> Store:
-        return open_store(self.folder / "monitor.sqlite", federation, now)
+        with private():
+            return open_store(self.folder / "monitor.sqlite", federation, now)
 
     def _read(self, name: str) -> bytes:
         try:
@@ -50,33 +50,40 @@ class MonitorHome:
 
 def create_monitor_home(folder: Path, settings: MonitorSettings) -> MonitorHome:
     """A new home. Refuses a folder that has anything in it."""
-    os.umask(0o077)
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise Refused(Reason.HOME_INVALID, "this folder is not empty; name a new one", "home")
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        (folder / FILE).write_text(render_settings(settings), encoding="utf-8")
+        with private():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            (folder / FILE).write_text(render_settings(settings), encoding="utf-8")
     except OSError:
         raise Refused(Reason.HOME_INVALID, "this folder cannot be made here", "home") from None
     return MonitorHome(folder)
 
 
 def open_monitor_home(folder: Path) -> MonitorHome:
-    """Raises `Refused` when it is no monitor's home, or when others can read it. Who looks at the flows sees who
-    refers to whom, and when."""
-    os.umask(0o077)
-    if not (folder / FILE).is_file() or (folder / "keys").exists():
-        raise Refused(Reason.HOME_INVALID, "this folder is no monitor's home; see `monitor init`", "home")
-    for path in (folder, *folder.iterdir()):
-        try:
-            mode = path.lstat().st_mode
-        except FileNotFoundError:  # a running monitor replaces its files
-            continue
-        if stat.S_IMODE(mode) & 0o077 and not stat.S_ISLNK(mode):
-            advice = "others can read it; run chmod -R go= on the home folder"
-            raise Refused(Reason.HOME_READABLE_BY_OTHERS, advice, "home" if path == folder else path.name)
+    """Raises `Refused` when it is no monitor's home, or when others can read it: whoever reads it sees who refers to
+    whom, and when."""
+    try:
+        if not (folder / FILE).is_file() or (folder / "keys").exists():
+            raise Refused(Reason.HOME_INVALID, "this folder is no monitor's home; see `monitor init`", "home")
+        readable = next((path for path in (folder, *folder.iterdir()) if _others_read(path)), None)
+    except OSError:
+        advice = "it cannot be read; look at the disk and at whose it is"
+        raise Unreachable(Reason.FILE_UNREADABLE, advice, "home") from None
+    if readable is not None:
+        advice = "others can read it; run chmod -R go= on the home folder"
+        raise Refused(Reason.HOME_READABLE_BY_OTHERS, advice, "home" if readable == folder else readable.name)
     return MonitorHome(folder)
+
+
+def _others_read(path: Path) -> bool:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:  # a running monitor replaces its files
+        return False
+    return bool(stat.S_IMODE(mode) & 0o077) and not stat.S_ISLNK(mode)
 
 
 def accept_register(home: MonitorHome, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:
@@ -101,7 +108,8 @@ def accept_register(home: MonitorHome, data: bytes, signatures: bytes, now: date
 def _replace(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.new")
     try:
-        partial.write_bytes(content)
+        with private():
+            partial.write_bytes(content)
         partial.replace(path)
     except OSError:
         raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", path.name) from None

@@ -13,7 +13,6 @@ from referral_bus.wire.envelope import writer_of
 from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import Authentic, Unbelieved, Undecoded, authenticate
 from schemas.events import AgencyAnnouncement, AnyRecord, DeadLetterNotice, Event, RegisterVersion, StorageReceipt
-from schemas.outcomes import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,6 @@ class Unread:
     """Certainly from `source`, yet not readable here: malformed, or a schema newer than our software."""
 
     source: str
-    target: str
-    code: Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +71,8 @@ def judge(delivery: Delivery, watched: Watched, register: Register, heard_at: da
     match found:
         case Unbelieved():
             return Forged(_claimed(raw, register), target)
-        case Undecoded(writer, _, code, _):
-            return Unread(writer, target, code)
+        case Undecoded(writer):
+            return Unread(writer)
         case Authentic(record, _):
             if not _belongs(record, watched):
                 return Forged(_claimed(raw, register), target)

@@ -30,7 +30,7 @@ from referral_bus.logs import Log, defect
 from schemas.events import RegisterVersion
 
 GROUP = "referral-bus-monitor"  # no agency's group can look like this: theirs have a dot
-BATCH = 2000  # larger ones write fewer pages of the database, smaller ones take less memory
+BATCH = 1000  # in one transaction: larger ones write fewer pages of the database, smaller ones take less memory
 POLL_S = 0.5
 TOPICS_EVERY_S = 5.0
 RETRY_S = 0.5
@@ -61,6 +61,11 @@ class Reading:
         self._watched: Mapping[str, Watched] = {}
         self.topics: Mapping[str, Topic] = {}  # those that are there and being read
         self.complete_at: datetime | None = None  # set by whoever has compared our positions with Kafka's
+
+    @property
+    def lacking(self) -> bool:
+        """Whether a topic of the register is not there, or not being read."""
+        return not self.topics or set(self.topics) != set(self._watched)
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
         """Reads until `stop`. Ends by raising only on a defect; the supervisor starts it again."""
@@ -116,7 +121,7 @@ class Reading:
         """Takes a batch in and returns the positions reached. A batch that fails is repeated record by record."""
         while True:
             try:
-                return self._take_together(batch)
+                positions, judged = self._take_together(batch)
             except Unreachable as error:
                 self._log.warning("waiting", code=error.reason)
                 time.sleep(RETRY_S)
@@ -125,8 +130,11 @@ class Reading:
                     return [position for delivery in batch for position in self.take([delivery])]
                 self._log.error("defect", where=defect(error))
                 return self._move(batch, self._clock())
+            else:
+                self._tell_registers(judged)
+                return positions
 
-    def _take_together(self, batch: Sequence[Delivery]) -> list[Position]:
+    def _take_together(self, batch: Sequence[Delivery]) -> tuple[list[Position], list[Judged]]:
         now = self._clock()
         rules = Rules(self._register(), self._keep)
         judged = self._judged(batch, rules.register, now)
@@ -134,10 +142,12 @@ class Reading:
         with self._store.write() as tx:
             save_tally(tx, take_batch(tx, judged, rules), now)
             save_positions(tx, reached)
+        return self._moved(reached), judged
+
+    def _tell_registers(self, judged: Sequence[Judged]) -> None:
         for one in judged:
             if isinstance(one, Said) and isinstance(one.record, RegisterVersion):
                 self._on_register(one.record)
-        return self._moved(reached)
 
     def _judged(self, batch: Sequence[Delivery], register: Register, now: datetime) -> list[Judged]:
         return [

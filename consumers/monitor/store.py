@@ -15,7 +15,7 @@ from consumers.monitor import tables
 from referral_bus.errors import Reason, Refused, Unreachable
 
 BUSY_TIMEOUT_S = 10.0
-CACHE_KIB = 16 * 1024
+CACHE_KIB = 8 * 1024
 CHECKPOINT_PAGES = 4000  # ids are random, so every batch writes many pages: this long they are gathered in the log
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON", f"wal_autocheckpoint={CHECKPOINT_PAGES}")
 _REBUILD = "move it away, and the monitor reads everything from Kafka again"

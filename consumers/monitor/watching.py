@@ -102,9 +102,15 @@ class Watching:
         inboxes = {group: inbox for group, (_, inbox) in groups.items()}
         waiting = waiting_since_before(look, self._before, inboxes)
         known = {position: self._appended[position] for position in waiting if position in self._appended}
-        asked = self._source.appended_at([position for position in waiting if position not in known])
-        self._appended = {**known, **asked}
+        self._appended = {**known, **self._ages([position for position in waiting if position not in known])}
         return lags(look, self._before, self._appended, groups)
+
+    def _ages(self, positions: Sequence[Position]) -> Mapping[Position, datetime]:
+        try:
+            return self._source.appended_at(positions)
+        except Unreachable as error:
+            self._log.warning("lag_age_unknown", code=error.reason)
+            return {}
 
     def _note_complete(self, tx: Connection, look: Look) -> None:
         """Everything that was there at some look has been read: told by our own clock alone. While records keep coming

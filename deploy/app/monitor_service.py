@@ -66,6 +66,7 @@ class MonitorService:
         """What the service needs in order to work, part by part."""
         parts = {f"thread_{name}": well for name, well in self.supervisor.healthy().items()}
         parts["broker"] = bool(self.reading.topics)
+        parts["topics"] = not self.reading.lacking
         parts["register"] = not self.register().expired(self._clock())
         try:
             with self.store.read() as tx:

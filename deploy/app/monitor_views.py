@@ -36,10 +36,12 @@ def drawing(seen: Overview, register: Register, running: bool, zone: str) -> Ren
 
 
 def _header(seen: Overview, register: Register, running: bool, zone: str) -> Text:
-    read = f"read up to {local_time(seen.complete_at, zone)}" if seen.complete_at else "nothing read yet"
-    known = f"knows everything since {local_time(seen.knows_since, zone)}"
+    read = "not everything read yet"
+    if seen.complete_at is not None:
+        read = f"read up to {local_time(seen.complete_at, zone)}"
+        read += f"; knows everything since {local_time(seen.knows_since, zone)}"
     state = "running" if running else "NOT RUNNING; start it with: referral-bus monitor run"
-    line = printable(f"Flow monitor of {register.federation}: {state}; {read}; {known}")
+    line = printable(f"Flow monitor of {register.federation}: {state}; {read}")
     return Text(line, style="" if running and not seen.stale else "bold red")
 
 

@@ -208,6 +208,7 @@ def test_the_service_runs_says_how_it_is_and_ends_in_order(world: Monitored, tmp
             "thread_watching": True,
             "thread_register": True,
             "broker": True,
+            "topics": True,
             "register": True,
             "database": True,
         }

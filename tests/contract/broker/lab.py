@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from deploy.kafka.local import KafkaPlan, StoppedKafka, start, status, stop
+from deploy.kafka.plan import is_free
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.broker.protocols import (
     Broker,
@@ -149,6 +150,8 @@ class KafkaHost:
         stop(self.plan.data_folder, grace_s=0)
 
     def up(self) -> None:
+        """Another run may look at the port at the very moment at which it is free."""
+        wait_until(lambda: all(is_free(port) for port in (self.plan.port, self.plan.controller_port)))
         start(self.plan, print)
 
     def be_up(self) -> None:

@@ -10,32 +10,19 @@ import pytest
 from producers.relay import BROKER_RETRY, IDLE_S
 from referral_bus.ledger import looking, sending
 from referral_bus.ledger.sending import State
-from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import Opened, read
 from schemas.events import ReferralEvent
 from schemas.outcomes import Outcome
 from tests.kit.bench import RESEND_AFTER, Bench, Station, bench
 from tests.kit.forge import body_for
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, SENDER, THIRD
+from tests.kit.topics import events, records
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Bench]:
     with bench(tmp_path, SENDER, RECIPIENT) as made:
         yield made
-
-
-def records(made: Bench, addressee: str) -> list[RawRecord]:
-    """What stands in an inbox."""
-    topic = made.register.inbox(addressee) or ""
-    live = made.broker.topics([topic])[topic]
-    log = made.broker.log(topic, live.topic_id, 0) or []
-    return [delivery.record for delivery in log if delivery is not None]
-
-
-def events(made: Bench, addressee: str) -> list[bytes]:
-    """The values of the events in an inbox; receipts are left out."""
-    return [raw.value for raw in records(made, addressee) if raw.header("ce_type") != b"referral-bus.StorageReceipt.v1"]
 
 
 def state(station: Station, referral_id: UUID) -> list[State | None]:
@@ -50,7 +37,7 @@ def outbox(station: Station) -> int:
 def test_an_event_leaves_sealed_to_its_addressee_and_signed(pair: Bench) -> None:
     pair[SENDER].refer(RECIPIENT)
     pair[SENDER].send()
-    [raw] = records(pair, RECIPIENT)
+    [raw] = records(pair, pair.register.inbox(RECIPIENT))
     opened = read(raw, pair.register, RECIPIENT, pair.clock(), pair[RECIPIENT].keyring.find_sealing)
     assert isinstance(opened, Opened)
     assert isinstance(opened.event, ReferralEvent)
@@ -108,7 +95,9 @@ def test_only_the_oldest_unreceipted_event_of_a_referral_is_sent_again(pair: Ben
 
 def _of(pair: Bench, referral_id: UUID) -> bytes:
     """The bytes of the first event of a referral."""
-    return next(raw.value for raw in records(pair, RECIPIENT) if raw.key == str(referral_id).encode())
+    return next(
+        raw.value for raw in records(pair, pair.register.inbox(RECIPIENT)) if raw.key == str(referral_id).encode()
+    )
 
 
 def test_an_event_that_only_waits_for_an_older_one_does_not_keep_the_relay_busy(pair: Bench) -> None:
@@ -128,19 +117,6 @@ def test_the_relay_wakes_up_in_time_for_the_next_pause_to_end(pair: Bench) -> No
     pair[SENDER].send()
     pair.clock.move(RESEND_AFTER - timedelta(milliseconds=200))
     assert pair[SENDER].relay.tick() == pytest.approx(0.2)
-
-
-def test_a_missing_event_is_sent_at_once_and_the_rest_follow_when_it_is_final(pair: Bench) -> None:
-    referral_id = pair[SENDER].refer(RECIPIENT)
-    for number in range(2):
-        pair[SENDER].say("answer", referral_id, text=f"Synthetic word {number}.")
-    pair[SENDER].send()
-    _, second, third = records(pair, RECIPIENT)
-    pair[RECIPIENT].take(second, third)  # the host has held the first one back, for good
-    pair.broker.wipe()
-    pair.settle()
-    assert state(pair[SENDER], referral_id) == [State.STORED] * 3
-    assert [step.place for step in pair[RECIPIENT].history(referral_id)] == [(1, 1), (1, 2), (1, 3)]
 
 
 def test_an_outbox_of_one_recipient_leaves_room_for_anothers(tmp_path: Path) -> None:
@@ -195,7 +171,7 @@ def test_a_receipt_that_overtakes_the_brokers_failure_is_not_undone_by_it(pair: 
     """The broker has the record, says after a time-out that it has not, and meanwhile the receipt is here."""
     referral_id = pair[SENDER].refer(RECIPIENT)
     pair[SENDER].send()
-    [raw] = records(pair, RECIPIENT)
+    [raw] = records(pair, pair.register.inbox(RECIPIENT))
     with pair[SENDER].ledger.read() as tx:
         rows = sending.due(tx, pair.clock() + RESEND_AFTER, (), 9)
     pair.settle()

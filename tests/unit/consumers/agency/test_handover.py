@@ -159,8 +159,9 @@ def test_different_referrals_are_handed_over_in_parallel_by_so_many_workers(trio
         assert begun.acquire(timeout=0)
 
 
-def test_closing_waits_for_handlers_at_work_and_remembers_what_they_took(trio: Bench) -> None:
-    trio[SENDER].refer(RECIPIENT)
+def test_closing_waits_for_handlers_at_work_remembers_what_they_took_and_begins_nothing(trio: Bench) -> None:
+    for _ in range(2):
+        trio[SENDER].refer(RECIPIENT)
     trio.settle()
     seen: list[UUID] = []
 
@@ -168,11 +169,12 @@ def test_closing_waits_for_handlers_at_work_and_remembers_what_they_took(trio: B
         time.sleep(0.05)
         seen.append(received.event_id)
 
-    with _handover(trio, slow) as handover:
+    with _handover(trio, slow, workers=1) as handover:
         handover.tick()
-    with _handover(trio, slow) as handover:
-        _until_quiet(handover)
     assert len(seen) == 1
+    with _handover(trio, slow, workers=1) as handover:
+        _until_quiet(handover)
+    assert len(seen) == len(set(seen)) == 2
 
 
 def test_a_refused_event_is_not_handed_over(trio: Bench) -> None:

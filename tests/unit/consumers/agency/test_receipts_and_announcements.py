@@ -12,7 +12,7 @@ from referral_bus.ledger.peers import Peer, all_peers
 from referral_bus.ledger.sending import State, give_up
 from schemas.outcomes import Code, Outcome
 from tests.kit.bench import Bench
-from tests.kit.forge import a_receipt, an_announcement, signed
+from tests.kit.forge import a_receipt, a_word, an_announcement, event_record, signed
 from tests.kit.people import RECIPIENT, SENDER, THIRD
 
 
@@ -145,8 +145,11 @@ def test_an_announcement_on_another_agencys_topic_is_ignored(trio: Bench) -> Non
     assert _peer(trio, RECIPIENT) == before
 
 
-def test_an_event_of_a_higher_incarnation_makes_older_announcements_old(trio: Bench) -> None:
-    trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, bytes(32), incarnation=2))
+@pytest.mark.parametrize("event", [False, True])
+def test_an_event_or_a_receipt_of_a_higher_incarnation_makes_older_announcements_old(trio: Bench, event: bool) -> None:
+    key = trio[SENDER].key(trio[SENDER].refer(RECIPIENT))
+    word = event_record(trio, a_word(trio, key, RECIPIENT, SENDER, (2, 1), "accepted", follows=(0, 0)))
+    trio[SENDER].take(word if event else a_receipt(trio, RECIPIENT, SENDER, bytes(32), incarnation=2))
     known = _peer(trio, RECIPIENT)
     trio[SENDER].take(signed(trio, an_announcement(trio, RECIPIENT, 99, sealing_keys=())))
     assert known.incarnation == 2

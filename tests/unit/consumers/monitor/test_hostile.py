@@ -7,11 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from referral_bus.federation.trust import parse_signatures
 from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import write
+from schemas.events import RegisterVersion
 from tests.kit.forge import a_receipt, a_referral, a_word, an_announcement, event_record, signed, signed_bytes
 from tests.kit.registers import with_revoked_key
 from tests.unit.consumers.monitor.lookout import Lookout, a_notice, lookout
@@ -188,3 +191,30 @@ def run_until(monitor: Lookout, holds: Callable[[], bool]) -> None:
     finally:
         stop.set()
         thread.join()
+
+
+def test_a_register_that_makes_us_fail_counts_nothing_twice(tmp_path: Path) -> None:
+    """What follows from it comes after the transaction, and is nothing to it."""
+    with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
+        register = bench.register
+        files = bench.generated.files
+        signatures = parse_signatures(files.signatures)
+        version = RegisterVersion(
+            version=1, issued_at=bench.clock(), register_file=files.register, signatures=signatures
+        )
+        steward = next(iter(bench.generated.steward_keys.values()))
+        record = write(version, register.register_topic, register.federation, steward)
+        forged_one = replace(record, value=record.value + b"x")
+
+        def fails(_: RegisterVersion) -> None:
+            raise OSError("the disk")
+
+        monitor.reading._on_register = fails
+        bench.broker.sender().send(forged_one)
+        bench.broker.sender().send(record)
+        with pytest.raises(OSError, match="the disk"):
+            monitor.read()
+        monitor.start()
+        monitor.read()
+
+        assert sum(forged(monitor).values()) == 1

@@ -1,6 +1,6 @@
 """What stays: over restarts, crashes, a lost database, a wiped Kafka, an agency that leaves."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from referral_bus.errors import Refused
 from referral_bus.federation.register import Register
 from tests.kit.bench import START, Bench
 from tests.kit.forge import a_referral, event_record
-from tests.kit.registers import changed
+from tests.kit.registers import changed, without_agreement
 from tests.unit.consumers.monitor.lookout import Lookout, later, lookout
 
 SENDER, RECIPIENT = "family-women", "public-health"
@@ -201,7 +201,7 @@ def test_what_ended_is_forgotten_in_the_end_and_what_is_open_is_not(tmp_path: Pa
         assert monitor.total("flow_events_total") == counted
 
 
-def test_a_copy_of_what_was_forgotten_is_left_aside(tmp_path: Path) -> None:
+def test_a_copy_of_what_was_forgotten_begins_no_flow(tmp_path: Path) -> None:
     with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
         record = event_record(bench, a_referral(bench, SENDER, RECIPIENT))
         later(bench, monitor, timedelta(days=91))
@@ -209,6 +209,16 @@ def test_a_copy_of_what_was_forgotten_is_left_aside(tmp_path: Path) -> None:
         monitor.hear(record)
 
         assert monitor.flows() == []
+
+
+def test_whoever_dates_his_events_back_is_counted_all_the_same(tmp_path: Path) -> None:
+    with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
+        monitor.own_register = without_agreement(bench.register, SENDER, RECIPIENT)
+        record = event_record(bench, a_referral(bench, SENDER, RECIPIENT, occurred_at=datetime(1970, 1, 1, tzinfo=UTC)))
+
+        monitor.hear(record, record)
+
+        assert monitor.total("unagreed_flow_events_total", source_agency=SENDER) == 1
 
 
 def test_another_federations_database_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.peers import next_announcement_place
+from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger, open_ledger
 from schemas.events import Place
 from tests.kit.made_once import AT_REST
@@ -112,10 +113,12 @@ WRITER = dedent(
     from pathlib import Path
     from referral_bus.ledger.at_rest import AtRest
     from referral_bus.ledger.peers import next_announcement_place
+    from referral_bus.ledger.sending import own_incarnation
     from referral_bus.ledger.store import open_ledger
     ledger = open_ledger(Path(sys.argv[1]), AtRest(bytes.fromhex(sys.argv[2])), sys.argv[3])
     for _ in range(int(sys.argv[4])):
         with ledger.write() as tx:
+            own_incarnation(tx)
             next_announcement_place(tx)
             if sys.argv[5:]:
                 print("in the middle", flush=True)
@@ -145,6 +148,7 @@ def test_two_threads_and_another_process_write_at_once_and_none_is_locked_out(le
     def write() -> None:
         for _ in range(100):
             with ledger.write() as tx:
+                own_incarnation(tx)  # read first, then written: what a deferred transaction fails on
                 places.append(next_announcement_place(tx))
 
     threads = [threading.Thread(target=write) for _ in range(2)]
