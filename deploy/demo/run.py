@@ -151,7 +151,8 @@ def _stopped_by_signals() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C too: in the background it would be ignored
+    before = {number: signal.signal(number, interrupt) for number in ending}
     try:
         yield
     finally:

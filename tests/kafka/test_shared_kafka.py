@@ -42,6 +42,9 @@ def run_tests(tmp_path: Path) -> Iterator[RunTests]:
     (tmp_path / "test_run.py").write_text(RUN)
     (tmp_path / "pytest.toml").write_text('[pytest]\nmarkers = ["kafka"]\n')
     started: list[subprocess.Popen[str]] = []
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a run in the background ignores Ctrl-C, and so would these
 
     def run(*options: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]

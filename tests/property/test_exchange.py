@@ -54,7 +54,7 @@ class Exchange:
     def step(self, action: Action, one: int, other: int) -> None:
         station, about = self.bench[PAIR[one % 2]], self.referrals[one // 2 % len(self.referrals)]
         doing: dict[Action, Callable[[], object]] = {
-            "refer": lambda: self._refer(PAIR[one % 2], PAIR[1 - one % 2], soon_over=other % 4 == 0),
+            "refer": lambda: self._refer(PAIR[one % 2], PAIR[1 - one % 2], soon_over=other % 3 == 0),
             "say": lambda: self._say(station, about.referral_id, other),
             "send": station.send,
             "read": station.read,
