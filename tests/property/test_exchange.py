@@ -146,7 +146,7 @@ def _check(exchange: Exchange) -> None:
             assert statuses[0] == statuses[1]
 
 
-@settings(max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_both_sides_come_to_the_same_end_whatever_the_host_does(steps: list[tuple[Action, int, int]]) -> None:
     with TemporaryDirectory() as folder:

@@ -8,7 +8,14 @@ from tests.kit.people import RECIPIENT, SENDER, THIRD
 
 
 @pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Bench]:
+    """Two agencies that may refer to each other and know each other's keys."""
+    with bench(tmp_path, SENDER, RECIPIENT) as made:
+        yield made
+
+
+@pytest.fixture
 def trio(tmp_path: Path) -> Iterator[Bench]:
-    """Three agencies that may all refer to each other and know each other's keys."""
+    """Three of them."""
     with bench(tmp_path, SENDER, RECIPIENT, THIRD) as made:
         yield made

@@ -1,6 +1,5 @@
 """The relay: an event is due until its addressee's receipt says otherwise, and nobody delays anybody else."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -17,12 +16,6 @@ from tests.kit.bench import RESEND_AFTER, Bench, Station, bench
 from tests.kit.forge import body_for
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, SENDER, THIRD
 from tests.kit.topics import events, records
-
-
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path, SENDER, RECIPIENT) as made:
-        yield made
 
 
 def state(station: Station, referral_id: UUID) -> list[State | None]:

@@ -16,16 +16,10 @@ from referral_bus.ledger.sending import State
 from referral_bus.wire.avro_codec import decode
 from referral_bus.wire.raw import RawRecord
 from schemas.events import AgencyAnnouncement, ReferralEvent
-from tests.kit.bench import Bench, bench, make_keyring
+from tests.kit.bench import Bench, make_keyring
 from tests.kit.forge import an_announcement, signed
 from tests.kit.people import RECIPIENT, SENDER, THIRD
 from tests.kit.topics import decoded, events, receipts
-
-
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Bench]:
-    with bench(tmp_path, SENDER, RECIPIENT) as made:
-        yield made
 
 
 @pytest.fixture

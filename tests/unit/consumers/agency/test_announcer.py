@@ -11,50 +11,50 @@ from tests.kit.bench import Bench
 from tests.kit.people import RECIPIENT, SENDER
 
 
-def _next(trio: Bench) -> AgencyAnnouncement:
-    station, now = trio[RECIPIENT], trio.clock()
+def _next(pair: Bench) -> AgencyAnnouncement:
+    station, now = pair[RECIPIENT], pair.clock()
     return next_announcement(station.ledger, station.register, station.keyring.announced(now), now, "1.2.3")
 
 
-def test_no_two_announcements_ever_share_a_place(trio: Bench) -> None:
-    before = _next(trio)
-    trio[RECIPIENT].reopen()
-    after = _next(trio)
+def test_no_two_announcements_ever_share_a_place(pair: Bench) -> None:
+    before = _next(pair)
+    pair[RECIPIENT].reopen()
+    after = _next(pair)
     assert (after.incarnation, after.counter) == (before.incarnation, before.counter + 1)
 
 
-def test_it_says_how_to_seal_to_us_what_we_read_and_which_register_we_have(trio: Bench) -> None:
-    announcement = _next(trio)
-    assert announcement.sealing_keys == tuple(key.public for key in trio[RECIPIENT].keyring.epochs)
+def test_it_says_how_to_seal_to_us_what_we_read_and_which_register_we_have(pair: Bench) -> None:
+    announcement = _next(pair)
+    assert announcement.sealing_keys == tuple(key.public for key in pair[RECIPIENT].keyring.epochs)
     assert set(announcement.readable_schemas) == set(by_fingerprint())
-    assert announcement.register_version == trio.register.version
-    assert announcement.register_sha256.hex() == trio.register.sha256
+    assert announcement.register_version == pair.register.version
+    assert announcement.register_sha256.hex() == pair.register.sha256
     assert {offer.service_type for offer in announcement.services} == {"health", "mhpss", "disability-rehabilitation"}
     assert decode(encode(announcement)) == announcement
 
 
-def test_it_tells_before_when_everything_has_been_handed_over(trio: Bench) -> None:
-    assert _next(trio).handed_over_before == trio.clock()
-    trio[SENDER].refer(RECIPIENT)
-    trio.settle()
-    stored_at = trio.clock()
-    trio.clock.move(timedelta(hours=1))
-    trio[SENDER].refer(RECIPIENT)
-    trio.settle()
-    assert _next(trio).handed_over_before == stored_at
-    with trio[RECIPIENT].ledger.write() as tx:
-        handing_over.acknowledged_up_to(tx, 10**6, trio.clock())
-    assert _next(trio).handed_over_before == trio.clock()
+def test_it_tells_before_when_everything_has_been_handed_over(pair: Bench) -> None:
+    assert _next(pair).handed_over_before == pair.clock()
+    pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    stored_at = pair.clock()
+    pair.clock.move(timedelta(hours=1))
+    pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    assert _next(pair).handed_over_before == stored_at
+    with pair[RECIPIENT].ledger.write() as tx:
+        handing_over.acknowledged_up_to(tx, 10**6, pair.clock())
+    assert _next(pair).handed_over_before == pair.clock()
 
 
-def test_it_counts_the_open_and_the_overdue_referrals_to_us(trio: Bench) -> None:
-    open_one, rejected = trio[SENDER].refer(RECIPIENT), trio[SENDER].refer(RECIPIENT)
-    trio[RECIPIENT].refer(SENDER)
-    trio.settle()
-    trio[RECIPIENT].say("reject", rejected, outcome_reason="no-capacity")
-    announcement = _next(trio)
+def test_it_counts_the_open_and_the_overdue_referrals_to_us(pair: Bench) -> None:
+    open_one, rejected = pair[SENDER].refer(RECIPIENT), pair[SENDER].refer(RECIPIENT)
+    pair[RECIPIENT].refer(SENDER)
+    pair.settle()
+    pair[RECIPIENT].say("reject", rejected, outcome_reason="no-capacity")
+    announcement = _next(pair)
     assert (announcement.open_referrals, announcement.overdue_referrals) == (1, 0)
-    trio.clock.move(timedelta(hours=24, milliseconds=1))
-    assert (_next(trio).open_referrals, _next(trio).overdue_referrals) == (1, 1)
-    trio[RECIPIENT].say("accept", open_one)
-    assert (_next(trio).open_referrals, _next(trio).overdue_referrals) == (1, 0)
+    pair.clock.move(timedelta(hours=24, milliseconds=1))
+    assert (_next(pair).open_referrals, _next(pair).overdue_referrals) == (1, 1)
+    pair[RECIPIENT].say("accept", open_one)
+    assert (_next(pair).open_referrals, _next(pair).overdue_referrals) == (1, 0)

@@ -73,9 +73,9 @@ def _counted(station: Station, metric: str, **labels: str) -> float:
     return station.metrics.registry.get_sample_value(f"referralbus_{metric}", labels) or 0
 
 
-def _sent(trio: Bench, number: int = 1) -> list[UUID]:
-    referral_ids = [trio[SENDER].refer(RECIPIENT) for _ in range(number)]
-    trio[SENDER].send()
+def _sent(pair: Bench, number: int = 1) -> list[UUID]:
+    referral_ids = [pair[SENDER].refer(RECIPIENT) for _ in range(number)]
+    pair[SENDER].send()
     return referral_ids
 
 
@@ -87,39 +87,39 @@ def _kills(_: str) -> X25519PrivateKey | None:
     raise Killed
 
 
-def test_after_a_restart_reading_goes_on_where_the_ledger_says(trio: Bench) -> None:
-    _sent(trio)
-    _read(_ingest(trio[RECIPIENT]))
-    [second] = _sent(trio)
-    _read(_ingest(trio[RECIPIENT]))
-    assert trio[RECIPIENT].status(second) == "requested"
-    assert _counted(trio[RECIPIENT], "duplicate_events_total", event_type="ReferralEvent") == 0
+def test_after_a_restart_reading_goes_on_where_the_ledger_says(pair: Bench) -> None:
+    _sent(pair)
+    _read(_ingest(pair[RECIPIENT]))
+    [second] = _sent(pair)
+    _read(_ingest(pair[RECIPIENT]))
+    assert pair[RECIPIENT].status(second) == "requested"
+    assert _counted(pair[RECIPIENT], "duplicate_events_total", event_type="ReferralEvent") == 0
 
 
-def test_a_crash_in_the_middle_of_a_batch_keeps_nothing_of_it_and_no_position(trio: Bench) -> None:
-    first, second = _sent(trio, 2)
-    inbox = trio.register.inbox(RECIPIENT)
+def test_a_crash_in_the_middle_of_a_batch_keeps_nothing_of_it_and_no_position(pair: Bench) -> None:
+    first, second = _sent(pair, 2)
+    inbox = pair.register.inbox(RECIPIENT)
     calls: list[str] = []
 
     def dies_at_the_second(key_id: str) -> X25519PrivateKey | None:
         calls.append(key_id)
-        return trio[RECIPIENT].keyring.find_sealing(key_id) if len(calls) == 1 else _kills(key_id)
+        return pair[RECIPIENT].keyring.find_sealing(key_id) if len(calls) == 1 else _kills(key_id)
 
     with pytest.raises(Killed):
-        _read(_ingest(trio[RECIPIENT], dies_at_the_second))
+        _read(_ingest(pair[RECIPIENT], dies_at_the_second))
     assert len(calls) == 2
-    assert trio[RECIPIENT].status(first) is None
-    assert trio[RECIPIENT].owed(SENDER) == []
-    with trio[RECIPIENT].ledger.read() as tx:
+    assert pair[RECIPIENT].status(first) is None
+    assert pair[RECIPIENT].owed(SENDER) == []
+    with pair[RECIPIENT].ledger.read() as tx:
         assert (inbox, 0) not in receiving.positions(tx)
-    _read(_ingest(trio[RECIPIENT]))
-    assert [trio[RECIPIENT].status(each) for each in (first, second)] == ["requested"] * 2
-    assert _position(trio[RECIPIENT], inbox) == 2
+    _read(_ingest(pair[RECIPIENT]))
+    assert [pair[RECIPIENT].status(each) for each in (first, second)] == ["requested"] * 2
+    assert _position(pair[RECIPIENT], inbox) == 2
 
 
-def test_a_record_that_we_fail_on_stops_no_other_and_is_not_receipted(trio: Bench) -> None:
-    first, broken, last = _sent(trio, 3)
-    find, calls = trio[RECIPIENT].keyring.find_sealing, iter(range(100))
+def test_a_record_that_we_fail_on_stops_no_other_and_is_not_receipted(pair: Bench) -> None:
+    first, broken, last = _sent(pair, 3)
+    find, calls = pair[RECIPIENT].keyring.find_sealing, iter(range(100))
     at_fault = {1, 3}  # the second record, in the batch and then alone
 
     def fails(key_id: str) -> X25519PrivateKey | None:
@@ -127,111 +127,111 @@ def test_a_record_that_we_fail_on_stops_no_other_and_is_not_receipted(trio: Benc
             raise ZeroDivisionError(PLANTED_NAME)
         return find(key_id)
 
-    _read(_ingest(trio[RECIPIENT], fails))
-    assert [trio[RECIPIENT].status(each) for each in (first, broken, last)] == ["requested", None, "requested"]
-    assert len(trio[RECIPIENT].owed(SENDER)) == 2
-    assert _position(trio[RECIPIENT], trio.register.inbox(RECIPIENT)) == 3
-    assert _counted(trio[RECIPIENT], "process_failures_total", event_type="unknown", reason="DEFECT") == 1
-    assert "ZeroDivisionError in " in trio.log_lines.text
-    assert PLANTED_NAME not in trio.log_lines.text
+    _read(_ingest(pair[RECIPIENT], fails))
+    assert [pair[RECIPIENT].status(each) for each in (first, broken, last)] == ["requested", None, "requested"]
+    assert len(pair[RECIPIENT].owed(SENDER)) == 2
+    assert _position(pair[RECIPIENT], pair.register.inbox(RECIPIENT)) == 3
+    assert _counted(pair[RECIPIENT], "process_failures_total", event_type="unknown", reason="DEFECT") == 1
+    assert "ZeroDivisionError in " in pair.log_lines.text
+    assert PLANTED_NAME not in pair.log_lines.text
 
 
-def test_while_something_does_not_answer_a_batch_waits_and_nothing_is_skipped(trio: Bench) -> None:
-    [referral_id] = _sent(trio)
+def test_while_something_does_not_answer_a_batch_waits_and_nothing_is_skipped(pair: Bench) -> None:
+    [referral_id] = _sent(pair)
     away: list[str] = []
 
     def register() -> Register:
         if away:
             raise Unreachable(Reason.LEDGER_UNREACHABLE, away.pop())
-        return trio.register
+        return pair.register
 
-    ingest = _ingest(trio[RECIPIENT], register=register)
+    ingest = _ingest(pair[RECIPIENT], register=register)
     reader = ingest.reader()
     ingest.assign(reader)
     away.append("away for a moment")
     ingest.step(reader, 0)
-    assert "LEDGER_UNREACHABLE" in trio.log_lines.text
-    assert trio[RECIPIENT].status(referral_id) == "requested"
+    assert "LEDGER_UNREACHABLE" in pair.log_lines.text
+    assert pair[RECIPIENT].status(referral_id) == "requested"
 
 
-def test_a_topic_made_anew_is_read_from_its_start(trio: Bench) -> None:
-    _sent(trio)
-    _read(_ingest(trio[RECIPIENT]))
-    trio.broker.wipe()
-    [after] = _sent(trio)
-    _read(_ingest(trio[RECIPIENT]))
-    assert trio[RECIPIENT].status(after) == "requested"
+def test_a_topic_made_anew_is_read_from_its_start(pair: Bench) -> None:
+    _sent(pair)
+    _read(_ingest(pair[RECIPIENT]))
+    pair.broker.wipe()
+    [after] = _sent(pair)
+    _read(_ingest(pair[RECIPIENT]))
+    assert pair[RECIPIENT].status(after) == "requested"
 
 
-def test_what_cannot_be_unpacked_is_passed_over_and_counted(trio: Bench) -> None:
-    inbox = trio.register.inbox(RECIPIENT) or ""
-    trio.broker.append_unreadable(inbox, 0)
-    [referral_id] = _sent(trio)
-    with _running(_ingest(trio[RECIPIENT])):
-        _eventually(lambda: trio[RECIPIENT].status(referral_id))
-    assert _position(trio[RECIPIENT], inbox) == 2
-    assert _counted(trio[RECIPIENT], "process_failures_total", event_type="unknown", reason="UNREADABLE_BATCH") == 1
+def test_what_cannot_be_unpacked_is_passed_over_and_counted(pair: Bench) -> None:
+    inbox = pair.register.inbox(RECIPIENT) or ""
+    pair.broker.append_unreadable(inbox, 0)
+    [referral_id] = _sent(pair)
+    with _running(_ingest(pair[RECIPIENT])):
+        _eventually(lambda: pair[RECIPIENT].status(referral_id))
+    assert _position(pair[RECIPIENT], inbox) == 2
+    assert _counted(pair[RECIPIENT], "process_failures_total", event_type="unknown", reason="UNREADABLE_BATCH") == 1
 
 
-def test_a_broker_that_is_away_is_waited_for(trio: Bench) -> None:
-    [referral_id] = _sent(trio)
-    trio.broker.go_down()
-    ingest = _ingest(trio[RECIPIENT])
+def test_a_broker_that_is_away_is_waited_for(pair: Bench) -> None:
+    [referral_id] = _sent(pair)
+    pair.broker.go_down()
+    ingest = _ingest(pair[RECIPIENT])
     with _running(ingest):
-        _eventually(lambda: "KAFKA_UNREACHABLE" in trio.log_lines.text)
+        _eventually(lambda: "KAFKA_UNREACHABLE" in pair.log_lines.text)
         assert not ingest.reading
-        trio.broker.come_up()
-        _eventually(lambda: trio[RECIPIENT].status(referral_id))
+        pair.broker.come_up()
+        _eventually(lambda: pair[RECIPIENT].status(referral_id))
         assert ingest.reading
 
 
-def test_without_its_inbox_an_agency_knows_that_it_is_not_reading(trio: Bench) -> None:
-    inbox = trio.register.inbox(RECIPIENT) or ""
-    plans = dict(trio.broker.live_topics())
-    trio.broker.wipe(keep_topics=False)
+def test_without_its_inbox_an_agency_knows_that_it_is_not_reading(pair: Bench) -> None:
+    inbox = pair.register.inbox(RECIPIENT) or ""
+    plans = dict(pair.broker.live_topics())
+    pair.broker.wipe(keep_topics=False)
     for name, plan in plans.items():
         if name != inbox:
-            trio.broker.create_topic(plan)
-    ingest = _ingest(trio[RECIPIENT])
+            pair.broker.create_topic(plan)
+    ingest = _ingest(pair[RECIPIENT])
     _read(ingest)
     assert not ingest.reading
-    trio.broker.create_topic(plans[inbox])
+    pair.broker.create_topic(plans[inbox])
     _read(ingest)
     assert ingest.reading
 
 
-def test_a_second_partition_is_read_as_well(trio: Bench) -> None:
-    inbox = trio.register.inbox(RECIPIENT) or ""
-    trio.broker.change_topic(replace(trio.broker.live_topics()[inbox], partitions=4))
-    referral_ids = _sent(trio, 6)
-    _read(_ingest(trio[RECIPIENT]))
-    assert {trio[RECIPIENT].status(each) for each in referral_ids} == {"requested"}
-    with trio[RECIPIENT].ledger.read() as tx:
+def test_a_second_partition_is_read_as_well(pair: Bench) -> None:
+    inbox = pair.register.inbox(RECIPIENT) or ""
+    pair.broker.change_topic(replace(pair.broker.live_topics()[inbox], partitions=4))
+    referral_ids = _sent(pair, 6)
+    _read(_ingest(pair[RECIPIENT]))
+    assert {pair[RECIPIENT].status(each) for each in referral_ids} == {"requested"}
+    with pair[RECIPIENT].ledger.read() as tx:
         read = [at.offset for (topic, _), at in receiving.positions(tx).items() if topic == inbox]
     assert len(read) > 1
     assert sum(read) == 6
 
 
-def test_the_broker_is_told_how_far_we_are(trio: Bench) -> None:
-    _sent(trio, 2)
-    _read(_ingest(trio[RECIPIENT]))
-    assert trio.broker.committed(f"referral-bus.{RECIPIENT}", trio.register.inbox(RECIPIENT) or "", 0) == 2
+def test_the_broker_is_told_how_far_we_are(pair: Bench) -> None:
+    _sent(pair, 2)
+    _read(_ingest(pair[RECIPIENT]))
+    assert pair.broker.committed(f"referral-bus.{RECIPIENT}", pair.register.inbox(RECIPIENT) or "", 0) == 2
 
 
-def test_what_cannot_be_opened_is_logged_by_its_code_and_nothing_else(trio: Bench) -> None:
-    _sent(trio)
-    _read(_ingest(trio[RECIPIENT], lambda _: None))
-    assert [item.outcome for item in trio[RECIPIENT].owed(SENDER)] == ["RESEAL"]
-    assert '"code": "RESEAL"' in trio.log_lines.text
-    assert _counted(trio[RECIPIENT], "process_failures_total", event_type="ReferralEvent", reason="RESEAL") == 1
+def test_what_cannot_be_opened_is_logged_by_its_code_and_nothing_else(pair: Bench) -> None:
+    _sent(pair)
+    _read(_ingest(pair[RECIPIENT], lambda _: None))
+    assert [item.outcome for item in pair[RECIPIENT].owed(SENDER)] == ["RESEAL"]
+    assert '"code": "RESEAL"' in pair.log_lines.text
+    assert _counted(pair[RECIPIENT], "process_failures_total", event_type="ReferralEvent", reason="RESEAL") == 1
     for planted in (PLANTED_NAME, PLANTED_NEED):
-        assert planted not in trio.log_lines.text
+        assert planted not in pair.log_lines.text
 
 
-def test_a_topic_made_anew_while_it_is_read_is_read_on_from_its_start(trio: Bench) -> None:
-    [before] = _sent(trio)
-    with _running(_ingest(trio[RECIPIENT])):
-        _eventually(lambda: trio[RECIPIENT].status(before))
-        trio.broker.wipe()
-        [after] = _sent(trio)
-        _eventually(lambda: trio[RECIPIENT].status(after))
+def test_a_topic_made_anew_while_it_is_read_is_read_on_from_its_start(pair: Bench) -> None:
+    [before] = _sent(pair)
+    with _running(_ingest(pair[RECIPIENT])):
+        _eventually(lambda: pair[RECIPIENT].status(before))
+        pair.broker.wipe()
+        [after] = _sent(pair)
+        _eventually(lambda: pair[RECIPIENT].status(after))
