@@ -30,7 +30,7 @@ from referral_bus.logs import Log, defect
 from schemas.events import RegisterVersion
 
 GROUP = "referral-bus-monitor"  # no agency's group can look like this: theirs have a dot
-BATCH = 2000  # in one transaction: larger ones write fewer pages of the database, smaller ones take less memory
+BATCH = 1500  # in one transaction: larger ones write fewer pages of the database, smaller ones take less memory
 POLL_S = 0.5
 TOPICS_EVERY_S = 5.0
 RETRY_S = 0.5
