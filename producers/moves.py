@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from referral_bus.errors import Reason, Refused
-from referral_bus.ledger import referrals
+from referral_bus.ledger import referrals, tombstones
 from referral_bus.ledger.looking import undelivered
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.store import Ledger, Tx
@@ -41,6 +41,8 @@ def move(
 def the_referral(tx: Tx, referral_id: str) -> Referral:
     """The one referral that an id, or its beginning of at least six characters, names."""
     found = referrals.find(tx, referral_id)
+    if not found and tombstones.find(tx, referral_id):
+        raise Refused(Reason.REFERRAL_ERASED, "this referral has been erased; `show` says when and why", "id")
     if not found:
         raise Refused(
             Reason.REFERRAL_UNKNOWN, "this ledger has no referral with this id; see `referral-bus inbox`", "id"

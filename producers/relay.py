@@ -7,6 +7,7 @@ An event is due until its addressee's signed receipt says that it is stored; the
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from producers.notices import Notices
 from referral_bus.broker.protocols import Broker, Sender, Sending
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
@@ -21,13 +23,21 @@ from referral_bus.ledger import sending
 from referral_bus.ledger.peers import Peer, all_peers
 from referral_bus.ledger.sending import DueRow, OwedReceipts
 from referral_bus.ledger.store import Ledger
-from referral_bus.logs import Log
+from referral_bus.logs import Log, Seldom
 from referral_bus.metrics import ServiceMetrics
 from referral_bus.wire.avro_codec import decode, encode
 from referral_bus.wire.record import sign_value, write
 from referral_bus.wire.sealing import seal
 from referral_bus.wire.signing import key_id_of
-from schemas.events import AgencyAnnouncement, AnyEvent, ReferralEvent, SealingKey, StatusEvent, StorageReceipt
+from schemas.events import (
+    AgencyAnnouncement,
+    AnyEvent,
+    ErasureEvent,
+    ReferralEvent,
+    SealingKey,
+    StatusEvent,
+    StorageReceipt,
+)
 
 PER_ADDRESSEE = 200  # events in one tick, so that a long backlog to one agency leaves room for the others
 RECEIPT_ITEMS = 400  # of at most 500: with every field at its longest this still fits in 64 KiB
@@ -50,7 +60,8 @@ class _ReceiptFlight:
 
 
 class Relay:
-    """One thread runs it. `resend_after` is the pause before an event without a receipt is sent again."""
+    """One thread runs it. `resend_after` is the pause before an event without a receipt is sent again; `before_sending`
+    makes durable, outside the ledger, what the ledger may not fall behind (see `outside_backups`)."""
 
     def __init__(
         self,
@@ -63,7 +74,9 @@ class Relay:
         resend_after: timedelta,
         metrics: ServiceMetrics,
         log: Log,
+        before_sending: Callable[[], None] = lambda: None,
     ) -> None:
+        self._before_sending = before_sending
         self._ledger = ledger
         self._sender: Sender = broker.sender()
         self._register = register
@@ -73,10 +86,12 @@ class Relay:
         self._resend_after = resend_after
         self._metrics = metrics
         self._log = log
+        self._seldom = Seldom(time.monotonic)
         self._events: dict[int, _EventFlight] = {}
         self._receipts: dict[str, _ReceiptFlight] = {}
         self._paused: dict[str, datetime] = {}  # receipts to an agency whose topic the broker did not take
         self._give_up_at = clock()
+        self._notices = Notices(ledger, self._sender, register, signing_key, clock, new_id)
         self._announcement: AgencyAnnouncement | None = None
         self._lock = threading.Lock()
         with ledger.write() as tx:
@@ -96,6 +111,7 @@ class Relay:
         self._send_events()
         self._send_receipts()
         self._send_announcement()
+        self._notices.tick()
         if self._events or self._receipts:
             return IN_FLIGHT_S
         with self._ledger.read() as tx:
@@ -130,7 +146,8 @@ class Relay:
         failure = "busy" if attempt is None else attempt.failure()
         if failure is not None:
             self._metrics.produce_failures(failure)
-            self._log.warning("send_failed", code=failure, addressee=addressee)
+            if self._seldom(failure, addressee):
+                self._log.warning("send_failed", code=failure, addressee=addressee)
         return failure is not None
 
     # events
@@ -141,6 +158,10 @@ class Relay:
         with self._ledger.read() as tx:
             rows = sending.due(tx, now, self._events.keys(), PER_ADDRESSEE)
             peers = all_peers(tx) if rows else {}
+        if any(row.over for row in rows):
+            self._give_up_at = now
+            self._give_up(now)
+            rows = [row for row in rows if not row.over]
         keyless: list[DueRow] = []
         ready: list[tuple[DueRow, AnyEvent, bytes]] = []
         for row in rows:
@@ -151,6 +172,8 @@ class Relay:
                 ready.append((row, *sealed))
         if not rows:
             return
+        if ready:
+            self._before_sending()
         with self._ledger.write() as tx:
             peers = all_peers(tx) if keyless else {}  # a key may have been announced meanwhile
             sending.waits_for_key(tx, [row.number for row in keyless if self._key(row, peers) is None])
@@ -186,8 +209,8 @@ class Relay:
     def _sealed(self, row: DueRow, key: SealingKey | None) -> tuple[AnyEvent, bytes] | None:
         """The event and its bytes: those sent before, or newly sealed ones; None while no key is known."""
         bare = decode(row.value or row.bare)
-        if row.value is not None:
-            return _event(bare), row.value
+        if row.value is not None or isinstance(bare, ErasureEvent):
+            return _event(bare), row.value or row.bare
         if key is None or row.body is None:
             return None
         event = seal(_sealable(bare, key), row.body, key.public_key)
@@ -209,6 +232,8 @@ class Relay:
             batches = sending.owed_receipts(tx, {*self._receipts, *self._paused}, RECEIPT_ITEMS)
             incarnation = sending.own_incarnation(tx) if batches else 1
         register = self._register()
+        if batches:
+            self._before_sending()
         for owed in batches:
             receipt = StorageReceipt(
                 receipt_id=self._new_id(),
@@ -226,6 +251,7 @@ class Relay:
         with self._lock:
             announcement, self._announcement = self._announcement, None
         if announcement is not None:
+            self._before_sending()
             register = self._register()
             topic = register.announcement(self._ledger.code) or ""
             self._sender.send(write(announcement, topic, register.federation, self._signing_key))

@@ -2,6 +2,7 @@
 
     BusError
     ├── Refused       input or state that we do not take; asking again unchanged cannot help; exit code 2
+    │   └── LedgerUnusable    the agency's own ledger is missing, damaged or too old: its service ends
     └── Unreachable   Kafka, a ledger or a file that does not answer now; asking again may help; exit code 3
 
 Anything else that is raised is a defect of ours: exit code 1. No message ever holds a value that came from input.
@@ -32,14 +33,22 @@ class Reason(StrEnum):
     CONSENT_INVALID = "CONSENT_INVALID"
     # the life cycle
     REFERRAL_UNKNOWN = "REFERRAL_UNKNOWN"
+    REFERRAL_ERASED = "REFERRAL_ERASED"
     NOT_A_PARTY = "NOT_A_PARTY"
     TRANSITION_REFUSED = "TRANSITION_REFUSED"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    # dead letters
+    DEAD_LETTER_UNKNOWN = "DEAD_LETTER_UNKNOWN"
+    DEAD_LETTER_FINAL = "DEAD_LETTER_FINAL"
+    DEAD_LETTER_KEPT = "DEAD_LETTER_KEPT"
     # the agency's own installation
     HOME_INVALID = "HOME_INVALID"
     HOME_READABLE_BY_OTHERS = "HOME_READABLE_BY_OTHERS"
     SETTINGS_INVALID = "SETTINGS_INVALID"
     ALREADY_RUNNING = "ALREADY_RUNNING"
+    LEDGER_BEHIND = "LEDGER_BEHIND"
+    FILE_EXISTS = "FILE_EXISTS"
+    LEDGER_DAMAGED = "LEDGER_DAMAGED"
     KEY_NOT_IN_REGISTER = "KEY_NOT_IN_REGISTER"
     REGISTER_INVALID = "REGISTER_INVALID"
     REGISTER_UNSIGNED = "REGISTER_UNSIGNED"
@@ -80,6 +89,10 @@ class Refused(BusError):
     """Input or state that is not taken. Nothing was changed."""
 
     exit_code = 2
+
+
+class LedgerUnusable(Refused):
+    """The ledger is not what it was, and no waiting brings it back: a running service ends rather than go on."""
 
 
 class Unreachable(BusError):

@@ -19,7 +19,8 @@ from referral_bus.federation.pin import load_pin, save_pin
 from referral_bus.federation.register import Register
 from referral_bus.federation.trust import accept, first_pin, parse_signatures
 from referral_bus.ledger.at_rest import AtRest
-from referral_bus.ledger.store import Ledger, open_ledger
+from referral_bus.ledger.store import Ledger, create_ledger, open_ledger
+from referral_bus.outside_backups import OutsideBackups
 from referral_bus.settings import Settings, load_settings, render_settings
 from schemas.code_lists import load_code_list
 
@@ -37,6 +38,10 @@ class Home:
     @property
     def ledger(self) -> Path:
         return self.folder / "ledger.sqlite"
+
+    @property
+    def outside_backups(self) -> OutsideBackups:
+        return OutsideBackups(self.folder / "outside-backups")
 
     def settings(self) -> Settings:
         return load_settings(self.folder / "settings.toml")
@@ -84,7 +89,7 @@ def _create(folder: Path, settings: Settings, now: datetime) -> Home:
         raise Refused(Reason.HOME_INVALID, "this folder cannot be made here", "home") from None
     home = Home(folder)
     keyring = create_keys(home.keys, now)
-    home.open_ledger(keyring, settings.agency).close()
+    create_ledger(home.ledger, AtRest(keyring.at_rest), settings.agency).close()
     (folder / "settings.toml").write_text(render_settings(settings), encoding="utf-8")
     return home
 

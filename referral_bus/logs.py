@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
 import structlog
@@ -17,10 +19,46 @@ class Log(Protocol):
     def error(self, event: str, **values: Any) -> Any: ...
 
 
+class Seldom:
+    """Whether something may be said again: the same at most once in `every_s`, so that trouble that lasts fills no
+    disk. `clock` is in seconds."""
+
+    MOST = 1000  # things remembered; then all are forgotten
+
+    def __init__(self, clock: Callable[[], float], every_s: float = 60.0) -> None:
+        self._clock = clock
+        self._every_s = every_s
+        self._said: dict[tuple[str, ...], float] = {}
+
+    def __call__(self, *what: str) -> bool:
+        now = self._clock()
+        if now - self._said.get(what, -self._every_s) < self._every_s:
+            return False
+        if len(self._said) >= self.MOST:
+            self._said.clear()
+        self._said[what] = now
+        return True
+
+
+class _Forgiving:
+    """A stream whose disk may be full: a line that cannot be written is lost, and the work goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def make_log(stream: TextIO = sys.stderr, **bound: str) -> Log:
     """A logger that writes to `stream`; `bound` stands in every line, such as the agency's code."""
     logger = structlog.wrap_logger(
-        structlog.WriteLogger(stream),
+        structlog.WriteLogger(_Forgiving(stream)),  # type: ignore[arg-type] # it asks for these two only
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -31,9 +69,23 @@ def make_log(stream: TextIO = sys.stderr, **bound: str) -> Log:
     return log
 
 
+class LibraryLines(logging.Handler):
+    """What libraries log, as lines of ours; of an exception only its type, since a traceback may quote a value."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        values = {"logger": record.name, "message": record.getMessage()}
+        say = self._log.error if record.levelno >= logging.ERROR else self._log.warning
+        say("library", **values, **({} if error is None else {"error": type(error).__name__}))
+
+
 def quiet_libraries() -> None:
     """Libraries log warnings and worse only: kafka's DEBUG lines hold keys and values, SQLAlchemy's hold rows."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[LibraryLines(make_log())])
     for name in ("kafka", "sqlalchemy", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

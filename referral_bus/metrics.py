@@ -22,17 +22,21 @@ AGENCY_METRICS: tuple[MetricRule, ...] = (
     MetricRule("consumed_events_total", "counter", ("event_type",), "Authentic records read."),
     MetricRule("duplicate_events_total", "counter", ("event_type",), "Events that were known already."),
     MetricRule("process_failures_total", "counter", ("event_type", "reason"), "Records that were not stored, by code."),
+    MetricRule("dead_letters_total", "counter", ("reason",), "Records that could not be taken in or handed over."),
+    MetricRule("dead_letters_dropped_total", "counter", (), "Refused ones that made room for newer ones."),
     MetricRule("outbox_events", "gauge", (), "Events of ours without a final receipt."),
     MetricRule("outbox_oldest_timestamp_seconds", "gauge", (), "When the oldest of them was written; 0 for none."),
     MetricRule("receipts_outstanding", "gauge", (), "Receipts that we still owe."),
     MetricRule(
         "handover_oldest_timestamp_seconds", "gauge", (), "When the oldest event not handed over came; 0: none."
     ),
+    MetricRule("handovers_blocked", "gauge", (), "Referrals that wait because our own system fails on an event."),
     MetricRule("referrals_open", "gauge", ("side",), "Referrals that are not ended; side is ours."),
     MetricRule("referrals_overdue", "gauge", ("side",), "Those of them past a deadline."),
     MetricRule("register_expiry_timestamp_seconds", "gauge", (), "When our register expires."),
     MetricRule("sealing_key_expiry_timestamp_seconds", "gauge", (), "When the last sealing key we announced expires."),
     MetricRule("thread_last_progress_timestamp_seconds", "gauge", ("thread",), "When a thread last went round."),
+    MetricRule("thread_restarts_total", "counter", ("thread",), "How often a failed thread was started again."),
     MetricRule("build_info", "gauge", ("version",), "1, with the version as its label."),
 )
 PREFIX = "referralbus_"
@@ -60,6 +64,15 @@ class ServiceMetrics:
 
     def process_failures(self, event_type: str, reason: str) -> None:
         self._counter("process_failures_total").labels(event_type, reason).inc()
+
+    def dead_letter(self, reason: str) -> None:
+        self._counter("dead_letters_total").labels(reason).inc()
+
+    def dead_letters_dropped(self, count: int) -> None:
+        self._counter("dead_letters_dropped_total").inc(count)
+
+    def thread_restarted(self, thread: str) -> None:
+        self._counter("thread_restarts_total").labels(thread).inc()
 
     def set(self, name: str, value: float, *labels: str) -> None:
         """Sets a gauge of `AGENCY_METRICS`."""

@@ -7,12 +7,14 @@ import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from referral_bus.errors import Reason, Refused
+from referral_bus.ledger.retaining import Retention
 from schemas.deadlines import Limits
 from schemas.events import AgencyCode
 from schemas.problems import problems
@@ -26,7 +28,18 @@ def _zone(name: str) -> str:
     return name
 
 
+def _webhook_url(url: str) -> str:
+    """HTTPS; HTTP on this machine only, where nobody else listens. Nothing of it is guessed or resolved."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.username is not None or parts.fragment or parts.port == 0:
+        raise ValueError("an address with a host and neither a user nor a fragment")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")):
+        raise ValueError("https, or http on loopback")
+    return url
+
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Days = Annotated[float, Field(gt=0, le=3650)]
 
 
 class Settings(BaseSettings):
@@ -44,10 +57,22 @@ class Settings(BaseSettings):
     handler: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None  # module:factory; None is by pull
     handover_workers: Annotated[int, Field(ge=1, le=32)] = 4
     handover_retry_s: Seconds = 10.0
+    handover_attempts: Annotated[int, Field(ge=1, le=100)] = 10
+    webhook_url: (
+        Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=2000), AfterValidator(_webhook_url)] | None
+    ) = None
+    webhook_timeout_s: Annotated[float, Field(gt=0, le=60)] = 8.0  # for a whole call
+    dead_letters_kept: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000  # refused ones; others are always kept
     resend_after_s: Seconds = 30.0
     announce_every_s: Seconds = 60.0
     unanswered_after_h: Annotated[float, Field(gt=0, le=8760)] = 72.0  # a question or a request to cancel is overdue
     idle_after_d: Annotated[float, Field(gt=0, le=3650)] = 30.0  # an open referral without a word is overdue
+    retain_ended_d: Days = 90.0  # the personal part of an ended referral
+    retain_erased_d: Days = 90.0  # the clear rows of an erased one; its tombstone stays
+    retain_dead_letters_d: Days = 90.0
+    consent_grace_d: Days = 7.0  # how long an open referral outlives its consent, then it is erased
+    unconfirmed_after_h: Annotated[float, Field(gt=0, le=8760)] = 72.0  # an erasure without confirmation is overdue
+    stuck_after_s: Annotated[float, Field(ge=10, le=86_400)] = 120.0  # a thread without progress ends the process
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 9464  # 0 takes a free one; `agency status` tells which
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Tashkent"
 
@@ -58,6 +83,18 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         return Limits(timedelta(hours=self.unanswered_after_h), timedelta(days=self.idle_after_d))
+
+    @property
+    def retention(self) -> Retention:
+        ended, erased, letters, grace = (
+            timedelta(days=days)
+            for days in (self.retain_ended_d, self.retain_erased_d, self.retain_dead_letters_d, self.consent_grace_d)
+        )
+        return Retention(ended=ended, erased=erased, dead_letters=letters, consent_grace=grace)
+
+    @property
+    def unconfirmed_after(self) -> timedelta:
+        return timedelta(hours=self.unconfirmed_after_h)
 
     @property
     def handover_retry(self) -> timedelta:

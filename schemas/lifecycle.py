@@ -29,6 +29,22 @@ class Side(StrEnum):
     RECIPIENT = "recipient"
 
 
+class ErasureKind(StrEnum):
+    """What an ErasureEvent says."""
+
+    REQUESTED = "requested"  # erase your side
+    ERASED = "erased"  # our service has, by itself
+    CONFIRMED = "confirmed"  # our own system has acknowledged
+
+
+class ErasureReason(StrEnum):
+    """Why a referral is erased. In clear: whoever erases must be believed without opening anything."""
+
+    WITHDRAWN = "withdrawn"
+    ENTERED_IN_ERROR = "entered-in-error"
+    RETENTION = "retention"
+
+
 S = Status
 OPEN = frozenset({S.REQUESTED, S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD})
 ENDED = frozenset(Status) - OPEN
@@ -156,6 +172,13 @@ def fold(steps: Iterable[Status]) -> Status:
         if may_follow(status, step):
             status = step
     return status
+
+
+def erased_as(status: Status | None, reason: ErasureReason) -> Status:
+    """The final status of an erased referral, as its recipient gives it: an end stays what it was."""
+    if status in ENDED:
+        return status
+    return S.ENTERED_IN_ERROR if reason is ErasureReason.ENTERED_IN_ERROR else S.CANCELLED
 
 
 def cancels_by_itself(status: Status) -> bool:

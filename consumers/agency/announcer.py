@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from referral_bus.federation.register import Register
-from referral_bus.ledger import handing_over, looking
+from referral_bus.ledger import audit, handing_over, looking
 from referral_bus.ledger.peers import next_announcement_place
 from referral_bus.ledger.store import Ledger
 from schemas.events import AgencyAnnouncement, SealingKey, ServiceOffer
@@ -21,6 +21,7 @@ def next_announcement(
         place = next_announcement_place(tx)
         counts = looking.counts(tx, now)
         waiting = handing_over.oldest_waiting(tx)
+        audited = audit.end(tx)
     agency = register.agency(ledger.code)
     return AgencyAnnouncement(
         agency=ledger.code,
@@ -38,7 +39,7 @@ def next_announcement(
         handed_over_before=waiting or now,
         open_referrals=counts.open_to_us,
         overdue_referrals=counts.overdue_to_us,
-        audit_count=0,
-        audit_head=bytes(32),
+        audit_count=audited.count,
+        audit_head=audited.head,
         software_version=software_version,
     )

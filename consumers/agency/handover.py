@@ -1,69 +1,179 @@
 """Hand-over: what came in goes to the agency's own system, in order for each referral, different referrals in parallel.
 
-At least once, with a stable id. A failing hand-over blocks only its own referral, and is tried again after a pause.
+    Taken   the system has it
+    Down    the system is not there: no attempt is used up, and all of it rests, longer each time
+    Failed  it did not take this event: an attempt is used up, and only this referral waits, longer each time; after the
+            last attempt it is a dead letter
+
+At least once, with a stable id.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
 
-from referral_bus.clock import Clock
 from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import Received
-from referral_bus.ledger.store import Ledger
+from referral_bus.ledger.handing_over import Patience, Received
+from referral_bus.ledger.store import Ledger, Tx
+from referral_bus.ledger.writing import Writing
 from referral_bus.logs import Log, defect
+from referral_bus.metrics import ServiceMetrics
 from schemas.events import ReferralKey
-
-Handler = Callable[[Received], None]
-"""The agency's own Python code. It has taken the event when it returns; raising means: try again later. It may be
-called again with an `event_id` that it has seen, and must not take it twice."""
+from schemas.outcomes import Code
 
 IDLE_S = 0.5
+LONGEST_REST = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The agency's system has the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """The agency's system could not be asked. `why` is a short word of ours."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The agency's system did not take this event. `why` is a short word of ours, or where its code failed."""
+
+    why: str
+
+
+Answer = Taken | Down | Failed
+Endpoint = Callable[[Received], Answer]
+"""Where events are handed over. It ends within a bounded time, and whatever it raises counts as `Failed`."""
+
+Handler = Callable[[Received], None]
+"""The agency's own Python code. It has taken the event when it returns. Raising `NotNow` means that nothing can be
+taken now, raising anything else that this event could not be. It may be called again with an `event_id` that it has
+seen, and must not take it twice."""
+
+
+class NotNow(Exception):
+    """What a handler raises while the agency's system is down. It uses up no attempt."""
+
+
+def endpoint_of(handler: Handler) -> Endpoint:
+    def ask(received: Received) -> Answer:
+        handler(received)
+        return Taken()
+
+    return ask
+
+
+class _Rest:
+    """Whether the endpoint rests. The pauses double as long as it answers nothing, and one event alone ends a rest."""
+
+    def __init__(self, first: timedelta) -> None:
+        self._first = first
+        self._pause = first
+        self._until: datetime | None = None
+
+    def room(self, now: datetime, workers: int, busy: int) -> int:
+        """How many more events may be handed over now."""
+        if self._until is None:
+            return workers - busy
+        resting = timedelta(0) < self._until - now <= LONGEST_REST  # a clock that was set back ends it as well
+        return 0 if resting or busy else 1
+
+    def begin(self, now: datetime) -> datetime:
+        """Rests from now on; when it is over. What was on its way when the rest began makes it no longer."""
+        if self._until is None or now >= self._until:
+            self._until = now + self._pause
+            self._pause = min(2 * self._pause, LONGEST_REST)
+        return self._until
+
+    def end(self) -> None:
+        self._until, self._pause = None, self._first
 
 
 class Handover:
-    """One thread runs `tick`; the handler is called from a few others."""
+    """One thread runs `tick`; the endpoint is asked from a few others."""
 
     def __init__(
-        self, ledger: Ledger, handler: Handler, clock: Clock, retry_after: timedelta, workers: int, log: Log
+        self,
+        ledger: Ledger,
+        endpoint: Endpoint,
+        writing: Callable[[], Writing],
+        patience: Patience,
+        workers: int,
+        metrics: ServiceMetrics,
+        log: Log,
     ) -> None:
         self._ledger = ledger
-        self._handler = handler
-        self._clock = clock
-        self._retry_after = retry_after
+        self._endpoint = endpoint
+        self._writing = writing
+        self._patience = patience
         self._workers = workers
+        self._metrics = metrics
         self._log = log
+        self._rest = _Rest(patience.first_pause)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="handover")
-        self._busy: dict[ReferralKey, tuple[Received, Future[None]]] = {}
+        self._busy: dict[ReferralKey, tuple[Received, Future[Answer]]] = {}
 
     def tick(self) -> float:
         """One round; returns how many seconds may pass before the next one unless something happens."""
         self._collect()
-        room = self._workers - len(self._busy)
+        now = self._writing().now
+        room = self._rest.room(now, self._workers, len(self._busy))
         if room > 0:
             with self._ledger.read() as tx:
-                found = handing_over.due(tx, self._clock(), self._busy.keys(), room)
+                found = handing_over.due(tx, now, self._busy.keys(), room)
             for received in found:
-                self._busy[received.referral] = (received, self._pool.submit(self._handler, received))
+                self._busy[received.referral] = (received, self._pool.submit(self._endpoint, received))
         return 0.005 if self._busy else IDLE_S
 
     def _collect(self) -> None:
-        finished = [(received, future) for received, future in self._busy.values() if future.done()]
+        finished = [(received, _answer(future)) for received, future in self._busy.values() if future.done()]
         if not finished:
             return
-        now = self._clock()
+        if any(not isinstance(answer, Down) for _, answer in finished):
+            self._rest.end()
         with self._ledger.write() as tx:
-            for received, future in finished:
-                error = future.exception()
-                if error is None:
-                    handing_over.handed_over(tx, [received.cursor], now)
-                else:
-                    handing_over.failed(tx, received.cursor, now + self._retry_after)
-                    self._log.warning("handover_failed", cursor=received.cursor, where=defect(error))
-        for received, _ in finished:
+            given_up = self._write_down(tx, finished)
+        for received, answer in finished:
             del self._busy[received.referral]
+            if isinstance(answer, Failed):
+                self._log.warning("handover_failed", cursor=received.cursor, where=answer.why)
+        for cursor in given_up:
+            self._metrics.dead_letter(Code.HANDOVER_EXHAUSTED)
+            self._log.error("dead_letter", code=Code.HANDOVER_EXHAUSTED, cursor=cursor)
+
+    def _write_down(self, tx: Tx, finished: Sequence[tuple[Received, Answer]]) -> list[int]:
+        """What follows from the answers; the cursors of events that have had their last attempt."""
+        writing = self._writing()
+        down, given_up = [], []
+        for received, answer in finished:
+            match answer:
+                case Taken():
+                    handing_over.handed_over(tx, [received.cursor], writing)
+                case Failed():
+                    if handing_over.failed(tx, received.cursor, self._patience, writing.now):
+                        given_up.append(received.cursor)
+                case Down(why):
+                    down.append(received.cursor)
+                    self._log.warning("endpoint_down", why=why, cursor=received.cursor)
+                case _:
+                    assert_never(answer)
+        if down:
+            handing_over.not_there(tx, down, again_at=self._rest.begin(writing.now))
+        return given_up
 
     def close(self) -> None:
-        """Waits for handlers that are at work."""
+        """Waits for hand-overs that are at work."""
         self._pool.shutdown(wait=True)
         self._collect()
+
+
+def _answer(future: Future[Answer]) -> Answer:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    return Down("not now") if isinstance(error, NotNow) else Failed(defect(error))

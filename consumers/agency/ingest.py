@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
-from consumers.agency.take_in import (
+from consumers.agency.dead_letters import keep_places, still_held
+from consumers.agency.take_in import judge_held, take_in
+from consumers.agency.verdicts import (
     Again,
     Missing,
     NotTaken,
@@ -20,16 +22,23 @@ from consumers.agency.take_in import (
     Surroundings,
     Taken,
     Verdict,
-    judge_held,
-    take_in,
 )
-from referral_bus.broker.protocols import Broker, Delivery, Position, Reader, ReaderBroken, Topic, Unreadable
+from referral_bus.broker.protocols import (
+    TOPIC_MADE_ANEW,
+    Broker,
+    Delivery,
+    Position,
+    Reader,
+    ReaderBroken,
+    Topic,
+    Unreadable,
+)
 from referral_bus.clock import Clock
-from referral_bus.errors import Unreachable
+from referral_bus.errors import LedgerUnusable, Reason, Unreachable
 from referral_bus.federation.register import Register
 from referral_bus.ledger import receiving, sending
 from referral_bus.ledger.store import Ledger
-from referral_bus.logs import Log, defect
+from referral_bus.logs import Log, Seldom, defect
 from referral_bus.metrics import ServiceMetrics
 from referral_bus.wire.record import KeyFinder
 from schemas.events import RegisterVersion
@@ -56,7 +65,9 @@ class Ingest:
         metrics: ServiceMetrics,
         log: Log,
         on_register: Callable[[RegisterVersion], None] = lambda _: None,
+        dead_letters_kept: int = 10_000,
     ) -> None:
+        self._dead_letters_kept = dead_letters_kept
         self._on_register = on_register
         self._ledger = ledger
         self._broker = broker
@@ -66,13 +77,15 @@ class Ingest:
         self._new_id = new_id
         self._metrics = metrics
         self._log = log
+        self._seldom = Seldom(time.monotonic)
         self._topics: dict[str, Topic] = {}
         self._inboxes: dict[str, str] = {}
         self._looked = 0.0
         self.reading = False  # whether our inbox is there and being read
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
-        """Reads until `stop`. Ends by raising only on a defect; the supervisor starts it again."""
+        """Reads until `stop`. Raises `Unreachable` while Kafka or the ledger does not answer; begun again it goes on
+        where the ledger says, so that nothing is skipped."""
         while not stop.is_set():
             progress()
             reader = self.reader()
@@ -81,17 +94,19 @@ class Ingest:
                 while not stop.is_set() and self.step(reader):
                     progress()
             except ReaderBroken as broken:
-                self._log.warning("reader_broken", unreadable=broken.unreadable is not None)
-                if broken.unreadable is None:
-                    stop.wait(RETRY_S)  # the broker is in trouble: no new reader at once, again and again
-                else:
-                    self._pass_over(broken.unreadable)
-            except Unreachable as error:
-                self._log.warning("waiting", code=error.reason)
+                self._step_over(broken)
                 stop.wait(RETRY_S)
             finally:
                 self.reading = False
                 reader.close()
+
+    def _step_over(self, broken: ReaderBroken) -> None:
+        """Makes sure that another reader can go on."""
+        if broken.unreadable is not None:
+            self._log.warning("reader_broken", unreadable=True)
+            self._pass_over(broken.unreadable)
+        elif broken.cause != TOPIC_MADE_ANEW:
+            raise Unreachable(Reason.KAFKA_FAILED, "reading has broken off; it is begun again") from None
 
     def reader(self) -> Reader:
         return self._broker.reader(f"referral-bus.{self._ledger.code}")
@@ -149,35 +164,39 @@ class Ingest:
 
     def take(self, batch: Sequence[Delivery]) -> list[Position]:
         """Takes a batch in and returns the positions reached. A batch that fails is repeated record by record."""
-        while True:
-            try:
-                return self._take_together(batch)
-            except Unreachable as error:  # the ledger: tried again for as long as it takes, nothing is skipped
-                self._log.warning("waiting", code=error.reason)
-                time.sleep(RETRY_S)
-            except Exception as error:  # noqa: BLE001 # one record that we fail on must not stop all others
-                if len(batch) > 1:
-                    return [position for delivery in batch for position in self.take([delivery])]
-                self._log.error("defect", where=defect(error))
-                self._metrics.process_failures("unknown", "DEFECT")
-                return self._skip(batch)
+        try:
+            return self._take_together(batch)
+        except (Unreachable, LedgerUnusable):  # no fault of the record's: nothing is skipped
+            raise
+        except Exception as error:  # noqa: BLE001 # one record that we fail on must not stop all others
+            if len(batch) > 1:
+                return [position for delivery in batch for position in self.take([delivery])]
+            self._log.error("defect", where=defect(error))
+            self._metrics.process_failures("unknown", "DEFECT")
+            return self._skip(batch)
 
     def _take_together(self, batch: Sequence[Delivery]) -> list[Position]:
         around = self._surroundings()
         reached = self._reached(batch)
         with self._ledger.write() as tx:
             verdicts = [take_in(tx, delivery.record, around) for delivery in batch]
+            dropped = keep_places(tx, batch, verdicts, self._dead_letters_kept)
             receiving.read_up_to(tx, reached)
+        self._metrics.dead_letters_dropped(dropped)
         for verdict in verdicts:
             self._follow(verdict)
         return reached
 
     def judge_held(self) -> None:
         """Events that waited for a newer register, or for newer software, are judged anew."""
-        with self._ledger.write() as tx:
-            verdicts = judge_held(tx, HELD_BY_ITSELF, self._surroundings())
-        for verdict in verdicts:
-            self._follow(verdict)
+        last: int | None = 0
+        while last is not None:
+            with self._ledger.write() as tx:
+                judged = judge_held(tx, HELD_BY_ITSELF, self._surroundings(), last, BATCH)
+            for verdict in judged.verdicts:
+                if not still_held(verdict):
+                    self._follow(verdict)
+            last = judged.last
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(self._ledger.code, self._register(), self._find_key, self._new_id, self._clock())
@@ -207,6 +226,11 @@ class Ingest:
             if name in self._topics
         ]
 
+    def _tell(self, code: str, record: str) -> None:
+        """A sample: whoever writes a hundred thousand wrong records fills no disk. The metrics count each."""
+        if self._seldom(code, record):
+            self._log.warning("not_taken", code=code, record=record)
+
     def _follow(self, verdict: Verdict) -> None:
         match verdict:
             case Taken(record):
@@ -217,11 +241,13 @@ class Ingest:
                 self._metrics.process_failures(record, "MISSING")
             case Reseal(record):
                 self._metrics.process_failures(record, "RESEAL")
-                self._log.warning("not_taken", code="RESEAL", record=record)
+                self._tell("RESEAL", record)
             case RegisterHeard(version):
                 self._metrics.consumed(version.record)
                 self._on_register(version)
                 self.judge_held()
-            case NotTaken(record, code, _):
+            case NotTaken(record, code, owed):
                 self._metrics.process_failures(record, code)
-                self._log.warning("not_taken", code=code, record=record)
+                if owed:
+                    self._metrics.dead_letter(code)
+                self._tell(code, record)

@@ -13,7 +13,10 @@ from consumers.monitor.counted import reason_label
 from consumers.monitor.rows import among
 from consumers.monitor.tally import Tally
 from schemas.events import AgencyAnnouncement, DeadLetterNotice
+from schemas.outcomes import CODES, Outcome
 
+MOST_COUNTED = 1_000_000  # for one notice, whatever it says
+_FINAL = frozenset(code for code, rule in CODES.items() if rule.outcome is Outcome.REFUSED)  # nobody waits for these
 _NEW = insert(tables.agencies)
 _HELD = tables.agencies.c
 _NEWEST = _NEW.on_conflict_do_update(
@@ -54,9 +57,10 @@ def save_notices(tx: Connection, notices: Sequence[tuple[DeadLetterNotice, datet
             "agency": notice.agency,
             "code": reason_label(notice.code),
             "event_id": notice.event_id,
+            "count": min(notice.count, MOST_COUNTED),
             "issued_at": notice.issued_at,
             "heard_at": heard_at,
-            "settled": False,
+            "settled": notice.code in _FINAL,
         }
         for notice, heard_at in notices
         if notice.notice_id not in known

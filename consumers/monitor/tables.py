@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from referral_bus.ledger.tables import Moment
 
-VERSION = 1
+VERSION = 2
 metadata = sa.MetaData()
 
 monitor = sa.Table(  # one row
@@ -103,6 +103,7 @@ notices = sa.Table(
     sa.Column("agency", sa.String, nullable=False),
     sa.Column("code", sa.String, nullable=False),
     sa.Column("event_id", sa.Uuid),
+    sa.Column("count", sa.Integer, nullable=False),  # dead letters that it stands for
     sa.Column("issued_at", Moment, nullable=False),  # its clock
     sa.Column("heard_at", Moment, nullable=False),
     sa.Column("settled", sa.Boolean, nullable=False),  # a final receipt has come since

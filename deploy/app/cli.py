@@ -1,6 +1,7 @@
 """The `referral-bus` command. Each group of commands has a file of its own; here they meet, and here errors end.
 
-Exit codes: 0 done, 2 refused input or state, 3 something is not reachable, 1 a defect of ours, 130 interrupted.
+Exit codes: 0 done, 2 refused input or state, 3 something is not reachable, 1 a defect of ours, 4 a service in which
+something hangs has ended itself, 130 interrupted.
 What only some commands need (Kafka, the service, provisioning) is imported when they are called: the others start
 in half the time.
 """
@@ -18,7 +19,9 @@ from deploy.app import (
     commands_agencies,
     commands_agency,
     commands_contract,
+    commands_dead_letters,
     commands_demo,
+    commands_erasure,
     commands_kafka,
     commands_look,
     commands_monitor,
@@ -61,8 +64,10 @@ def _root(*, _version_wanted: _VersionOption = False) -> None:
 _GROUPS = (
     commands_referral,
     commands_verbs,
+    commands_erasure,
     commands_look,
     commands_agencies,
+    commands_dead_letters,
     commands_contract,
     commands_agency,
     commands_register,

@@ -68,6 +68,7 @@ def _say_key(home: Path, json: bool) -> None:
 @agency.command("run")
 def run(home: HomeOption) -> None:
     """Run the agency's service until SIGTERM or Ctrl-C. Logs are JSON lines on standard error."""
+    from deploy.app.ending import STUCK
     from deploy.app.service import run_service
     from referral_bus.broker.kafka import KafkaBroker
 
@@ -76,7 +77,7 @@ def run(home: HomeOption) -> None:
     finished = run_service(desk, lambda kafka: KafkaBroker(kafka, f"referral-bus-{desk.settings.agency}"), log)
     sys.stderr.flush()
     if not finished:
-        os._exit(1)  # a thread is stuck in a library; what is accepted is in the ledger
+        os._exit(STUCK)  # a thread hangs in a library or a handler; what is accepted is in the ledger
 
 
 @agency.command("status")
@@ -91,6 +92,62 @@ def status(home: HomeOption, json: JsonOption = False) -> None:
         lacking = [name for name, well in found.parts.items() if not well] or ["the health port"]
         say("running and ready" if found.ready else f"running, not ready: {', '.join(lacking)}")
     raise typer.Exit(0 if found.ready else 3)
+
+
+@agency.command("backup")
+def backup(
+    home: HomeOption, file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; a new file.")]
+) -> None:
+    """Copy the ledger into one file, whole and consistent; the service may go on. Keys and the record of what was
+    erased are not in it: they stay in the home folder."""
+    from deploy.app.backups import back_up
+
+    desk = desk_of(home)
+    back_up(desk, file)
+    say("backed up; keep the home folder elsewhere, without its keys a backup opens nothing")
+
+
+@agency.command("restored")
+def restored(
+    home: HomeOption,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Put this backup in place first.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Go on after a backup of the ledger was put back: erase again what was erased since, and have the others send
+    again what it has lost. The service must not run."""
+    from deploy.app.backups import go_on_after_restore
+
+    done = go_on_after_restore(desk_of(home), source)
+    if json:
+        say_json({"incarnation": done.incarnation, "erased": done.erased})
+    else:
+        say(f"goes on as incarnation {done.incarnation}; {done.erased} erased referrals stay erased")
+        say("start the service; the others send again what this ledger has lost")
+
+
+@agency.command("webhook-secret")
+def webhook_secret(
+    home: HomeOption,
+    finish: Annotated[bool, typer.Option("--finish", help="The newer of two is the only one from now on.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make the secret that the webhook is signed with, and show it, once. Another one beside it begins a rotation:
+    every call is signed with both until --finish. The running service needs no restart."""
+    from consumers.agency.webhook_secrets import finish_rotation, new_secret, shown
+
+    keys = open_home(home).keys
+    if finish:
+        finish_rotation(keys)
+    secret = None if finish else shown(new_secret(keys))
+    if json:
+        say_json({"secret": secret})
+    elif secret is None:
+        say("calls are signed with the newer secret alone")
+    else:
+        say(secret)
+        say("Give it to your endpoint; it is not shown again, and stands in the home folder under keys.")
 
 
 def add_to(app: typer.Typer) -> None:

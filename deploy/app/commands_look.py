@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from deploy.app.desk import Desk, Stood
+from deploy.app.erasures import erasure_document, erasure_sentence
 from deploy.app.explain import why as explain
 from deploy.app.options import HomeOption, JsonOption, ReferralArgument, desk_of
 from deploy.app.output import say, say_all, say_json
@@ -16,6 +17,7 @@ from deploy.app.views import (
     stood_document,
     stood_line,
 )
+from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.stages import Stage
 
 
@@ -64,9 +66,20 @@ def _say_referrals(desk: Desk, found: list[Stood], json: bool) -> None:
         say_all([stood_line(each, now, zone) for each in found] or ["no referral fits"])
 
 
+def _say_erased(desk: Desk, left: Tombstone, json: bool) -> None:
+    if json:
+        say_json(erasure_document(left))
+    else:
+        say(erasure_sentence(left, desk.clock(), desk.settings))
+
+
 def show(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:
     """One referral with its history."""
     desk = desk_of(home)
+    left = desk.erased(referral_id)
+    if left is not None:
+        _say_erased(desk, left, json)
+        return
     case = desk.case(referral_id)
     if json:
         say_json(case_document(case))
@@ -77,6 +90,10 @@ def show(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = Fal
 def why(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:
     """One sentence: where it is, who must act, how long is left."""
     desk = desk_of(home)
+    left = desk.erased(referral_id)
+    if left is not None:
+        _say_erased(desk, left, json)
+        return
     case = desk.case(referral_id)
     now = desk.clock()
     sentence = explain(case, desk.register, desk.settings.agency, now, desk.settings.time_zone)

@@ -77,13 +77,14 @@ def accept(
 def run(home: MonitorHomeOption) -> None:
     """Run the monitor until SIGTERM or Ctrl-C. Logs are JSON lines on standard error."""
     from consumers.monitor.home import open_monitor_home
+    from deploy.app.ending import STUCK
     from deploy.app.monitor_service import run_monitor
     from referral_bus.logs import make_log
 
     finished = run_monitor(open_monitor_home(home), _connect, make_log(sys.stderr, service="monitor"))
     sys.stderr.flush()
     if not finished:
-        os._exit(1)  # a thread is stuck in a library; what was read is in the database, or is read again
+        os._exit(STUCK)  # a thread is stuck in a library; what was read is in the database, or is read again
 
 
 @monitor.command("status")

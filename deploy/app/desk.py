@@ -11,31 +11,37 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
+from consumers.agency.keeper import scrub
 from producers.moves import move, the_referral
 from producers.publish import Published, publish
 from producers.request_file import refused
+from producers.withdrawals import withdraw
 from referral_bus.clock import Clock, system_clock
-from referral_bus.errors import Reason, Refused
+from referral_bus.errors import BusError, Reason, Refused
 from referral_bus.federation.keyring import Keyring
 from referral_bus.federation.register import Register
 from referral_bus.home import Home, accept_register, open_home
-from referral_bus.ledger import handing_over, looking
+from referral_bus.ledger import handing_over, looking, tombstones
 from referral_bus.ledger.handing_over import Received
 from referral_bus.ledger.looking import Step
 from referral_bus.ledger.peers import Peer, all_peers
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.searching import Wanted, search
 from referral_bus.ledger.store import Ledger, Tx
+from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.ledger.writing import Writing
+from referral_bus.outside_backups import OutsideBackups
 from referral_bus.settings import Settings
 from referral_bus.silence import Presence, presence
 from referral_bus.stages import Stage, Standing, standing
 from schemas.deadlines import Limits
 from schemas.events import AgencyAnnouncement
+from schemas.lifecycle import ErasureReason
 from schemas.problems import Problem, problems
 from schemas.referral_request import ReferralRequest
 from schemas.text import line
 
+COMMAND = "command"  # who asked, where a person did
 EVERY = 2**31  # stages are judged after the query, so it may leave none out
 
 
@@ -78,8 +84,19 @@ class Desk:
         return self.home.register(self.clock())
 
     @cached_property
+    def outside(self) -> OutsideBackups:
+        return self.home.outside_backups
+
+    @cached_property
     def ledger(self) -> Ledger:
-        return self.home.open_ledger(self.keyring, self.settings.agency)
+        """Raises `Refused` when it is older than what was sent from it."""
+        ledger = self.home.open_ledger(self.keyring, self.settings.agency)
+        try:
+            self.outside.refuse_if_behind(ledger)
+        except BusError:
+            ledger.close()
+            raise
+        return ledger
 
     def reload_register(self) -> Register:
         """The register as it stands in the home folder now: the service may have taken a newer one."""
@@ -96,6 +113,10 @@ class Desk:
         if "ledger" in self.__dict__:
             self.ledger.close()
 
+    def writing(self, by: str = COMMAND) -> Writing:
+        """For what is written now. `by` is who asked, for the audit."""
+        return Writing(self.clock(), self.register.version, uuid4, by)
+
     def publish(self, requests: Sequence[ReferralRequest], caller: str = "local") -> list[Published]:
         """Starts referrals, all or none. Durable when it returns."""
         return publish(self.ledger, self.register, requests, self.clock, uuid4, caller)
@@ -104,17 +125,34 @@ class Desk:
         """Says a verb of the life cycle about a referral. Durable when it returns."""
         if local_ref is not None:
             _check_local_ref(local_ref)
-        writing = Writing(self.clock(), self.register.version, uuid4)
-        return move(self.ledger, verb, referral_id, detail, writing, local_ref)
+        return move(self.ledger, verb, referral_id, detail, self.writing(), local_ref)
+
+    def withdraw(self, referral_id: str, reason: ErasureReason) -> Tombstone:
+        """Erases a referral here and asks the other side to. When it returns it is erased for good: no backup brings it
+        back, and the log of the database holds nothing of it, unless somebody reads there for seconds on end."""
+        left = withdraw(self.ledger, referral_id, reason, self.writing())
+        self.outside.keep_up(self.ledger)
+        scrub(self.ledger, self.writing())
+        return left
+
+    def erased(self, referral_id: str) -> Tombstone | None:
+        """What is left of an erased referral; None when it was not erased."""
+        with self.ledger.read() as tx:
+            found = tombstones.find(tx, referral_id)
+        return found[0] if len(found) == 1 else None
+
+    def unconfirmed(self, most: int) -> list[Tombstone]:
+        """Erasures that an agency's own system has not acknowledged, the oldest first."""
+        with self.ledger.read() as tx:
+            return tombstones.list_unconfirmed(tx, most)
 
     def received_after(self, cursor: int, most: int) -> list[Received]:
         """What came in after a cursor. Passing a cursor says that everything up to it has been taken."""
-        now = self.clock()
         if cursor > 0:
             with self.ledger.write() as tx:
                 if cursor > handing_over.newest(tx):
                     raise Refused(Reason.VALUE_REFUSED, "nothing with this cursor has come in yet", "--after")
-                handing_over.acknowledged_up_to(tx, cursor, now)
+                handing_over.acknowledged_up_to(tx, cursor, self.writing())
         with self.ledger.read() as tx:
             return handing_over.after_cursor(tx, cursor, most)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
+from threading import BoundedSemaphore, Event
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -18,9 +19,30 @@ _HOSTS = frozenset({LOOPBACK, "localhost"})
 _PROBLEM = "application/problem+json"
 
 
+AT_ONCE = 8  # requests; whoever comes while so many are answered is turned away
+LISTEN_S = 0.5
+
+
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     allow_reuse_address = True
+    timeout = LISTEN_S
+
+    def __init__(self, *arguments: Any) -> None:
+        self._room = BoundedSemaphore(AT_ONCE)
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._room.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no event."""
@@ -53,6 +75,13 @@ def health_server(port: int, ready: Ready, registry: CollectorRegistry, refresh:
         return make_server(LOOPBACK, port, application, _Server, _Quiet)
     except OSError:
         raise Refused(Reason.PORT_TAKEN, "this port is taken; set another one, or 0 for any", "http_port") from None
+
+
+def serve(server: WSGIServer, stop: Event, progress: Callable[[], None]) -> None:
+    """The listening thread's work, until `stop`."""
+    while not stop.is_set():
+        progress()
+        server.handle_request()
 
 
 def _answer(

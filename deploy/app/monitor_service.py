@@ -1,7 +1,6 @@
 """The flow monitor's service: reading and watching as supervised threads over one database and one broker."""
 
-import signal
-import threading
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from consumers.monitor.home import CurrentRegister, MonitorHome, accept_register
 from consumers.monitor.looking import created_at
 from consumers.monitor.reading import Reading
 from consumers.monitor.watching import Watching
-from deploy.app.http import health_server
+from deploy.app.ending import DRAIN_S, last_resort, until_told
+from deploy.app.http import health_server, serve
 from deploy.app.status import forget_status, write_status
 from deploy.app.supervisor import Supervisor
+from deploy.app.watchdog import Watchdog
 from referral_bus.broker.lag import LagSource
 from referral_bus.broker.protocols import Broker
 from referral_bus.clock import Clock, system_clock
@@ -24,8 +25,9 @@ from referral_bus.home import Home, running
 from referral_bus.logs import Log
 from schemas.events import RegisterVersion
 
-DRAIN_S = 10.0
+THREADS_END_S = 9.0
 REGISTER_EVERY_S = 1.0
+STUCK_AFTER_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class MonitorService:
         self.reading = Reading(self.store, sources.broker, self.register, clock, keep, log, self._take_register)
         self.watching = Watching(self.store, self.reading, sources.lag, self.register, clock, keep, log)
         self.registry = monitor_registry(self.store, self.register, clock)
-        self.supervisor = Supervisor(log, lambda _: None)
+        self.supervisor = Supervisor(log)
 
     def start(self) -> None:
         every_s = self.settings.look_every_s
@@ -78,7 +80,7 @@ class MonitorService:
 
     def close(self) -> bool:
         """Lets every thread finish its round; tells whether all did in time."""
-        finished = self.supervisor.finish(DRAIN_S)
+        finished = self.supervisor.finish(THREADS_END_S)
         if finished:
             self.store.close()
         return finished
@@ -113,23 +115,26 @@ def running_monitor(home: MonitorHome) -> Iterator[None]:
         raise Refused(Reason.ALREADY_RUNNING, "this monitor is running already", "home") from None
 
 
-def run_monitor(home: MonitorHome, connect: Callable[[str], Sources], log: Log) -> bool:
-    """Runs until SIGTERM or Ctrl-C; tells whether everything ended in time."""
-    stop = threading.Event()
+def run_monitor(
+    home: MonitorHome, connect: Callable[[str], Sources], log: Log, end: Callable[[int], object] = os._exit
+) -> bool:
+    """Runs until SIGTERM or Ctrl-C; tells whether everything ended in time. `end` ends the process when something
+    hangs."""
     with running_monitor(home):
         forget_status(Home(home.folder))
         sources = connect(home.settings().kafka)
         service = MonitorService(home, sources, log)
         server = health_server(service.settings.http_port, service.ready, service.registry, lambda: None)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+        supervisor = service.supervisor
+        supervisor.start("watchdog", Watchdog(STUCK_AFTER_S).work(supervisor.rounds, log, end))
+        supervisor.start("http", lambda stop, progress: serve(server, stop, progress))
         service.start()
         write_status(Home(home.folder), server.server_port)
         log.info("started", http_port=server.server_port)
-        stop.wait()
-        server.shutdown()
-        finished = service.close()
-        sources.close()
+        until_told(supervisor.stop)
+        with last_resort(DRAIN_S, log, end):
+            finished = service.close()
+            server.server_close()
+            sources.close()
         log.info("stopped", in_time=finished)
     return finished

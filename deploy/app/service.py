@@ -3,9 +3,7 @@
 This is the one place where the parts are put together.
 """
 
-import importlib
-import signal
-import threading
+import os
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -13,25 +11,32 @@ from threading import Event
 from uuid import uuid4
 
 from consumers.agency.announcer import next_announcement
-from consumers.agency.handover import Handler, Handover
+from consumers.agency.handover import Endpoint, Handover
 from consumers.agency.ingest import Ingest
+from consumers.agency.keeper import Keeper
 from deploy.app.desk import Desk
+from deploy.app.ending import DRAIN_S, last_resort, until_told
+from deploy.app.endpoint import load_endpoint
 from deploy.app.gauges import refresh_gauges
-from deploy.app.http import health_server
+from deploy.app.http import health_server, serve
+from deploy.app.own_past import announced_before
 from deploy.app.status import forget_status, write_status
 from deploy.app.supervisor import Supervisor
+from deploy.app.watchdog import Watchdog
 from producers.relay import Relay
-from referral_bus.broker.protocols import Broker
-from referral_bus.errors import BusError, Reason, Refused
+from referral_bus.broker.protocols import Broker, ReaderBroken
+from referral_bus.errors import BusError, Reason, Refused, Unreachable
 from referral_bus.federation.trust import render_signatures
 from referral_bus.home import check_own_key, running
+from referral_bus.ledger.audit import SERVICE
+from referral_bus.ledger.handing_over import Patience
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Changes
 from referral_bus.logs import Log
 from referral_bus.metrics import ServiceMetrics
 from schemas.events import RegisterVersion
 
-DRAIN_S = 10.0
+THREADS_END_S = 9.0  # Kafka that does not answer holds a reader for so long
 KEYS_EVERY_S = 3600.0  # a new epoch's keys are made at most this late, and two epochs ahead
 
 
@@ -43,8 +48,10 @@ class Service:
         self.log = log
         self.metrics = ServiceMetrics()
         self.metrics.set("build_info", 1, version("referral-bus"))
-        self.supervisor = Supervisor(log, self._progress)
+        self.supervisor = Supervisor(log, self._progress, self.metrics.thread_restarted)
         self._keyring = desk.keyring
+        self._broker = broker
+        self._looked_back = False
         check_own_key(desk.register, self._keyring, desk.settings.agency, desk.clock())
         ledger, settings = desk.ledger, desk.settings
         self.changes = Changes(ledger.path)
@@ -58,7 +65,9 @@ class Service:
             settings.resend_after,
             self.metrics,
             log,
+            lambda: desk.outside.keep_up(ledger),
         )
+        self.keeper = Keeper(ledger, settings.retention, lambda: desk.writing(SERVICE), log)
         self.ingest = Ingest(
             ledger,
             broker,
@@ -69,15 +78,21 @@ class Service:
             self.metrics,
             log,
             self._take_register,
+            settings.dead_letters_kept,
         )
-        self._handler = load_handler(desk) if settings.consumer else None
+        endpoint = load_endpoint(desk)
+        self.handover = None if endpoint is None else self._make_handover(endpoint)
 
-    def start(self) -> None:
+    def start(self, end: Callable[[int], object]) -> None:
+        """`end` ends the process with an exit code; it is called when a thread hangs."""
+        watchdog = Watchdog(self.desk.settings.stuck_after_s)
+        self.supervisor.start("watchdog", watchdog.work(self.supervisor.rounds, self.log, end))
         self.supervisor.start("changes", self.changes.run)
         self.supervisor.start("ingest", self.ingest.run)
         self.supervisor.start("announcer", self._announce)
-        self.supervisor.start("relay", lambda stop, progress: self._ticks(self.relay.tick, stop, progress))
-        if self._handler is not None:
+        self.supervisor.start("keeper", self.keeper.run)
+        self.supervisor.start("relay", self._relay)
+        if self.handover is not None:
             self.supervisor.start("handover", self._hand_over)
 
     def ready(self) -> dict[str, bool]:
@@ -87,14 +102,14 @@ class Service:
         parts["register"] = not self.desk.register.expired(self.desk.clock())
         try:
             with self.desk.ledger.read() as tx:
-                parts["ledger"] = own_incarnation(tx) > 0
+                parts["ledger"] = own_incarnation(tx) > 0 and self.desk.ledger.writable
         except BusError:
             parts["ledger"] = False
         return parts
 
     def close(self) -> bool:
         """Lets every thread finish its round; tells whether all did in time."""
-        finished = self.supervisor.finish(DRAIN_S)
+        finished = self.supervisor.finish(THREADS_END_S)
         self.relay.close()
         return finished
 
@@ -105,22 +120,43 @@ class Service:
             wait_s = tick()
             seen = self.changes.wait(seen, wait_s)
 
-    def _hand_over(self, stop: Event, progress: Callable[[], None]) -> None:
-        if self._handler is None:
-            return
+    def _relay(self, stop: Event, progress: Callable[[], None]) -> None:
+        """Nothing leaves before we know that the ledger is not behind what others have heard of us."""
+        try:
+            if not self._looked_back:
+                self._look_back(stop, progress)
+                self._looked_back = True
+            self._ticks(self.relay.tick, stop, progress)
+        finally:
+            if stop.is_set():  # else it only waits for the ledger
+                self.relay.close()
+
+    def _look_back(self, stop: Event, progress: Callable[[], None]) -> None:
+        desk = self.desk
+        now, code = desk.clock(), desk.settings.agency
+        try:
+            announced = announced_before(self._broker, desk.register, code, now, stop, progress)
+        except ReaderBroken:
+            raise Unreachable(Reason.KAFKA_UNREACHABLE, "our own announcements cannot be read yet") from None
+        desk.outside.heard(desk.ledger, announced)
+
+    def _make_handover(self, endpoint: Endpoint) -> Handover:
         settings = self.desk.settings
-        handover = Handover(
+        return Handover(
             self.desk.ledger,
-            self._handler,
-            self.desk.clock,
-            settings.handover_retry,
+            endpoint,
+            lambda: self.desk.writing(SERVICE),
+            Patience(settings.handover_attempts, settings.handover_retry),
             settings.handover_workers,
+            self.metrics,
             self.log,
         )
-        try:
-            self._ticks(handover.tick, stop, progress)
-        finally:
-            handover.close()
+
+    def _hand_over(self, stop: Event, progress: Callable[[], None]) -> None:
+        """One that waits for the ledger leaves the handlers at work alone, and goes on with them afterwards."""
+        if self.handover is not None:
+            self._ticks(self.handover.tick, stop, progress)
+            self.handover.close()
 
     def _announce(self, stop: Event, progress: Callable[[], None]) -> None:
         """Tells the others how to seal to us, at once and then at every interval."""
@@ -159,26 +195,14 @@ class Service:
         self.metrics.set("thread_last_progress_timestamp_seconds", time.time(), thread)
 
 
-def load_handler(desk: Desk) -> Handler | None:
-    """The agency's own handler: `module:factory` of the settings, called once with the desk."""
-    name = desk.settings.handler
-    if name is None:
-        return None
-    module, _, factory = name.partition(":")
-    try:
-        make = getattr(importlib.import_module(module), factory)
-    except (ImportError, AttributeError):
-        advice = "there is no such Python function, or a module that it needs"
-        raise Refused(Reason.SETTINGS_INVALID, advice, "handler") from None
-    made: Handler = make(desk)
-    return made
-
-
-def run_service(desk: Desk, make_broker: Callable[[str], Broker], log: Log) -> bool:
-    """Runs until SIGTERM or Ctrl-C; tells whether everything ended in time."""
-    stop = threading.Event()
+def run_service(
+    desk: Desk, make_broker: Callable[[str], Broker], log: Log, end: Callable[[int], object] = os._exit
+) -> bool:
+    """Runs until SIGTERM or Ctrl-C; tells whether everything ended in time. Raises `LedgerUnusable` when there is
+    nothing to go on with. `end` ends the process when something hangs."""
     with running(desk.home):
         forget_status(desk.home)
+        desk.ledger.check()
         broker = make_broker(desk.settings.kafka)
         service = Service(desk, broker, log)
         server = health_server(
@@ -187,16 +211,18 @@ def run_service(desk: Desk, make_broker: Callable[[str], Broker], log: Log) -> b
             service.metrics.registry,
             lambda: refresh_gauges(desk, service.metrics),
         )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
-        service.start()
+        supervisor = service.supervisor
+        supervisor.start("http", lambda stop, progress: serve(server, stop, progress))
+        service.start(end)
         write_status(desk.home, server.server_port)
         log.info("started", http_port=server.server_port)
-        stop.wait()
-        finished = service.close()
-        server.shutdown()
-        broker.close()
-        desk.close()
+        until_told(supervisor.stop)
+        with last_resort(DRAIN_S, log, end):
+            finished = service.close()
+            server.server_close()
+            broker.close()
+            desk.close()
         log.info("stopped", in_time=finished)
+    if finished and supervisor.fatal is not None:
+        raise supervisor.fatal
     return finished

@@ -7,7 +7,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from deploy.app.http import LOOPBACK
-from referral_bus.errors import Refused
+from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.home import Home, private, running
 
 TIMEOUT_S = 3.0
@@ -35,9 +35,12 @@ def write_status(home: Home, http_port: int) -> None:
     """For others who want to ask: the port is free to change at each start."""
     path = _path(home)
     partial = path.with_suffix(".new")
-    with private():
-        partial.write_text(json.dumps({"pid": os.getpid(), "http_port": http_port}), encoding="utf-8")
-    partial.replace(path)
+    try:
+        with private():
+            partial.write_text(json.dumps({"pid": os.getpid(), "http_port": http_port}), encoding="utf-8")
+        partial.replace(path)
+    except OSError:
+        raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", path.name) from None
 
 
 def read_status(home: Home) -> ServiceStatus:

@@ -83,6 +83,8 @@ def received_document(received: Received) -> dict[str, Any]:
         "from": received.peer,
         "record": received.record,
         "status": received.status,
+        "kind": received.kind,
+        "reason": received.reason,
         "occurred_at": received.occurred_at,
         "stored_at": received.recorded_at,
         "body": received.body,
@@ -91,7 +93,7 @@ def received_document(received: Received) -> dict[str, Any]:
 
 def received_line(received: Received, zone: str) -> str:
     time = local_time(received.recorded_at, zone)
-    says = _says(received.status, received.body, zone)
+    says = _erasure(received) or _says(received.status, received.body, zone)
     return f"{received.cursor:>6}  {time}  {str(received.referral.referral_id)[:8]}  {received.peer}: {says}"
 
 
@@ -133,6 +135,10 @@ def _step_line(step: Step, zone: str) -> str:
     told = step.state if step.way == "sent" else ("handed over" if step.handed_over_at else "not handed over")
     refused = f"refused, {step.code}" if step.code else told
     return f"  {arrow} {local_time(step.recorded_at, zone)}  {_says(step.status, step.body, zone):<40}  {refused}"
+
+
+def _erasure(received: Received) -> str | None:
+    return None if received.kind is None else f"erasure {received.kind} ({received.reason})"
 
 
 def _says(status: object, body: ReferralBody | StatusBody | None, zone: str) -> str:

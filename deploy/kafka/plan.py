@@ -33,7 +33,8 @@ class NodePlan:
 @dataclass(frozen=True, slots=True)
 class KafkaPlan:
     """Node i of several takes `port` + i and `controller_port` + i. The ports of a folder may differ from start to
-    start. With `owner_pid` Kafka ends by itself soon after that process does, however it ended."""
+    start. With `owner_pid` Kafka ends by itself soon after that process does, however it ended. `told_port` is what
+    clients of a single broker are told to connect to, where something stands in between."""
 
     data_folder: Path
     port: int = 9092
@@ -43,10 +44,13 @@ class KafkaPlan:
     min_free_mb: int = 300
     ready_within_s: float = 60.0
     owner_pid: int | None = None
+    told_port: int | None = None
 
     def __post_init__(self) -> None:
         if self.brokers not in (1, 3):
             raise Refused(Reason.SETTINGS_INVALID, "A local Kafka has 1 broker or 3.", "brokers")
+        if self.brokers > 1 and self.told_port is not None:
+            raise Refused(Reason.SETTINGS_INVALID, "Clients of several brokers must reach each of them.", "told_port")
         if self.heap_mb < 128:
             raise Refused(Reason.SETTINGS_INVALID, "Kafka needs at least 128 MB of heap.", "heap_mb")
         ports = [port for node in self.nodes for port in (node.port, node.controller_port)]
@@ -74,7 +78,7 @@ def server_properties(plan: KafkaPlan, node: NodePlan) -> Mapping[str, str]:
         "node.id": str(node.node_id),
         "controller.quorum.voters": ",".join(f"{n.node_id}@{HOST}:{n.controller_port}" for n in plan.nodes),
         "listeners": f"CLIENTS://{HOST}:{node.port},CONTROLLER://{HOST}:{node.controller_port}",
-        "advertised.listeners": f"CLIENTS://{HOST}:{node.port}",
+        "advertised.listeners": f"CLIENTS://{HOST}:{plan.told_port or node.port}",
         "listener.security.protocol.map": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "CLIENTS",
         "controller.listener.names": "CONTROLLER",

@@ -58,6 +58,12 @@ class MemoryBroker:
             live = {name: self._topics[name] for name in names if name in self._topics}
             return {name: Topic(name, topic.topic_id, len(topic.logs)) for name, topic in live.items()}
 
+    def ends(self, topic: Topic) -> Mapping[int, int]:
+        with self.changed:
+            self._refuse_if_down()
+            live = self._topics.get(topic.name)
+            return {} if live is None else {number: len(log) for number, log in enumerate(live.logs)}
+
     def sender(self) -> MemorySender:
         return MemorySender(self)
 

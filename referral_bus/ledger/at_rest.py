@@ -5,8 +5,10 @@ import hashlib
 import hmac
 import secrets
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from referral_bus.errors import LedgerUnusable, Reason
 from schemas.events import ReferralKey
 
 _NONCE = 12  # bytes
@@ -47,4 +49,8 @@ def _encrypt(cipher: AESGCM, content: bytes, bound_to: bytes) -> bytes:
 
 
 def _decrypt(cipher: AESGCM, encrypted: bytes, bound_to: bytes) -> bytes:
-    return cipher.decrypt(encrypted[:_NONCE], encrypted[_NONCE:], bound_to)
+    try:
+        return cipher.decrypt(encrypted[:_NONCE], encrypted[_NONCE:], bound_to)
+    except (InvalidTag, ValueError):
+        advice = "a body in the ledger is damaged, or keys/at-rest.key is not its key; put a backup in its place"
+        raise LedgerUnusable(Reason.LEDGER_DAMAGED, advice, path="ledger") from None

@@ -1,27 +1,37 @@
-"""From the ledger to the agency's own system: which events are due, in order, and how far it has come."""
+"""From the ledger to the agency's own system: which events are due, in order, and how far it has come.
+
+due ──> handed over                        the system took it, or passed its cursor
+ │ └──> waits, pauses growing ──> due      it failed: an attempt is used up
+ │ └──> waits ──> due                      the system was not there: none is
+ └────> given up, a dead letter            every attempt is used up; its referral waits for somebody here
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import tables
+from referral_bus.ledger import dead_letters, tables
+from referral_bus.ledger.erasing import acknowledged
 from referral_bus.ledger.store import Tx
+from referral_bus.ledger.writing import Writing
 from referral_bus.wire.avro_codec import decode
-from schemas.events import ReferralKey
-from schemas.lifecycle import Side, Status
+from schemas.events import ErasureEvent, ReferralKey
+from schemas.lifecycle import ErasureKind, ErasureReason, Side, Status
 from schemas.outcomes import Outcome
 from schemas.personal import ReferralBody, StatusBody
 
-_H, _E, _R = tables.handovers.c, tables.events.c, tables.referrals.c
+LONGEST_PAUSE = timedelta(hours=1)
+_H, _E, _R, _T = tables.handovers.c, tables.events.c, tables.referrals.c, tables.tombstones.c
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
     """An event as the agency's own system gets it. `cursor` follows the order in which events were stored; `event_id`
-    is the stable id to recognise a repeated hand-over by. `status` is what the event said, None from the sender."""
+    is the stable id to recognise a repeated hand-over by. `status` is what the event said, None from the sender. `kind`
+    and `reason` are an ErasureEvent's: taking one says that our own system has erased, too."""
 
     cursor: int
     event_id: UUID
@@ -33,21 +43,46 @@ class Received:
     occurred_at: datetime
     recorded_at: datetime
     body: ReferralBody | StatusBody | None
+    kind: ErasureKind | None = None
+    reason: ErasureReason | None = None
 
     def __repr__(self) -> str:
         return f"Received(cursor={self.cursor}, record={self.record!r})"
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a failing event is tried, and the pause after its first failure; later ones double, up to an hour."""
+
+    attempts: int
+    first_pause: timedelta
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.first_pause <= timedelta(0):
+            raise ValueError("an event is tried at least once, and rests in between")
+
+    def pause(self, failures: int) -> timedelta:
+        return min(self.first_pause * (1 << min(failures - 1, 20)), LONGEST_PAUSE)
+
+
 def due(tx: Tx, now: datetime, busy: Collection[ReferralKey], most: int) -> list[Received]:
-    """The oldest event not handed over of each referral, where it is due; a later one waits for it."""
+    """The oldest event not handed over of each referral, where it is due; a later one waits for it. What has waited
+    longest since it was tried comes first, so that nothing that fails keeps others back."""
+    found = _due(tx, _H.next_attempt_at <= now, busy, most)
+    if found:
+        return found
+    return _due(tx, _H.next_attempt_at > now + LONGEST_PAUSE, busy, most)  # written when the clock was ahead
+
+
+def _due(tx: Tx, when: sa.ColumnElement[bool], busy: Collection[ReferralKey], most: int) -> list[Received]:
     earlier = tables.handovers.alias("earlier")
     behind = sa.exists().where(
-        earlier.c.referral_sender == _H.referral_sender,
         earlier.c.referral_id == _H.referral_id,
+        earlier.c.referral_sender == _H.referral_sender,
         earlier.c.number < _H.number,
         earlier.c.done_at.is_(None),
     )
-    query = _received().where(_H.done_at.is_(None), _H.next_attempt_at <= now, sa.not_(behind)).order_by(_H.number)
+    query = _received().where(_H.done_at.is_(None), when, sa.not_(behind)).order_by(_H.next_attempt_at, _H.number)
     rows = tx.connection.execute(query.limit(most + len(busy)))
     found = [_from_row(tx, row) for row in rows]
     return [received for received in found if received.referral not in busy][:most]
@@ -59,8 +94,9 @@ def after_cursor(tx: Tx, cursor: int, most: int) -> list[Received]:
     return [_from_row(tx, row) for row in rows]
 
 
-def handed_over(tx: Tx, numbers: Sequence[int], now: datetime) -> None:
-    tx.connection.execute(sa.update(tables.handovers).where(_H.number.in_(numbers)).values(done_at=now))
+def handed_over(tx: Tx, numbers: Sequence[int], writing: Writing) -> None:
+    """Our own system has them, and has erased what it was told to."""
+    _over(tx, _H.number.in_(numbers), writing)
 
 
 def newest(tx: Tx) -> int:
@@ -68,16 +104,55 @@ def newest(tx: Tx) -> int:
     return int(tx.connection.execute(sa.select(sa.func.coalesce(sa.func.max(_H.number), 0))).scalar_one())
 
 
-def acknowledged_up_to(tx: Tx, cursor: int, now: datetime) -> None:
+def acknowledged_up_to(tx: Tx, cursor: int, writing: Writing) -> None:
     """Whoever asks for what comes after a cursor has what is before it."""
-    passed = (_H.number <= cursor, _H.done_at.is_(None))
-    tx.connection.execute(sa.update(tables.handovers).where(*passed).values(done_at=now))
+    _over(tx, _H.number <= cursor, writing)
 
 
-def failed(tx: Tx, number: int, retry_at: datetime) -> None:
-    """It was not taken; it is tried again, and only its own referral waits for it."""
-    values = {"attempts": _H.attempts + 1, "next_attempt_at": retry_at}
-    tx.connection.execute(sa.update(tables.handovers).where(_H.number == number).values(values))
+def _over(tx: Tx, which: sa.ColumnElement[bool], writing: Writing) -> None:
+    waiting = sa.select(_H.number).where(which, _H.done_at.is_(None))
+    erasures = sa.select(_H.referral_sender, _H.referral_id).join(tables.events, _E.number == _H.number)
+    erasures = erasures.where(_H.number.in_(waiting), _E.record == ErasureEvent.record).order_by(_H.number)
+    erased = [ReferralKey(row.referral_sender, row.referral_id) for row in tx.connection.execute(erasures)]
+    dead_letters.exhausted_no_more(tx, waiting)
+    done = sa.update(tables.handovers).where(which, _H.done_at.is_(None)).values(done_at=writing.now)
+    tx.connection.execute(done)
+    acknowledged(tx, erased, writing)
+
+
+def failed(tx: Tx, number: int, patience: Patience, now: datetime) -> bool:
+    """It was not taken, which uses up an attempt. Tells whether that was the last one: then it is a dead letter, and
+    its referral waits. Other referrals go on."""
+    here = (_H.number == number, _H.done_at.is_(None))
+    before: int | None = tx.connection.execute(sa.select(_H.attempts).where(*here)).scalar_one_or_none()
+    if before is None:  # meanwhile its cursor was passed, or its referral erased
+        return False
+    attempts = before + 1
+    given_up = attempts >= patience.attempts
+    values = {"attempts": attempts, "next_attempt_at": None if given_up else now + patience.pause(attempts)}
+    tx.connection.execute(sa.update(tables.handovers).where(*here).values(values))
+    if given_up:
+        dead_letters.exhausted(tx, number, now)
+    return given_up
+
+
+def not_there(tx: Tx, numbers: Sequence[int], again_at: datetime) -> None:
+    """The system could not be asked: no attempt is used up."""
+    here = (_H.number.in_(numbers), _H.done_at.is_(None))
+    tx.connection.execute(sa.update(tables.handovers).where(*here).values(next_attempt_at=again_at))
+
+
+def retry(tx: Tx, number: int, now: datetime) -> None:
+    """One that was given up begins anew, at once."""
+    here = (_H.number == number, _H.done_at.is_(None))
+    tx.connection.execute(sa.update(tables.handovers).where(*here).values(attempts=0, next_attempt_at=now))
+    dead_letters.exhausted_no_more(tx, sa.select(sa.literal(number)))
+
+
+def blocked(tx: Tx) -> int:
+    """How many referrals wait for an event that our own system has failed on at least once."""
+    failing = sa.select(sa.func.count()).select_from(tables.handovers).where(_H.done_at.is_(None), _H.attempts > 0)
+    return int(tx.connection.execute(failing).scalar_one())
 
 
 def oldest_waiting(tx: Tx) -> datetime | None:
@@ -90,11 +165,16 @@ def oldest_waiting(tx: Tx) -> datetime | None:
 
 
 def _received() -> sa.Select[tuple[object, ...]]:
+    """An erased referral has no row any more; its side and peer stand on the tombstone."""
     same = sa.and_(_R.referral_sender == _H.referral_sender, _R.referral_id == _H.referral_id)
+    erased = sa.and_(_T.referral_sender == _H.referral_sender, _T.referral_id == _H.referral_id)
+    side = sa.func.coalesce(_R.side, _T.side).label("side")
+    peer = sa.func.coalesce(_R.peer, _T.peer).label("peer")
     return (
-        sa.select(tables.events, _R.side, _R.peer, _R.body_key)
+        sa.select(tables.events, side, peer, _R.body_key)
         .join(tables.handovers, _H.number == _E.number)
-        .join(tables.referrals, same)
+        .outerjoin(tables.referrals, same)
+        .outerjoin(tables.tombstones, erased)
         .where(_E.outcome == Outcome.STORED)
     )
 
@@ -113,6 +193,8 @@ def _from_row(tx: Tx, row: sa.Row[tuple[object, ...]]) -> Received:
         occurred_at=held["occurred_at"],
         recorded_at=held["recorded_at"],
         body=read_body(tx, held["body_key"], key, held["body"]),
+        kind=None if held["kind"] is None else ErasureKind(held["kind"]),
+        reason=None if held["reason"] is None else ErasureReason(held["reason"]),
     )
 
 

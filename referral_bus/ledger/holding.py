@@ -1,61 +1,72 @@
-"""Events that cannot be judged yet: their bytes are kept until somebody here has acted, or a newer register came."""
+"""Events that cannot be judged yet: dead letters whose bytes wait until a newer register, newer software or somebody
+here has helped. Then they are judged anew from the very start."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables
+from referral_bus.ledger.dead_letters import NotTakenIn, State, keep, raw_record
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.raw import RawRecord
 from schemas.outcomes import Code
 
-_HELD = tables.held.c
-_HELD_AS = sa.select(_HELD.code).where(
-    _HELD.writer == sa.bindparam("of_writer"), _HELD.event_id == sa.bindparam("of_event", type_=sa.Uuid())
+_D = tables.dead_letters.c
+# Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
+_HELD_AS = sa.select(_D.code).where(
+    _D.writer == sa.bindparam("of_writer"),
+    _D.event_id == sa.bindparam("of_event", type_=sa.Uuid()),
+    _D.state == State.HELD,
 )
 
 
-def hold(
-    tx: Tx, raw: RawRecord, value_sha256: bytes, writer: str, event_id: UUID | None, code: Code, now: datetime
-) -> None:
-    """Keeps the record as it came. One copy of an event is enough, so another one of it takes the first one's place."""
-    if event_id is not None:
-        tx.connection.execute(sa.delete(tables.held).where(_HELD.writer == writer, _HELD.event_id == event_id))
-    tx.connection.execute(sa.delete(tables.held).where(_HELD.value_sha256 == value_sha256))
-    tx.connection.execute(
-        sa.insert(tables.held).values(
-            value_sha256=value_sha256,
-            writer=writer,
-            event_id=event_id,
-            code=code.value,
-            topic=raw.topic,
-            key=raw.key,
-            value=raw.value,
-            headers=[[name, value.hex()] for name, value in raw.headers],
-            held_at=now,
-        )
-    )
+def hold(tx: Tx, letter: NotTakenIn, now: datetime) -> None:
+    """Its bytes are kept, and its writer waits."""
+    keep(tx, State.HELD, letter, now)
 
 
 def held_as(tx: Tx, writer: str, event_id: UUID) -> Code | None:
     """Why an event is held; None when it is not."""
-    code = tx.connection.execute(_HELD_AS, {"of_writer": writer, "of_event": event_id}).scalar_one_or_none()
+    code = tx.connection.execute(_HELD_AS, {"of_writer": writer, "of_event": event_id}).scalars().first()
     return None if code is None else Code(code)
 
 
-def release(tx: Tx, codes: Collection[Code]) -> list[RawRecord]:
-    """Takes out what was held for one of these reasons, oldest first, to be judged anew from the start."""
-    chosen = _HELD.code.in_([code.value for code in codes])
-    rows = tx.connection.execute(sa.select(tables.held).where(chosen).order_by(_HELD.held_at)).all()
-    tx.connection.execute(sa.delete(tables.held).where(chosen))
-    return [
-        RawRecord(row.topic, row.key, row.value, tuple((name, bytes.fromhex(value)) for name, value in row.headers))
-        for row in rows
-    ]
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A record to be judged anew. `number` is its dead letter's."""
+
+    number: int
+    raw: RawRecord
+
+
+def release(tx: Tx, codes: Collection[Code], after: int, most: int) -> list[Released]:
+    """What was held for one of these reasons, at most so many with a number after `after`. Whoever asks judges each of
+    them and then calls `judged`."""
+    chosen = (_D.state == State.HELD, _D.code.in_([code.value for code in codes]), _D.number > after)
+    rows = tx.connection.execute(sa.select(tables.dead_letters).where(*chosen).order_by(_D.number).limit(most)).all()
+    taken_out = _D.number.in_([row.number for row in rows])
+    tx.connection.execute(sa.update(tables.dead_letters).where(taken_out).values(state=State.JUDGED.value))
+    return [Released(row.number, raw_record(row)) for row in rows]
+
+
+def release_one(tx: Tx, number: int) -> Released | None:
+    """One of them by its number, whatever it is held for; None when it is not held any more."""
+    here = (_D.number == number, _D.state == State.HELD)
+    row = tx.connection.execute(sa.select(tables.dead_letters).where(*here)).one_or_none()
+    if row is None:
+        return None
+    tx.connection.execute(sa.update(tables.dead_letters).where(*here).values(state=State.JUDGED.value))
+    return Released(number, raw_record(row))
 
 
 def let_go(tx: Tx, writer: str, event_id: UUID) -> None:
-    """An event that has been judged, or erased, is held no more."""
-    tx.connection.execute(sa.delete(tables.held).where(_HELD.writer == writer, _HELD.event_id == event_id))
+    """Its referral was erased: there is nothing left to judge."""
+    tx.connection.execute(sa.delete(tables.dead_letters).where(_D.writer == writer, _D.event_id == event_id))
+
+
+def judged(tx: Tx) -> None:
+    """What was released and neither held nor refused again is no dead letter any more."""
+    tx.connection.execute(sa.delete(tables.dead_letters).where(_D.state == State.JUDGED))

@@ -7,8 +7,10 @@ import sqlalchemy as sa
 from referral_bus.errors import Reason, Refused
 from referral_bus.ledger import tables
 from referral_bus.ledger.store import Tx
+from schemas.events import ReferralKey
 
 _C = tables.idempotency.c
+ERASED = "erased"
 
 
 def recall(tx: Tx, caller: str, key: str, request: bytes, path: str) -> str | None:
@@ -18,6 +20,8 @@ def recall(tx: Tx, caller: str, key: str, request: bytes, path: str) -> str | No
     row = tx.connection.execute(sa.select(_C.request_digest, _C.answer).where(*here)).one_or_none()
     if row is None:
         return None
+    if row.answer == ERASED:
+        raise Refused(Reason.REFERRAL_ERASED, "what this key was used for has been erased; use a new one", path)
     if row.request_digest != tx.at_rest.digest("request", request):
         raise Refused(Reason.IDEMPOTENCY_KEY_REUSED, "this key was used for another request; use a new one", path)
     return str(row.answer)
@@ -33,3 +37,10 @@ def remember(tx: Tx, caller: str, key: str, request: bytes, answer: str, now: da
             created_at=now,
         )
     )
+
+
+def forget(tx: Tx, key: ReferralKey) -> None:
+    """The referral that answered a request was erased. The key stays used, or the caller's next try would bring back
+    what was withdrawn; what it was used for goes."""
+    here = _C.answer == sa.literal(str(key.referral_id), sa.JSON)
+    tx.connection.execute(sa.update(tables.idempotency).where(here).values(request_digest=b"", answer=ERASED))

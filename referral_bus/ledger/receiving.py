@@ -8,12 +8,14 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.broker.protocols import Position
-from referral_bus.ledger import referrals, tables
+from referral_bus.ledger import audit, referrals, tables
+from referral_bus.ledger.audit import Action
 from referral_bus.ledger.referrals import Referral, Word
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.writing import record_event
 from referral_bus.wire.avro_codec import encode
-from schemas.events import NOWHERE, Place, ReferralEvent, SealedEvent
+from referral_bus.wire.sealing import SealableEvent
+from schemas.events import NOWHERE, AnyEvent, ErasureEvent, Place, ReferralEvent
 from schemas.lifecycle import Side, Status
 from schemas.outcomes import CODES, Code, Outcome
 from schemas.personal import ReferralBody, StatusBody
@@ -61,7 +63,7 @@ def store_referral(tx: Tx, event: ReferralEvent, body: ReferralBody, now: dateti
     return referral
 
 
-def store_word(tx: Tx, event: SealedEvent, body: StatusBody, referral: Referral, word: Word) -> Referral:
+def store_word(tx: Tx, event: SealableEvent, body: StatusBody, referral: Referral, word: Word) -> Referral:
     """The other side's word about a referral we know."""
     changed = referrals.after(referral, word)
     referrals.save(tx, changed)
@@ -69,11 +71,16 @@ def store_word(tx: Tx, event: SealedEvent, body: StatusBody, referral: Referral,
     return changed
 
 
-def _store(tx: Tx, event: SealedEvent, body: ReferralBody | StatusBody, now: datetime) -> None:
+def _store(tx: Tx, event: SealableEvent, body: ReferralBody | StatusBody, now: datetime) -> None:
     wrapped = referrals.body_key(tx, event.referral)
     encrypted = None if wrapped is None else tx.at_rest.encrypt(wrapped, event.referral, encode(body))
     number = record_event(tx, event, now, Outcome.STORED, None, encrypted)
     _use_place(tx, event)
+    owe_handover(tx, event, number, now)
+    audit.note(tx, Action.RECEIVED, now, referral=event.referral, event_id=event.event_id, peer=event.writer)
+
+
+def owe_handover(tx: Tx, event: AnyEvent, number: int, now: datetime) -> None:
     row = {
         "number": number,
         "referral_sender": event.referral_sender,
@@ -84,14 +91,30 @@ def _store(tx: Tx, event: SealedEvent, body: ReferralBody | StatusBody, now: dat
     tx.connection.execute(_INSERT_HANDOVER, row)
 
 
-def refuse(tx: Tx, event: SealedEvent, code: Code, now: datetime) -> None:
+def refuse(tx: Tx, event: SealableEvent, code: Code, now: datetime) -> None:
     """It never will be stored. Its body is not kept; its place is used up unless the code says otherwise."""
     record_event(tx, event, now, Outcome.REFUSED, code, None)
+    key, writer = event.referral, event.writer
+    audit.note(tx, Action.REFUSED, now, referral=key, event_id=event.event_id, peer=writer, code=code)
     if CODES[code].place:
         _use_place(tx, event)
 
 
-def _use_place(tx: Tx, event: SealedEvent) -> None:
+def store_erasure(tx: Tx, event: ErasureEvent, now: datetime) -> int:
+    """A word about an erasure: known from now on. It uses no place. Returns its number, under which it is owed to our
+    own system once it has taken effect."""
+    number = record_event(tx, event, now, Outcome.STORED, None, None)
+    audit.note(tx, Action.RECEIVED, now, referral=event.referral, event_id=event.event_id, peer=event.writer)
+    return number
+
+
+def refuse_erasure(tx: Tx, event: ErasureEvent, code: Code, now: datetime) -> None:
+    record_event(tx, event, now, Outcome.REFUSED, code, None)
+    key, writer = event.referral, event.writer
+    audit.note(tx, Action.REFUSED, now, referral=key, event_id=event.event_id, peer=writer, code=code)
+
+
+def _use_place(tx: Tx, event: SealableEvent) -> None:
     before = referrals.place_held(tx, event.referral, event.writer)
     referrals.hold_place(tx, event.referral, event.writer, before, event.place)
 

@@ -32,6 +32,7 @@ class Referral:
     answered_at: datetime | None = None
     cancel_requested_at: datetime | None = None
     question_asked_at: datetime | None = None
+    peer_forgot_at: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -40,12 +41,14 @@ class Referral:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What an event says about its referral. `status` is None from the sender."""
+    """What an event says about its referral. `status` is None from the sender. `restored` marks the first word of a
+    recipient whose ledger was restored: nobody has acted, so it meets no deadline, and it may take a status back."""
 
     by: Side
     status: Status | None
     business_status: str | None
     at: datetime
+    restored: bool = False
 
 
 def after(referral: Referral, word: Word) -> Referral:
@@ -59,6 +62,8 @@ def after(referral: Referral, word: Word) -> Referral:
             return replace(changed, cancel_requested_at=word.at)
         return replace(changed, question_asked_at=None)
     status = word.status or referral.status
+    if word.restored:
+        return _taken_back(changed, status, word.at)
     settles_cancellation = status != referral.status or word.business_status == "cancellation-refused"
     return replace(
         changed,
@@ -70,6 +75,13 @@ def after(referral: Referral, word: Word) -> Referral:
     )
 
 
+def _taken_back(referral: Referral, status: Status, at: datetime) -> Referral:
+    """What the recipient's restored ledger still knows counts; what it has lost has to be met anew."""
+    answered = (referral.answered_at or at) if status in ANSWERED else None
+    seen = referral.acknowledged_at or (None if status is Status.REQUESTED else at)
+    return replace(referral, status=status, acknowledged_at=seen, answered_at=answered)
+
+
 def load(tx: Tx, key: ReferralKey) -> Referral | None:
     row = tx.connection.execute(_LOAD, _named(key)).one_or_none()
     return None if row is None else from_row(row)
@@ -78,17 +90,32 @@ def load(tx: Tx, key: ReferralKey) -> Referral | None:
 def find(tx: Tx, beginning: str) -> list[Referral]:
     """The referrals whose id begins like this (at least six hexadecimal digits, hyphens as they come); at most two,
     since more tell nothing more."""
+    within = id_range(beginning)
+    if within is None:
+        return []
+    chosen = tables.referrals.c.referral_id.between(*within)
+    return [from_row(row) for row in tx.connection.execute(_columns().where(chosen).limit(2))]
+
+
+def id_range(beginning: str) -> tuple[UUID, UUID] | None:
+    """The lowest and the highest id that begin like this; None if that is too short, or no id at all."""
     digits = beginning.replace("-", "").lower()
     if not re.fullmatch(r"[0-9a-f]{6,32}", digits):
-        return []
-    low, high = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
-    within = tables.referrals.c.referral_id.between(low, high)
-    return [from_row(row) for row in tx.connection.execute(_columns().where(within).limit(2))]
+        return None
+    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 
 def save(tx: Tx, referral: Referral) -> None:
     """Writes back what an event may have changed."""
-    names = ("status", "changed_at", "acknowledged_at", "answered_at", "cancel_requested_at", "question_asked_at")
+    names = (
+        "status",
+        "changed_at",
+        "acknowledged_at",
+        "answered_at",
+        "cancel_requested_at",
+        "question_asked_at",
+        "peer_forgot_at",
+    )
     changes = {name: getattr(referral, name) for name in names}
     tx.connection.execute(_SAVE, _named(referral.key) | changes)
 

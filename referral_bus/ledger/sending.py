@@ -15,8 +15,10 @@ import sqlalchemy as sa
 
 from referral_bus.ledger import tables
 from referral_bus.ledger.store import Tx
+from referral_bus.wire.avro_codec import encode
 from schemas.events import ReceiptItem, ReferralKey
 from schemas.lifecycle import Side
+from schemas.personal import StatusBody
 
 
 class State(StrEnum):
@@ -50,6 +52,7 @@ class DueRow:
     body: bytes | None
     sends: int
     gone_key_id: str | None
+    over: bool  # consent has expired, so that it may not go any more
 
     def next_send_at(self, now: datetime, first_pause: timedelta) -> datetime:
         """When it is sent again without a receipt: the pauses double, up to a day."""
@@ -70,9 +73,11 @@ def due(tx: Tx, now: datetime, in_flight: Collection[int], per_addressee: int) -
 
 def _due_for(tx: Tx, addressee: str, now: datetime, in_flight: Collection[int], limit: int) -> Iterable[DueRow]:
     query = (
-        sa.select(tables.outbox, tables.events.c.body, tables.referrals.c.body_key)
+        sa.select(
+            tables.outbox, tables.events.c.body, tables.referrals.c.body_key, tables.referrals.c.consent_expires_at
+        )
         .join(tables.events, tables.events.c.number == _OUT.number)
-        .join(
+        .outerjoin(  # an erased referral has no row any more, yet its erasure has to be told
             tables.referrals,
             sa.and_(
                 tables.referrals.c.referral_sender == _OUT.referral_sender,
@@ -84,27 +89,31 @@ def _due_for(tx: Tx, addressee: str, now: datetime, in_flight: Collection[int], 
         .limit(limit + len(in_flight))
     )
     rows = [row for row in tx.connection.execute(query) if row.number not in in_flight]
-    return [_due_row(tx, row) for row in rows[:limit]]
+    return [_due_row(tx, row, now) for row in rows[:limit]]
 
 
 def _its_turn() -> sa.ColumnElement[bool]:
-    """Never sent, asked for, or the oldest of its referral without a final receipt."""
+    """Never sent, asked for, the oldest of its referral without a final receipt, or an erasure, which overtakes."""
     older = tables.outbox.alias("older")
     has_older = sa.exists().where(
         older.c.referral_sender == _OUT.referral_sender,
         older.c.referral_id == _OUT.referral_id,
         older.c.number < _OUT.number,
         older.c.state.not_in(FINAL),
+        sa.not_(older.c.erasure),
     )
-    return sa.or_(_OUT.state == State.NEW, _OUT.asked, sa.not_(has_older))
+    return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older))
 
 
-def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]]) -> DueRow:
+def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> DueRow:
     held = row._mapping
     key = ReferralKey(held["referral_sender"], held["referral_id"])
-    body = None
+    body, expires_at = None, held["consent_expires_at"]
+    expired = expires_at is not None and expires_at <= now
     if held["value"] is None and held["body"] is not None and held["body_key"] is not None:
         body = tx.at_rest.decrypt(held["body_key"], key, held["body"])
+        if expired:  # only the recipient's words still go: their status, nothing sealed
+            body = encode(StatusBody())
     return DueRow(
         number=held["number"],
         referral=key,
@@ -115,6 +124,7 @@ def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]]) -> DueRow:
         body=body,
         sends=held["sends"],
         gone_key_id=held["gone_key_id"],
+        over=expired and key.sender == tx.code,
     )
 
 
@@ -180,7 +190,8 @@ def inbox_seen(tx: Tx, addressee: str, topic_id: str, now: datetime) -> None:
 
 def reopen(tx: Tx, addressee: str, now: datetime) -> None:
     """The addressee's ledger was restored and may lack what it once said it had: every row goes again, in order."""
-    judged = (_OUT.addressee == addressee, _OUT.state.in_((State.STORED, State.REFUSED, State.HELD)))
+    kept = sa.or_(_OUT.erasure, _OUT.value.is_not(None))  # what is erased here never goes again
+    judged = (_OUT.addressee == addressee, _OUT.state.in_((State.STORED, State.REFUSED, State.HELD)), kept)
     values = {"state": State.SENT.value, "next_send_at": now, "sends": 0, "missed": False, "asked": False}
     tx.connection.execute(sa.update(tables.outbox).where(*judged).values(values))
 
@@ -195,7 +206,8 @@ def give_up(tx: Tx, departed: Collection[str], now: datetime) -> int:
         sa.or_(tables.referrals.c.consent_expires_at <= now, tables.referrals.c.peer.in_(departed)),
     )
     end = {"state": State.UNDELIVERABLE.value, "next_send_at": None}
-    ended = tx.connection.execute(sa.update(tables.outbox).where(_OUT.state.not_in(FINAL), over).values(end))
+    still = (_OUT.state.not_in(FINAL), sa.not_(_OUT.erasure))
+    ended = tx.connection.execute(sa.update(tables.outbox).where(*still, over).values(end))
     return ended.rowcount
 
 

@@ -6,9 +6,11 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables
+from referral_bus.ledger.erasing import ask_again
 from referral_bus.ledger.peers import learn_incarnation
 from referral_bus.ledger.sending import FINAL, State, reopen
 from referral_bus.ledger.store import Tx
+from referral_bus.ledger.writing import Writing
 from schemas.events import Place, ReceiptItem, StorageReceipt
 from schemas.outcomes import FINAL_OUTCOMES, Outcome
 
@@ -34,18 +36,20 @@ _FOLLOWING = (
 )
 
 
-def hear_incarnation(tx: Tx, code: str, incarnation: int, now: datetime) -> int:
+def hear_incarnation(tx: Tx, code: str, incarnation: int, writing: Writing) -> int:
     """Remembers a peer's incarnation and returns the highest; a higher one than known means that its ledger was
-    restored, so that everything it had is sent again."""
-    known, highest = learn_incarnation(tx, code, incarnation, now)
+    restored, so that everything it had is sent again, and it is told what it has to erase."""
+    known, highest = learn_incarnation(tx, code, incarnation, writing.now)
     if 0 < known < highest:
-        reopen(tx, code, now)
+        reopen(tx, code, writing.now)
+        ask_again(tx, code, writing)
     return highest
 
 
-def take_receipt(tx: Tx, receipt: StorageReceipt, now: datetime) -> None:
+def take_receipt(tx: Tx, receipt: StorageReceipt, writing: Writing) -> None:
     """What the addressee of our events says of them. Only the addressee is heard, and never an older incarnation."""
-    if hear_incarnation(tx, receipt.writer, receipt.incarnation, now) > receipt.incarnation:
+    now = writing.now
+    if hear_incarnation(tx, receipt.writer, receipt.incarnation, writing) > receipt.incarnation:
         return
     for item in receipt.items:
         about = {"of_value": item.value_sha256, "of_addressee": receipt.writer}
@@ -69,6 +73,8 @@ def _settle(
 ) -> None:
     """A final word; within one incarnation the first one stands. What we gave up ourselves had none."""
     held = row._mapping
+    if State(held["state"]) is State.ERASED:
+        return
     if State(held["state"]) in FINAL and receipt.incarnation <= (held["receipt_incarnation"] or 0):
         return
     final = {

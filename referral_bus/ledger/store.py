@@ -3,21 +3,24 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import AtRest
+from referral_bus.ledger.trouble import damaged, reachable
 
-BUSY_TIMEOUT_S = 10.0
+BUSY_TIMEOUT_S = 5.0  # a service that is told to end waits for no lock longer than this
 _READ_ONLY = {"referral_bus_read_only": True}
 
 
@@ -28,6 +31,7 @@ class Tx:
     connection: Connection
     at_rest: AtRest
     code: str  # the agency whose ledger this is
+    memo: dict[str, object] = field(default_factory=dict)  # what is known already in this transaction
 
 
 class Ledger:
@@ -38,58 +42,103 @@ class Ledger:
         self.at_rest = at_rest
         self.code = code
         self.path = path
+        self.writable = True  # as far as the last transaction has shown
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """One transaction that takes the write lock at once, so that it never fails halfway for want of it."""
-        with _reachable(), self.engine.begin() as connection:
-            yield Tx(connection, self.at_rest, self.code)
+        try:
+            with reachable(self.path), self.engine.begin() as connection:
+                yield Tx(connection, self.at_rest, self.code)
+        except Unreachable:
+            self.writable = False
+            raise
+        self.writable = True
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """A consistent view that holds nobody up."""
-        with _reachable(), self.engine.connect().execution_options(**_READ_ONLY) as connection, connection.begin():
+        with reachable(self.path), self._connect_to_read() as connection, connection.begin():
             yield Tx(connection, self.at_rest, self.code)
+
+    def _connect_to_read(self) -> Connection:
+        return self.engine.connect().execution_options(**_READ_ONLY)
+
+    def check(self) -> None:
+        """Reads the whole file; raises `LedgerUnusable` when its structure is damaged."""
+        with self.read() as tx:
+            if tx.connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() != "ok":
+                raise damaged()
+
+    def empty_log(self) -> bool:
+        """Empties the write-ahead log, in which erased content stays readable for a while. False while a reader is
+        open: try again."""
+        with reachable(self.path), self.engine.connect() as connection:
+            busy = connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
+
+    def back_up(self, path: Path) -> None:
+        """A whole and consistent copy in one new file, also while others write."""
+        with reachable(self.path), self.engine.connect() as connection:
+            connection.connection.cursor().execute("VACUUM INTO ?", (str(path),))
 
     def close(self) -> None:
         self.engine.dispose()
 
 
-@contextmanager
-def _reachable() -> Iterator[None]:
+def create_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
+    """A new, empty ledger of this agency. Refuses to take the place of anything that is there."""
     try:
-        yield
-    except OperationalError as error:
-        word = "full" if "full" in str(error.orig) else "locked" if "locked" in str(error.orig) else "unreadable"
-        advice = {
-            "full": "the disk is full; free some space, nothing accepted is lost",
-            "locked": "another process holds it; try again",
-            "unreadable": "check the file and the disk",
-        }
-        raise Unreachable(Reason.LEDGER_UNREACHABLE, advice[word], path="ledger") from None
+        path.open("xb").close()
+    except FileExistsError:
+        raise Refused(Reason.HOME_INVALID, "there is a file in the ledger's place", path="ledger") from None
+    except OSError:
+        raise Unreachable(Reason.LEDGER_UNREACHABLE, "it cannot be made; look at the disk", path="ledger") from None
+    ledger = Ledger(_engine(path), at_rest, code, path)
+    with ledger.write() as tx:
+        _migrate(tx.connection)
+        tx.connection.execute(sa.insert(tables.agency).values(code=code, incarnation=1, announcement_counter=0))
+    return ledger
 
 
 def open_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
-    """Opens the ledger at `path`, makes it when new, and brings its tables up to date. Refuses another agency's."""
+    """Opens the ledger at `path` and brings its tables up to date. Refuses another agency's. Raises `LedgerUnusable`
+    for one that is missing or damaged: an empty one in its place would have forgotten everything."""
+    if not path.exists() or (path.is_file() and not path.stat().st_size):
+        raise damaged()
+    ledger = Ledger(_engine(path), at_rest, code, path)
+    try:
+        with ledger.write() as tx:
+            if not sa.inspect(tx.connection).has_table(tables.agency.name):
+                raise damaged()
+            _migrate(tx.connection)
+            owner = tx.connection.execute(sa.select(tables.agency.c.code)).scalar_one_or_none()
+    except CommandError:
+        advice = "this ledger was written by newer software; install that again"
+        raise Refused(Reason.HOME_INVALID, advice, path="ledger") from None
+    except DBAPIError:
+        raise damaged() from None
+    if owner is None:
+        raise damaged()
+    if owner != code:
+        raise Refused(Reason.HOME_INVALID, "this ledger belongs to another agency", path="ledger")
+    return ledger
+
+
+def _engine(path: Path) -> sa.Engine:
     engine = sa.create_engine(
-        f"sqlite:///{path}",
+        sa.URL.create("sqlite", database=_uri(path), query={"uri": "true"}),
         connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
         hide_parameters=True,
     )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
-    ledger = Ledger(engine, at_rest, code, path)
-    try:
-        with ledger.write() as tx:
-            _migrate(tx.connection)
-            owner = tx.connection.execute(sa.select(tables.agency.c.code)).scalar_one_or_none()
-            if owner is None:
-                tx.connection.execute(sa.insert(tables.agency).values(code=code, incarnation=1, announcement_counter=0))
-    except DBAPIError as error:  # a file that is no database, above all
-        raise Refused(Reason.HOME_INVALID, "this file is no ledger of ours", path="ledger") from error
-    if owner not in (None, code):
-        raise Refused(Reason.HOME_INVALID, "this ledger belongs to another agency", path="ledger")
-    return ledger
+    return engine
+
+
+def _uri(path: Path) -> str:
+    """By mode=rw no connection ever makes the file."""
+    return f"file:{quote(str(path))}?mode=rw"
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -123,18 +172,24 @@ class Changes:
         self._version = 0
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
-        """The watching thread's work, until `stop`."""
-        connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S)
-        try:
-            seen = None
+        """The watching thread's work, until `stop`. Raises `LedgerUnusable` when the file is not there any more, or is
+        another one: what is written to the one that we hold open would be gone with the process."""
+        with reachable(self._path), closing(sqlite3.connect(_uri(self._path), timeout=BUSY_TIMEOUT_S, uri=True)) as tx:
+            file, seen = self._file(), None
             while not stop.wait(self._interval_s):
                 progress()
-                version = connection.execute("PRAGMA data_version").fetchone()[0]
+                if self._file() != file:
+                    raise damaged()
+                version = tx.execute("PRAGMA data_version").fetchone()[0]
                 if version != seen:
                     seen = version
                     self.notify()
-        finally:
-            connection.close()
+
+    def _file(self) -> int:
+        try:
+            return self._path.stat().st_ino
+        except FileNotFoundError:
+            raise damaged() from None
 
     def notify(self) -> None:
         with self._condition:

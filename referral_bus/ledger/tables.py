@@ -14,6 +14,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+def milliseconds(moment: datetime) -> int:
+    """Since 1970, UTC."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
 class Moment(TypeDecorator[datetime]):
     """UTC milliseconds since 1970 in the database, an aware datetime outside."""
 
@@ -21,7 +26,7 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else (value - _EPOCH) // _MILLISECOND
+        return None if value is None else milliseconds(value)
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
         return None if value is None else _EPOCH + int(value) * _MILLISECOND
@@ -63,6 +68,7 @@ referrals = sa.Table(
     sa.Column("body_key", sa.LargeBinary),  # wrapped by the home folder's key; destroyed by erasure
     sa.Column("local_ref", sa.LargeBinary),
     sa.Column("local_ref_digest", sa.LargeBinary),  # keyed, to find a case number without storing it readably
+    sa.Column("peer_forgot_at", Moment),  # the recipient's retention has erased its side; it says nothing more
     sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
     sa.Index(None, "referral_id"),
 )
@@ -92,6 +98,8 @@ events = sa.Table(  # every event written or judged here; `number` follows commi
     sa.Column("status", sa.String),
     sa.Column("outcome", sa.String, nullable=False),  # STORED or REFUSED; STORED for our own
     sa.Column("code", sa.String),
+    sa.Column("kind", sa.String),  # of an ErasureEvent; as is the reason
+    sa.Column("reason", sa.String),
     sa.Column("body", sa.LargeBinary),
     sa.UniqueConstraint("writer", "event_id"),  # an id counts only together with its writer
     sa.Index(None, "referral_sender", "referral_id", "writer", "incarnation", "sequence"),
@@ -107,6 +115,7 @@ outbox = sa.Table(
     sa.Column("incarnation", sa.BigInteger, nullable=False),
     sa.Column("sequence", sa.BigInteger, nullable=False),
     sa.Column("addressee", sa.String, nullable=False),
+    sa.Column("erasure", sa.Boolean, nullable=False),  # an ErasureEvent: it overtakes the others
     sa.Column("state", sa.String, nullable=False),  # see sending.State
     sa.Column("bare", sa.LargeBinary, nullable=False),  # the event's value without its sealed part
     sa.Column("value", sa.LargeBinary),  # the bytes last sent
@@ -154,24 +163,84 @@ handovers = sa.Table(
     sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),  # events.number
     *_referral_columns(),
     sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("next_attempt_at", Moment, nullable=False),
+    sa.Column("next_attempt_at", Moment),  # None once it was given up: a dead letter
     sa.Column("done_at", Moment),
     sa.Index("ix_handovers_due", "next_attempt_at", sqlite_where=sa.text("done_at IS NULL")),
+    sa.Index(
+        "ix_handovers_waiting", "referral_id", "referral_sender", "number", sqlite_where=sa.text("done_at IS NULL")
+    ),
 )
 
-held = sa.Table(  # events that cannot be judged yet, by their value's digest; somebody here must act
-    "held",
+dead_letters = sa.Table(  # what could not be taken in, or not be handed over
+    "dead_letters",
     metadata,
-    sa.Column("value_sha256", sa.LargeBinary, primary_key=True),
-    sa.Column("writer", sa.String, nullable=False),
-    sa.Column("event_id", sa.Uuid),  # None where the value could not be decoded
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("state", sa.String, nullable=False),  # see dead_letters.State
     sa.Column("code", sa.String, nullable=False),
-    sa.Column("topic", sa.String, nullable=False),
-    sa.Column("key", sa.LargeBinary, nullable=False),
-    sa.Column("value", sa.LargeBinary, nullable=False),
-    sa.Column("headers", sa.JSON, nullable=False),  # name and hex
-    sa.Column("held_at", Moment, nullable=False),
+    sa.Column("path", sa.String),
+    sa.Column("writer", sa.String, nullable=False),
+    sa.Column("record", sa.String),  # None, as are the next three, where the value could not be decoded
+    sa.Column("event_id", sa.Uuid),
+    sa.Column("referral_sender", sa.String),
+    sa.Column("referral_id", sa.Uuid),  # without a sender it is what the record's key says
+    sa.Column("event_number", sa.BigInteger, unique=True),  # events.number of what is stored and was not handed over
+    sa.Column("value_sha256", sa.LargeBinary),
+    sa.Column("fingerprint", sa.LargeBinary),  # of the value's schema
+    sa.Column("topic", sa.String),
+    sa.Column("partition", sa.Integer),
+    sa.Column("offset", sa.BigInteger),
+    sa.Column("key", sa.LargeBinary),
+    sa.Column("value", sa.LargeBinary),  # None for what is stored, was discarded, or held a body in clear
+    sa.Column("headers", sa.JSON),  # name and hex
+    sa.Column("first_at", Moment, nullable=False),
+    sa.Column("last_at", Moment, nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),  # how often the same bytes came
+    sa.Column("noticed_at", Moment),  # when the operators were told
+    sa.Column("reason", sa.LargeBinary),  # why it was discarded, in somebody's own words; encrypted as a body is
+    sa.UniqueConstraint("value_sha256", "writer"),
     sa.Index(None, "writer", "event_id"),
+    sa.Index(None, "referral_id"),
+    sa.Index(None, "state", "last_at"),
+    sa.Index("ix_dead_letters_untold", "code", "writer", sqlite_where=sa.text("noticed_at IS NULL")),
+    sqlite_autoincrement=True,
+)
+
+tombstones = sa.Table(  # what is left of an erased referral, for ever
+    "tombstones",
+    metadata,
+    *_referral_columns(),
+    sa.Column("side", sa.String, nullable=False),
+    sa.Column("peer", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),  # the final one, as far as this side knows
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("asked_by_us", sa.Boolean, nullable=False),
+    sa.Column("asked_by_peer", sa.Boolean, nullable=False),
+    sa.Column("incarnation", sa.BigInteger, nullable=False),  # place of the peer's last word that was taken
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("confirmed_at", Moment),  # our own system has acknowledged
+    sa.Column("peer_erased_at", Moment),  # the other side's service has erased
+    sa.Column("peer_confirmed_at", Moment),  # the other side's own system has acknowledged
+    sa.Column("revision", sa.BigInteger, nullable=False, unique=True),  # grows with each change; see outside_backups
+    sa.Column("scrubbed_at", Moment),  # the write-ahead log has been emptied since
+    sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
+    sa.Index(None, "referral_id"),
+    sa.Index(None, "peer"),
+)
+
+audit = sa.Table(  # what was done here; see `audit`
+    "audit",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("action", sa.String, nullable=False),
+    sa.Column("by", sa.String, nullable=False),  # who asked: the service itself, or a caller of a command
+    sa.Column("peer", sa.String),
+    sa.Column("referral_sender", sa.String),
+    sa.Column("referral_id", sa.Uuid),
+    sa.Column("event_id", sa.Uuid),
+    sa.Column("code", sa.String),
+    sa.Column("head", sa.LargeBinary, nullable=False),  # SHA-256 over the entry and the head before it
 )
 
 positions = sa.Table(

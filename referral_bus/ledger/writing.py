@@ -11,13 +11,15 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import referrals, tables
+from referral_bus.ledger import audit, referrals, tables
+from referral_bus.ledger.audit import SERVICE, Action
 from referral_bus.ledger.referrals import Referral, Word
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import encode
-from schemas.events import Place, ReferralEvent, ReferralKey, SealedEvent, StatusEvent
-from schemas.lifecycle import Side, Status
+from referral_bus.wire.sealing import SealableEvent
+from schemas.events import AnyEvent, ErasureEvent, Place, ReferralEvent, ReferralKey, StatusEvent
+from schemas.lifecycle import ErasureKind, ErasureReason, Side, Status
 from schemas.personal import ReferralBody, StatusBody
 
 NewId = Callable[[], UUID]
@@ -27,11 +29,12 @@ NO_KEY_YET = "0" * 32  # stands in the bare event until the relay seals it
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """When, under which register, and where ids come from."""
+    """When, under which register, where ids come from, and who asked."""
 
     now: datetime
     register_version: int
     new_id: NewId
+    by: str = SERVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,15 @@ class NewReferral:
     respond_by: datetime
     body: ReferralBody
     local_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a word about an erasure says. `status` is the final one if we are the recipient, else None."""
+
+    kind: ErasureKind
+    reason: ErasureReason
+    status: Status | None
 
 
 def write_referral(tx: Tx, new: NewReferral, writing: Writing) -> ReferralKey:
@@ -84,57 +96,81 @@ def write_word(tx: Tx, referral: Referral, status: Status, body: StatusBody, wri
     return changed
 
 
+def write_note(tx: Tx, referral: Referral, writing: Writing) -> None:
+    """The automatic word of a recipient whose ledger was restored: what it knows the status to be. Nobody has acted, so
+    it changes nothing here."""
+    said = referral.status.value
+    _append(tx, referral, lambda common: StatusEvent(**common, status=said), StatusBody(), writing)
+
+
 def _append(
     tx: Tx,
     referral: Referral,
-    build: Callable[[dict[str, Any]], SealedEvent],
+    build: Callable[[dict[str, Any]], SealableEvent],
     body: ReferralBody | StatusBody,
     writing: Writing,
 ) -> None:
     before = referrals.place_held(tx, referral.key, tx.code)
     place = Place(own_incarnation(tx), before.sequence + 1)
-    event = build(_common(tx, referral, before, place, writing))
-    referrals.hold_place(tx, referral.key, tx.code, before, place)
+    follows = {"follows_incarnation": before.incarnation, "follows_sequence": before.sequence}
+    sealable = follows | {"sealing_key_id": NO_KEY_YET, "sealed": b""}
+    event = build(_common(tx, referral.key, referral.peer, place, writing) | sealable)
     wrapped = referrals.body_key(tx, referral.key)
     encrypted = None if wrapped is None else tx.at_rest.encrypt(wrapped, referral.key, encode(body))
-    number = record_event(tx, event, writing.now, "STORED", None, encrypted)
+    _ready(tx, event, before, writing, encrypted)
+
+
+def write_erasure(tx: Tx, key: ReferralKey, peer: str, said: Said, writing: Writing) -> None:
+    """A word of ours about an erasure. It has a place, so that its status can be told from an older one, but follows
+    nothing: it overtakes everything."""
+    before = referrals.place_held(tx, key, tx.code)
+    place = Place(own_incarnation(tx), before.sequence + 1)
+    common = _common(tx, key, peer, place, writing)
+    event = ErasureEvent(**common, status=said.status, kind=said.kind, reason=said.reason)
+    _ready(tx, event, before, writing, None)
+
+
+def _ready(tx: Tx, event: AnyEvent, before: Place, writing: Writing, body: bytes | None) -> None:
+    """Takes the event's place and lays it into the outbox."""
+    now = writing.now
+    referrals.hold_place(tx, event.referral, tx.code, before, event.place)
+    number = record_event(tx, event, now, "STORED", None, body)
     row = {
         "number": number,
         "event_id": event.event_id,
-        "referral_sender": referral.key.sender,
-        "referral_id": referral.key.referral_id,
-        "incarnation": place.incarnation,
-        "sequence": place.sequence,
-        "addressee": referral.peer,
+        "referral_sender": event.referral_sender,
+        "referral_id": event.referral_id,
+        "incarnation": event.incarnation,
+        "sequence": event.sequence,
+        "addressee": event.addressee,
+        "erasure": isinstance(event, ErasureEvent),
         "state": "new",
         "bare": encode(event),
-        "next_send_at": writing.now,
+        "next_send_at": now,
         "sends": 0,
         "missed": False,
         "asked": False,
     }
     tx.connection.execute(_INSERT_OUTBOX, row)
+    key, to = event.referral, event.addressee
+    audit.note(tx, Action.SENT, now, by=writing.by, referral=key, event_id=event.event_id, peer=to)
 
 
-def _common(tx: Tx, referral: Referral, before: Place, place: Place, writing: Writing) -> dict[str, Any]:
+def _common(tx: Tx, key: ReferralKey, peer: str, place: Place, writing: Writing) -> dict[str, Any]:
     return {
         "event_id": writing.new_id(),
-        "referral_id": referral.key.referral_id,
-        "referral_sender": referral.key.sender,
+        "referral_id": key.referral_id,
+        "referral_sender": key.sender,
         "writer": tx.code,
-        "addressee": referral.peer,
+        "addressee": peer,
         "occurred_at": writing.now,
         "register_version": writing.register_version,
         "incarnation": place.incarnation,
         "sequence": place.sequence,
-        "follows_incarnation": before.incarnation,
-        "follows_sequence": before.sequence,
-        "sealing_key_id": NO_KEY_YET,
-        "sealed": b"",
     }
 
 
-def record_event(tx: Tx, event: SealedEvent, now: datetime, outcome: str, code: str | None, body: bytes | None) -> int:
+def record_event(tx: Tx, event: AnyEvent, now: datetime, outcome: str, code: str | None, body: bytes | None) -> int:
     """One row of `events`; returns its number, which follows commit order."""
     row = {
         "event_id": event.event_id,
@@ -146,9 +182,11 @@ def record_event(tx: Tx, event: SealedEvent, now: datetime, outcome: str, code: 
         "sequence": event.sequence,
         "occurred_at": event.occurred_at,
         "recorded_at": now,
-        "status": event.status if isinstance(event, StatusEvent) else None,
+        "status": None if isinstance(event, ReferralEvent) else event.status,
         "outcome": outcome,
         "code": code,
+        "kind": event.kind if isinstance(event, ErasureEvent) else None,
+        "reason": event.reason if isinstance(event, ErasureEvent) else None,
         "body": body,
     }
     result = tx.connection.execute(_INSERT_EVENT, row)

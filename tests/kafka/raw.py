@@ -20,3 +20,13 @@ def read_everything(bootstrap: str, topic_prefix: str) -> list[Any]:
         records += [record for batch in consumer.poll(1000).values() for record in batch]
     consumer.close()
     return records
+
+
+def append_again(bootstrap: str, records: list[Any]) -> None:
+    """The same bytes once more at the end of their topics, as a hostile host can."""
+    from kafka import KafkaProducer
+
+    producer = KafkaProducer(bootstrap_servers=bootstrap)
+    for record in records:
+        producer.send(record.topic, record.value, record.key, list(record.headers), record.partition).get(30)
+    producer.close()

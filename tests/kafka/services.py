@@ -28,6 +28,7 @@ from tests.unit.deploy.app.homes import (
 )
 
 ROOT = Path(__file__).parents[2]
+AGENCY_RUN = ("deploy.app", "agency", "run")
 
 
 def wait_until(holds: Callable[[], Any], within_s: float = 30) -> None:
@@ -58,6 +59,11 @@ class Process:
     def resident_mb(self) -> float:
         return float(psutil.Process(self.popen.pid).memory_info().rss) / 1e6
 
+    def kill(self) -> None:
+        """kill -9: it gets no chance to end anything."""
+        os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+
     def terminate(self) -> tuple[int, float]:
         """Its exit code, and how long it took."""
         began = time.monotonic()
@@ -72,14 +78,17 @@ class Process:
 class Services:
     """Homes of a federation of its own, and whatever runs over them. `end` leaves no process."""
 
-    def __init__(self, folder: Path, kafka: str) -> None:
+    def __init__(self, folder: Path, kafka: str, copies: int = 1) -> None:
         self.folder = folder
         self.kafka = kafka
         self.topic_prefix = f"t{secrets.token_hex(4)}"
         self._processes: list[Process] = []
         federation, stewards = f"f{self.topic_prefix}", new_stewards()
         make_homes(folder, federation, kafka, announce_every_s=1)
-        join(folder, signed_register(folder, stewards, federation=federation, topic_prefix=self.topic_prefix))
+        register = signed_register(
+            folder, stewards, federation=federation, topic_prefix=self.topic_prefix, copies=copies
+        )
+        join(folder, register)
 
     @property
     def sender(self) -> Agency:
@@ -106,9 +115,10 @@ class Services:
         made = self.run("register", "apply", self.register, "--kafka", self.kafka)
         assert made.returncode == 0, made.stderr
 
-    def start(self, agency: Agency) -> Process:
+    def start(self, agency: Agency, program: Sequence[str] = AGENCY_RUN) -> Process:
+        """`program` is a module and its arguments; it is given the home besides."""
         log = agency.home.with_suffix(".log")
-        command = [sys.executable, "-m", "deploy.app", "agency", "run", "--home", str(agency.home)]
+        command = [sys.executable, "-m", *program, "--home", str(agency.home)]
         with log.open("ab") as output:
             popen = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

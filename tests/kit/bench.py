@@ -17,26 +17,32 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from consumers.agency.announcer import next_announcement
 from consumers.agency.ingest import Ingest
-from consumers.agency.take_in import Surroundings, Verdict, take_in
+from consumers.agency.take_in import take_in
+from consumers.agency.verdicts import Surroundings, Verdict
+from deploy.app.backups import go_on, put_in_place
 from deploy.provision.topics import wanted_topics
 from producers.moves import move
 from producers.publish import publish
 from producers.relay import IDLE_S, Relay
+from producers.withdrawals import withdraw
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.broker.protocols import Broker, Reader, ReaderBroken
 from referral_bus.clock import Clock
 from referral_bus.federation.keyring import AHEAD, EpochKey, Keyring, epoch_at
 from referral_bus.federation.register import Register
-from referral_bus.ledger import looking, referrals, sending
+from referral_bus.ledger import handing_over, looking, referrals, sending, tombstones
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.looking import Step
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.store import Ledger, open_ledger
+from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.ledger.writing import Writing
 from referral_bus.logs import make_log
 from referral_bus.metrics import ServiceMetrics
+from referral_bus.outside_backups import OutsideBackups
 from referral_bus.wire.raw import RawRecord
 from schemas.events import ReceiptItem, ReferralKey
+from schemas.lifecycle import ErasureReason
 from schemas.referral_request import ReferralRequest
 from tests.kit.made_once import AT_REST, empty_ledger, federation
 from tests.kit.people import request
@@ -77,6 +83,7 @@ class Station:
     reader: Reader
     keyring: Keyring
     metrics: ServiceMetrics
+    outside: OutsideBackups
     bench: "Bench"
 
     @property
@@ -91,8 +98,10 @@ class Station:
         return self.publish(request(recipient, **changes))[0]
 
     def say(self, verb: str, referral_id: UUID, **detail: object) -> Referral:
-        writing = Writing(self.bench.clock(), self.register.version, uuid4)
-        return move(self.ledger, verb, str(referral_id), detail, writing)
+        return move(self.ledger, verb, str(referral_id), detail, self.writing())
+
+    def writing(self) -> Writing:
+        return Writing(self.bench.clock(), self.register.version, uuid4)
 
     def status(self, referral_id: UUID) -> str | None:
         with self.ledger.read() as tx:
@@ -101,8 +110,30 @@ class Station:
 
     def history(self, referral_id: UUID) -> list[Step]:
         with self.ledger.read() as tx:
-            found = referrals.find(tx, str(referral_id))
-            return looking.history(tx, found[0].key) if found else []
+            keys = [each.key for each in referrals.find(tx, str(referral_id))]
+            keys += [each.key for each in tombstones.find(tx, str(referral_id))]
+            return looking.history(tx, keys[0]) if keys else []
+
+    def referral(self, referral_id: UUID) -> Referral:
+        with self.ledger.read() as tx:
+            return referrals.find(tx, str(referral_id))[0]
+
+    def referrals(self) -> list[UUID]:
+        with self.ledger.read() as tx:
+            return [key.referral_id for key in looking.statuses(tx)]
+
+    def withdraw(self, referral_id: UUID, reason: ErasureReason = ErasureReason.WITHDRAWN) -> Tombstone:
+        return withdraw(self.ledger, str(referral_id), reason, self.writing())
+
+    def tombstone(self, referral_id: UUID) -> Tombstone | None:
+        with self.ledger.read() as tx:
+            found = tombstones.find(tx, str(referral_id))
+        return found[0] if found else None
+
+    def pull(self) -> None:
+        """The agency's own system takes everything that has come in."""
+        with self.ledger.write() as tx:
+            handing_over.acknowledged_up_to(tx, handing_over.newest(tx), self.writing())
 
     def key(self, referral_id: UUID) -> ReferralKey:
         with self.ledger.read() as tx:
@@ -148,7 +179,30 @@ class Station:
         """As after a restart: a new relay and a new reader over the same ledger."""
         self.relay.close()
         self.reader.close()
-        self.relay = self.bench.make_relay(self.ledger, self.keyring)
+        self.relay = self.bench.make_relay(self.ledger, self.keyring, outside=self.outside)
+        self.reader = self.ingest.reader()
+        self.ingest.assign(self.reader)
+
+    def back_up(self) -> Path:
+        """A copy of the ledger as it is now."""
+        path = self.ledger.path.with_suffix(f".{uuid4().hex[:8]}.backup")
+        self.ledger.back_up(path)
+        return path
+
+    def reopened_from(self, backup: Path) -> Ledger:
+        """The backup as a ledger of its own, beside the real one."""
+        return open_ledger(backup, AtRest(self.keyring.at_rest), self.code)
+
+    def restore(self, backup: Path) -> None:
+        """The ledger is lost, the backup is put in its place, and the agency goes on as `agency restored` does."""
+        self.relay.close()
+        self.reader.close()
+        self.ledger.close()
+        put_in_place(backup, self.ledger.path, self.code)
+        self.ledger = open_ledger(self.ledger.path, AtRest(self.keyring.at_rest), self.code)
+        go_on(self.ledger, self.outside, self.writing())
+        self.ingest = self.bench.make_ingest(self.ledger, self.keyring, self.metrics)
+        self.relay = self.bench.make_relay(self.ledger, self.keyring, outside=self.outside)
         self.reader = self.ingest.reader()
         self.ingest.assign(self.reader)
 
@@ -181,23 +235,32 @@ class Bench:
             path.write_bytes(empty_ledger(code))
         ledger = open_ledger(path, AtRest(keyring.at_rest), code)
         metrics = ServiceMetrics()
-        ingest = Ingest(
+        outside = OutsideBackups(folder / f"{code}-outside")
+        ingest = self.make_ingest(ledger, keyring, metrics)
+        reader = ingest.reader()
+        ingest.assign(reader)
+        relay = self.make_relay(ledger, keyring, outside=outside)
+        return Station(code, ledger, relay, ingest, reader, keyring, metrics, outside, self)
+
+    def make_ingest(self, ledger: Ledger, keyring: Keyring, metrics: ServiceMetrics) -> Ingest:
+        return Ingest(
             ledger,
             self.broker,
-            lambda: self.register_of(code),
+            lambda: self.register_of(ledger.code),
             keyring.find_sealing,
             self.clock,
             uuid4,
             metrics,
-            make_log(self.log_lines, agency=code),
+            make_log(self.log_lines, agency=ledger.code),
         )
-        reader = ingest.reader()
-        ingest.assign(reader)
-        relay = self.make_relay(ledger, keyring)
-        return Station(code, ledger, relay, ingest, reader, keyring, metrics, self)
 
     def make_relay(
-        self, ledger: Ledger, keyring: Keyring, broker: Broker | None = None, clock: Clock | None = None
+        self,
+        ledger: Ledger,
+        keyring: Keyring,
+        broker: Broker | None = None,
+        clock: Clock | None = None,
+        outside: OutsideBackups | None = None,
     ) -> Relay:
         return Relay(
             ledger,
@@ -209,6 +272,7 @@ class Bench:
             RESEND_AFTER,
             ServiceMetrics(),
             make_log(self.log_lines, agency=ledger.code),
+            (lambda: None) if outside is None else (lambda: outside.keep_up(ledger)),
         )
 
     def announce(self) -> None:

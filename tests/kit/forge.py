@@ -14,6 +14,7 @@ from schemas.events import (
     NOWHERE,
     AgencyAnnouncement,
     AnyRecord,
+    ErasureEvent,
     Place,
     ReceiptItem,
     ReferralEvent,
@@ -57,6 +58,16 @@ def a_word(
     before = follows or ((place[0], place[1] - 1) if place[1] > 1 else NOWHERE)
     fields = _common(bench, key, writer, addressee, Place(*place), Place(*before))
     return StatusEvent(**fields, status=status).model_copy(update=changes)
+
+
+def an_erasure(
+    bench: Bench, key: ReferralKey, writer: str, addressee: str, place: tuple[int, int], **changes: object
+) -> ErasureEvent:
+    """A word about an erasure; *requested* because consent was withdrawn, unless `changes` say otherwise."""
+    common = _common(bench, key, writer, addressee, Place(*place), NOWHERE)
+    fields = {name: common[name] for name in common if name in ErasureEvent.model_fields}
+    said: dict[str, Any] = {"status": None, "kind": "requested", "reason": "withdrawn"}
+    return ErasureEvent(**fields, **(said | changes))
 
 
 def _common(

@@ -9,7 +9,7 @@ from deploy.demo.federation import GeneratedFederation, Terms, example_template,
 from referral_bus.federation.register import Register, parse_register
 from referral_bus.home import known_services
 from referral_bus.ledger.at_rest import AtRest
-from referral_bus.ledger.store import open_ledger
+from referral_bus.ledger.store import create_ledger
 
 AT_REST = b"a home key that is 32 bytes long"
 
@@ -27,5 +27,5 @@ def empty_ledger(code: str) -> bytes:
     """The file of a ledger with nothing in it, made once: each test begins with a copy."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite"
-        open_ledger(path, AtRest(AT_REST), code).close()
+        create_ledger(path, AtRest(AT_REST), code).close()
         return path.read_bytes()

@@ -10,7 +10,7 @@ from referral_bus.broker.kafka.line import connect_line
 from referral_bus.broker.kafka.reader import KafkaReader, connect_reader
 from referral_bus.broker.kafka.sender import KafkaSender, SenderLimits
 from referral_bus.broker.kafka.settings import Connection, Security
-from referral_bus.broker.kafka.topics import Absent, find_absent, find_topics
+from referral_bus.broker.kafka.topics import Absent, find_absent, find_ends, find_topics
 from referral_bus.broker.protocols import Topic
 
 ANSWER_WITHIN_S = 5.0
@@ -35,6 +35,9 @@ class KafkaBroker:
 
     def topics(self, names: Collection[str]) -> Mapping[str, Topic]:
         return self._calls.call(lambda admin: find_topics(admin, names), self._answer_within_s)
+
+    def ends(self, topic: Topic) -> Mapping[int, int]:
+        return self._calls.call(lambda admin: find_ends(admin, topic), self._answer_within_s)
 
     def sender(self) -> KafkaSender:
         connect = partial(connect_line, self._connection, self._limits.answer_within_s)

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
+from kafka import TopicPartition
+from kafka.admin import OffsetSpec
 from kafka.errors import TopicAuthorizationFailedError
 
 from referral_bus.broker.protocols import Topic
@@ -27,6 +29,13 @@ def find_absent(admin: Any, names: Collection[str]) -> Mapping[str, Absent]:
         elif "WRITE" not in entry["authorized_operations"]:
             absent[topic.name] = "forbidden"
     return absent
+
+
+def find_ends(admin: Any, topic: Topic) -> Mapping[int, int]:
+    """The offset that the next record of each partition will get."""
+    partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+    ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    return {partition.partition: int(found.offset) for partition, found in ends.items()}
 
 
 def _ask(admin: Any, names: Collection[str]) -> Collection[Mapping[str, Any]]:

@@ -154,10 +154,11 @@ def test_every_kind_of_note_can_be_said(pair: Bench) -> None:
 
 
 def test_about_a_referral_that_its_recipient_has_refused_its_sender_says_nothing_more(pair: Bench) -> None:
-    """Refused there by another clock: consent ends while the referral is on its way."""
+    """Consent ends while the referral is on its way."""
     body = request_document(RECIPIENT)["body"]
     body["consent"]["expires_at"] = (pair.clock() + timedelta(seconds=1)).isoformat()
     referral_id = pair[SENDER].refer(RECIPIENT, body=body)
+    pair[SENDER].send()
     pair.clock.move(timedelta(seconds=1))
     pair.settle()
     pair.clock.move(-timedelta(seconds=1))

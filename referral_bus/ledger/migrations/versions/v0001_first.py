@@ -32,6 +32,8 @@ def upgrade() -> None:
         sa.Column("status", sa.String(), nullable=True),
         sa.Column("outcome", sa.String(), nullable=False),
         sa.Column("code", sa.String(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("number"),
         sa.UniqueConstraint("writer", "event_id", name=op.f("uq_events_writer_event_id")),
@@ -49,27 +51,60 @@ def upgrade() -> None:
         sa.Column("referral_sender", sa.String(), nullable=False),
         sa.Column("referral_id", sa.Uuid(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("next_attempt_at", Moment(), nullable=False),
+        sa.Column("next_attempt_at", Moment(), nullable=True),
         sa.Column("done_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_index(
         "ix_handovers_due", "handovers", ["next_attempt_at"], unique=False, sqlite_where=sa.text("done_at IS NULL")
     )
-    op.create_table(
-        "held",
-        sa.Column("value_sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("writer", sa.String(), nullable=False),
-        sa.Column("event_id", sa.Uuid(), nullable=True),
-        sa.Column("code", sa.String(), nullable=False),
-        sa.Column("topic", sa.String(), nullable=False),
-        sa.Column("key", sa.LargeBinary(), nullable=False),
-        sa.Column("value", sa.LargeBinary(), nullable=False),
-        sa.Column("headers", sa.JSON(), nullable=False),
-        sa.Column("held_at", Moment(), nullable=False),
-        sa.PrimaryKeyConstraint("value_sha256"),
+    op.create_index(
+        "ix_handovers_waiting",
+        "handovers",
+        ["referral_id", "referral_sender", "number"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NULL"),
     )
-    op.create_index(op.f("ix_held_writer_event_id"), "held", ["writer", "event_id"], unique=False)
+    op.create_table(
+        "dead_letters",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("path", sa.String(), nullable=True),
+        sa.Column("writer", sa.String(), nullable=False),
+        sa.Column("record", sa.String(), nullable=True),
+        sa.Column("event_id", sa.Uuid(), nullable=True),
+        sa.Column("referral_sender", sa.String(), nullable=True),
+        sa.Column("referral_id", sa.Uuid(), nullable=True),
+        sa.Column("event_number", sa.BigInteger(), nullable=True),
+        sa.Column("value_sha256", sa.LargeBinary(), nullable=True),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=True),
+        sa.Column("topic", sa.String(), nullable=True),
+        sa.Column("partition", sa.Integer(), nullable=True),
+        sa.Column("offset", sa.BigInteger(), nullable=True),
+        sa.Column("key", sa.LargeBinary(), nullable=True),
+        sa.Column("value", sa.LargeBinary(), nullable=True),
+        sa.Column("headers", sa.JSON(), nullable=True),
+        sa.Column("first_at", Moment(), nullable=False),
+        sa.Column("last_at", Moment(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("noticed_at", Moment(), nullable=True),
+        sa.Column("reason", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("event_number", name=op.f("uq_dead_letters_event_number")),
+        sa.UniqueConstraint("value_sha256", "writer", name=op.f("uq_dead_letters_value_sha256_writer")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_dead_letters_writer_event_id"), "dead_letters", ["writer", "event_id"], unique=False)
+    op.create_index(op.f("ix_dead_letters_referral_id"), "dead_letters", ["referral_id"], unique=False)
+    op.create_index(op.f("ix_dead_letters_state_last_at"), "dead_letters", ["state", "last_at"], unique=False)
+    op.create_index(
+        "ix_dead_letters_untold",
+        "dead_letters",
+        ["code", "writer"],
+        unique=False,
+        sqlite_where=sa.text("noticed_at IS NULL"),
+    )
     op.create_table(
         "idempotency",
         sa.Column("caller", sa.String(), nullable=False),
@@ -94,6 +129,7 @@ def upgrade() -> None:
         sa.Column("incarnation", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("addressee", sa.String(), nullable=False),
+        sa.Column("erasure", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("bare", sa.LargeBinary(), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=True),
@@ -171,6 +207,7 @@ def upgrade() -> None:
         sa.Column("body_key", sa.LargeBinary(), nullable=True),
         sa.Column("local_ref", sa.LargeBinary(), nullable=True),
         sa.Column("local_ref_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("peer_forgot_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
     )
     op.create_index(op.f("ix_referrals_referral_id"), "referrals", ["referral_id"], unique=False)
@@ -188,4 +225,41 @@ def upgrade() -> None:
         sa.Column("incarnation", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("referral_sender", "referral_id", "writer"),
+    )
+    op.create_table(
+        "tombstones",
+        sa.Column("referral_sender", sa.String(), nullable=False),
+        sa.Column("referral_id", sa.Uuid(), nullable=False),
+        sa.Column("side", sa.String(), nullable=False),
+        sa.Column("peer", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("asked_by_us", sa.Boolean(), nullable=False),
+        sa.Column("asked_by_peer", sa.Boolean(), nullable=False),
+        sa.Column("incarnation", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("confirmed_at", Moment(), nullable=True),
+        sa.Column("peer_erased_at", Moment(), nullable=True),
+        sa.Column("peer_confirmed_at", Moment(), nullable=True),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("scrubbed_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
+        sa.UniqueConstraint("revision", name=op.f("uq_tombstones_revision")),
+    )
+    op.create_index(op.f("ix_tombstones_peer"), "tombstones", ["peer"], unique=False)
+    op.create_index(op.f("ix_tombstones_referral_id"), "tombstones", ["referral_id"], unique=False)
+    op.create_table(
+        "audit",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("peer", sa.String(), nullable=True),
+        sa.Column("referral_sender", sa.String(), nullable=True),
+        sa.Column("referral_id", sa.Uuid(), nullable=True),
+        sa.Column("event_id", sa.Uuid(), nullable=True),
+        sa.Column("code", sa.String(), nullable=True),
+        sa.Column("head", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
     )

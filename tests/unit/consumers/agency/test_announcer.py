@@ -43,7 +43,7 @@ def test_it_tells_before_when_everything_has_been_handed_over(pair: Bench) -> No
     pair.settle()
     assert _next(pair).handed_over_before == stored_at
     with pair[RECIPIENT].ledger.write() as tx:
-        handing_over.acknowledged_up_to(tx, 10**6, pair.clock())
+        handing_over.acknowledged_up_to(tx, 10**6, pair[RECIPIENT].writing())
     assert _next(pair).handed_over_before == pair.clock()
 
 

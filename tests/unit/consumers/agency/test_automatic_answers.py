@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from consumers.agency.take_in import Taken
+from consumers.agency.verdicts import Taken
 from schemas.lifecycle import Status
 from schemas.personal import StatusBody
 from tests.kit.bench import Bench

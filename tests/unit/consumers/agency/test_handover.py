@@ -2,41 +2,17 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from consumers.agency.handover import IDLE_S, Handler, Handover
 from referral_bus.ledger import handing_over
 from referral_bus.ledger.handing_over import Received
-from referral_bus.logs import make_log
 from schemas.lifecycle import Side
 from schemas.personal import ReferralBody
 from tests.kit.bench import Bench
 from tests.kit.forge import a_referral, body_for, event_record
+from tests.kit.handing import PAUSE, handover, until_quiet
 from tests.kit.people import PLANTED_NAME, RECIPIENT, SENDER, THIRD
-
-RETRY_AFTER = timedelta(seconds=10)
-
-
-@contextmanager
-def _handover(trio: Bench, handler: Handler, workers: int = 4) -> Iterator[Handover]:
-    """To RECIPIENT's system; closed at the end."""
-    made = Handover(
-        trio[RECIPIENT].ledger, handler, trio.clock, RETRY_AFTER, workers, make_log(trio.log_lines, agency=RECIPIENT)
-    )
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def _until_quiet(handover: Handover) -> None:
-    deadline = time.monotonic() + 10
-    while handover.tick() < IDLE_S:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def _conversation(trio: Bench) -> UUID:
@@ -68,8 +44,8 @@ def test_the_events_of_a_referral_are_handed_over_in_order_one_after_the_other(t
         seen.append((received.record, _said(received)))
         at_work.release()
 
-    with _handover(trio, handler) as handover:
-        _until_quiet(handover)
+    with handover(trio, handler) as made:
+        until_quiet(made)
     words = [("StatusEvent", f"Synthetic word {number}.") for number in range(3)]
     assert seen == [("ReferralEvent", None), *words]
 
@@ -97,16 +73,16 @@ def test_a_failing_handler_blocks_only_its_own_referral_and_is_tried_again_after
             raise OSError(PLANTED_NAME)
         handed.append(received.referral.referral_id)
 
-    with _handover(trio, handler) as handover:
-        _until_quiet(handover)
+    with handover(trio, handler) as made:
+        until_quiet(made)
         assert handed == [other] * 4
         assert len(tried) == 1
-        trio.clock.move(RETRY_AFTER - timedelta(milliseconds=1))
-        _until_quiet(handover)
+        trio.clock.move(PAUSE - timedelta(milliseconds=1))
+        until_quiet(made)
         assert len(tried) == 1
         healed.set()
         trio.clock.move(timedelta(milliseconds=1))
-        _until_quiet(handover)
+        until_quiet(made)
     assert handed == [other] * 4 + [failing] * 4
     assert '"where": "OSError in ' in trio.log_lines.text
     assert PLANTED_NAME not in trio.log_lines.text
@@ -121,10 +97,10 @@ def test_a_repeated_hand_over_carries_the_same_id(trio: Bench) -> None:
         if len(seen) == 1:
             raise RuntimeError
 
-    with _handover(trio, dies_after_its_work) as handover:
-        _until_quiet(handover)
-        trio.clock.move(RETRY_AFTER)
-        _until_quiet(handover)
+    with handover(trio, dies_after_its_work) as made:
+        until_quiet(made)
+        trio.clock.move(PAUSE)
+        until_quiet(made)
     assert len(seen) == 5
     assert seen[0] == seen[1]
     assert len(set(seen)) == 4
@@ -134,8 +110,8 @@ def test_what_was_handed_over_is_not_handed_over_again_after_a_restart(trio: Ben
     _conversation(trio)
     seen: list[UUID] = []
     for _ in range(2):
-        with _handover(trio, lambda received: seen.append(received.event_id)) as handover:
-            _until_quiet(handover)
+        with handover(trio, lambda received: seen.append(received.event_id)) as made:
+            until_quiet(made)
     assert len(seen) == 4
 
 
@@ -149,13 +125,13 @@ def test_different_referrals_are_handed_over_in_parallel_by_so_many_workers(trio
         begun.release()
         release.wait(10)
 
-    with _handover(trio, handler, workers=2) as handover:
-        handover.tick()
+    with handover(trio, handler, workers=2) as made:
+        made.tick()
         assert all(begun.acquire(timeout=10) for _ in range(2))
-        handover.tick()
+        made.tick()
         assert not begun.acquire(timeout=0.05), "there are two workers"
         release.set()
-        _until_quiet(handover)
+        until_quiet(made)
         assert begun.acquire(timeout=0)
 
 
@@ -169,11 +145,11 @@ def test_closing_waits_for_handlers_at_work_remembers_what_they_took_and_begins_
         time.sleep(0.05)
         seen.append(received.event_id)
 
-    with _handover(trio, slow, workers=1) as handover:
-        handover.tick()
+    with handover(trio, slow, workers=1) as made:
+        made.tick()
     assert len(seen) == 1
-    with _handover(trio, slow, workers=1) as handover:
-        _until_quiet(handover)
+    with handover(trio, slow, workers=1) as made:
+        until_quiet(made)
     assert len(seen) == len(set(seen)) == 2
 
 
@@ -203,10 +179,10 @@ def test_passing_a_cursor_takes_what_is_before_it_and_nothing_after(trio: Bench)
     trio.settle()
     first, second, third = _pulled(trio)
     with trio[RECIPIENT].ledger.write() as tx:
-        handing_over.acknowledged_up_to(tx, second.cursor, trio.clock())
+        handing_over.acknowledged_up_to(tx, second.cursor, trio[RECIPIENT].writing())
     seen: list[int] = []
-    with _handover(trio, lambda received: seen.append(received.cursor)) as handover:
-        _until_quiet(handover)
+    with handover(trio, lambda received: seen.append(received.cursor)) as made:
+        until_quiet(made)
     assert seen == [third.cursor]
     assert [each.cursor for each in _pulled(trio)] == [first.cursor, second.cursor, third.cursor], "asked again: again"
 

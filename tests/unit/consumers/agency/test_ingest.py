@@ -1,6 +1,5 @@
 """The ingest loop: each record once, whatever breaks; how far we are stands beside what was read."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from consumers.agency.ingest import Ingest
-from referral_bus.errors import Reason, Unreachable
+from deploy.app.supervisor import Supervisor
+from referral_bus.errors import LedgerUnusable, Reason, Unreachable
 from referral_bus.federation.register import Register
 from referral_bus.ledger import receiving
 from referral_bus.logs import make_log
-from tests.kit.bench import Bench, Station
+from tests.kit.bench import Bench, LogLines, Station
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, SENDER
 
 KeyFinder = Callable[[str], X25519PrivateKey | None]
@@ -45,16 +45,13 @@ def _read(ingest: Ingest) -> None:
 
 
 @contextmanager
-def _running(ingest: Ingest) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=ingest.run, args=(stop, lambda: None))
-    thread.start()
+def _running(ingest: Ingest, log: LogLines) -> Iterator[None]:
+    supervisor = Supervisor(make_log(log))
+    supervisor.start("ingest", ingest.run)
     try:
         yield
     finally:
-        stop.set()
-        thread.join(10)
-        assert not thread.is_alive()
+        assert supervisor.finish(10)
 
 
 def _eventually(holds: Callable[[], object]) -> None:
@@ -149,9 +146,23 @@ def test_while_something_does_not_answer_a_batch_waits_and_nothing_is_skipped(pa
     reader = ingest.reader()
     ingest.assign(reader)
     away.append("away for a moment")
-    ingest.step(reader, 0)
-    assert "LEDGER_UNREACHABLE" in pair.log_lines.text
+    with pytest.raises(Unreachable):
+        ingest.step(reader, 0)
+    assert pair[RECIPIENT].owed(SENDER) == []
+    _read(ingest)
     assert pair[RECIPIENT].status(referral_id) == "requested"
+
+
+def test_a_ledger_that_cannot_be_used_any_more_skips_nothing_either(pair: Bench) -> None:
+    _sent(pair, 2)
+
+    def damaged(_: str) -> X25519PrivateKey | None:
+        raise LedgerUnusable(Reason.LEDGER_DAMAGED, "restore a backup", "ledger")
+
+    with pytest.raises(LedgerUnusable):
+        _read(_ingest(pair[RECIPIENT], damaged))
+    with pair[RECIPIENT].ledger.read() as tx:
+        assert (pair.register.inbox(RECIPIENT), 0) not in receiving.positions(tx)
 
 
 def test_a_topic_made_anew_is_read_from_its_start(pair: Bench) -> None:
@@ -167,7 +178,7 @@ def test_what_cannot_be_unpacked_is_passed_over_and_counted(pair: Bench) -> None
     inbox = pair.register.inbox(RECIPIENT) or ""
     pair.broker.append_unreadable(inbox, 0)
     [referral_id] = _sent(pair)
-    with _running(_ingest(pair[RECIPIENT])):
+    with _running(_ingest(pair[RECIPIENT]), pair.log_lines):
         _eventually(lambda: pair[RECIPIENT].status(referral_id))
     assert _position(pair[RECIPIENT], inbox) == 2
     assert _counted(pair[RECIPIENT], "process_failures_total", event_type="unknown", reason="UNREADABLE_BATCH") == 1
@@ -177,7 +188,7 @@ def test_a_broker_that_is_away_is_waited_for(pair: Bench) -> None:
     [referral_id] = _sent(pair)
     pair.broker.go_down()
     ingest = _ingest(pair[RECIPIENT])
-    with _running(ingest):
+    with _running(ingest, pair.log_lines):
         _eventually(lambda: "KAFKA_UNREACHABLE" in pair.log_lines.text)
         assert not ingest.reading
         pair.broker.come_up()
@@ -230,8 +241,15 @@ def test_what_cannot_be_opened_is_logged_by_its_code_and_nothing_else(pair: Benc
 
 def test_a_topic_made_anew_while_it_is_read_is_read_on_from_its_start(pair: Bench) -> None:
     [before] = _sent(pair)
-    with _running(_ingest(pair[RECIPIENT])):
+    with _running(_ingest(pair[RECIPIENT]), pair.log_lines):
         _eventually(lambda: pair[RECIPIENT].status(before))
         pair.broker.wipe()
         [after] = _sent(pair)
         _eventually(lambda: pair[RECIPIENT].status(after))
+
+
+def test_a_flood_of_what_is_not_taken_is_counted_and_fills_no_log(pair: Bench) -> None:
+    _sent(pair, 50)
+    _read(_ingest(pair[RECIPIENT], lambda _: None))
+    assert _counted(pair[RECIPIENT], "process_failures_total", event_type="ReferralEvent", reason="RESEAL") == 50
+    assert pair.log_lines.text.count("not_taken") == 1

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from consumers.agency.take_in import Taken
+from consumers.agency.verdicts import Taken
 from referral_bus.ledger import tables
 from referral_bus.ledger.peers import Peer, all_peers
 from referral_bus.ledger.sending import State, give_up

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from consumers.agency.take_in import Again, Missing, NotTaken, Taken
+from consumers.agency.verdicts import Again, Missing, NotTaken, Taken
 from referral_bus.ledger import looking
 from referral_bus.wire.avro_codec import MAX_VALUE, encode
 from referral_bus.wire.raw import RawRecord
-from schemas.events import NOWHERE, ErasureEvent, Place
+from schemas.events import NOWHERE, Place
 from schemas.outcomes import Code, Outcome
 from tests.kit.bench import Bench
 from tests.kit.forge import a_referral, a_word, an_announcement, event_record, signed, signed_bytes
@@ -114,15 +114,6 @@ def test_an_unknown_schema_is_held_by_its_digest_and_uses_no_place(trio: Bench) 
     assert told == [(None, Outcome.HELD, NOWHERE)] * 2
     trio[RECIPIENT].ingest.judge_held()
     assert len(trio[RECIPIENT].owed(SENDER)) == 3  # one was held, was judged anew, and is held again
-
-
-def test_an_erasure_is_left_without_a_receipt_as_long_as_it_cannot_be_taken(trio: Bench) -> None:
-    referral = a_referral(trio, SENDER, RECIPIENT)
-    common = referral.model_dump(include=set(ErasureEvent.model_fields))
-    erasure = ErasureEvent(**common, status=None, kind="requested", reason="withdrawn")
-    [verdict] = trio[RECIPIENT].take(signed(trio, erasure))
-    assert verdict == NotTaken("ErasureEvent", Code.SCHEMA_UNKNOWN, owed=False)
-    assert trio[RECIPIENT].owed(SENDER) == []
 
 
 def test_a_known_event_is_receipted_again_and_has_no_second_effect(trio: Bench) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from consumers.agency.take_in import Again, Missing, NotTaken, Reseal, Taken
+from consumers.agency.verdicts import Again, Missing, NotTaken, Reseal, Taken
 from schemas.events import NOWHERE, Place, ReferralEvent, ReferralKey, StatusEvent
 from schemas.lifecycle import Status
 from schemas.outcomes import Code, Outcome

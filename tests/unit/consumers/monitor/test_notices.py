@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from consumers.monitor.announced import MOST_COUNTED
 from tests.kit.forge import a_receipt, an_announcement, signed
 from tests.unit.consumers.monitor.lookout import a_notice, lookout
 
@@ -33,3 +34,19 @@ def test_a_handover_that_was_given_up_waits_until_everything_before_it_was_hande
         monitor.hear(signed(bench, an_announcement(bench, RECIPIENT, 7, handed_over_before=later_on)))
 
         assert monitor.need("dead letters") == []
+
+
+def test_a_notice_that_stands_for_several_counts_them(tmp_path: Path) -> None:
+    with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
+        monitor.hear(a_notice(bench, RECIPIENT, event_id=uuid4(), count=7), a_notice(bench, RECIPIENT, count=2**62))
+        waiting = monitor.total("dead_letters_waiting", agency=RECIPIENT, reason="CODE_UNKNOWN")
+        assert waiting == 7 + MOST_COUNTED, "however many an agency says"
+
+
+def test_for_what_was_refused_nobody_waits_whatever_is_heard_first(tmp_path: Path) -> None:
+    with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
+        event_id = uuid4()
+        monitor.hear(a_receipt(bench, RECIPIENT, SENDER, bytes(32), "REFUSED", event_id=event_id))
+        monitor.hear(a_notice(bench, RECIPIENT, code="CONSENT_INVALID", event_id=event_id))
+        assert monitor.total("dead_letter_notices_total", agency=RECIPIENT, reason="CONSENT_INVALID") == 1
+        assert monitor.total("dead_letters_waiting") == 0

@@ -1,5 +1,6 @@
 """Handlers as an agency would write them, for services in this process and in others."""
 
+import threading
 from pathlib import Path
 
 from consumers.agency.handover import Handler
@@ -39,3 +40,14 @@ def defective(desk: Desk) -> Handler:
 def handed_over(home: Path) -> list[str]:
     path = home.with_suffix(".handed-over")
     return path.read_text(encoding="ascii").splitlines() if path.exists() else []
+
+
+def hangs(desk: Desk) -> Handler:
+    """As if the agency's system never answered."""
+    mark = desk.home.folder.with_suffix(".hangs")
+
+    def take(_: Received) -> None:
+        mark.touch()
+        threading.Event().wait()
+
+    return take

@@ -65,15 +65,17 @@ def signed_register(
     lasts_days: int = 300,
     federation: str = FEDERATION,
     topic_prefix: str = "referral",
+    copies: int = 1,
 ) -> SignedRegister:
-    """A register that lists the keys of these homes."""
+    """A register that lists the keys of these homes. `copies`: so many brokers keep each topic."""
     now = system_clock()
     private = {code: open_home(homes / code).keyring(now).signing for code in (SENDER, RECIPIENT, OTHER)}
     keys = {code: agency_key(federation, code, key) for code, key in private.items()}
     only = (SENDER, RECIPIENT, OTHER, NOT_AGREED, RECEIVES_NONE)
     began = now - timedelta(days=301)
     lasts = timedelta(days=301 + lasts_days)
-    terms = Terms(federation, topic_prefix, began, version=version, lasts=lasts, only=only)
+    replicas = {"replication": copies, "min_insync": copies // 2 + 1}
+    terms = Terms(federation, topic_prefix, began, version=version, lasts=lasts, only=only, **replicas)
     return make_federation(example_template(), keys, stewards, terms)
 
 

@@ -137,7 +137,7 @@ def register_missing(home: Path) -> None:
 
 Break = Callable[[Path], None]
 BROKEN: list[tuple[Break, str, str | None]] = [
-    (no_database, "HOME_INVALID", "ledger"),
+    (no_database, "LEDGER_DAMAGED", "ledger"),
     (of_another_agency, "HOME_INVALID", "ledger"),
     (key_damaged, "HOME_INVALID", "keys/signing.key"),
     (key_missing, "HOME_INVALID", "keys/at-rest.key"),

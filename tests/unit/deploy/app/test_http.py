@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from deploy.app.http import health_server
+from deploy.app.http import AT_ONCE, health_server, serve
 from referral_bus.errors import Reason, Refused
 from tests.unit.deploy.app.command import PLANTED
 
@@ -55,12 +55,14 @@ def health() -> Iterator[Health]:
     Gauge("referralbus_test", "For a test.", registry=registry).set(7)
     server = health_server(0, lambda: made.parts, registry, lambda: made.refresh())
     made.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    stop = threading.Event()
+    thread = threading.Thread(target=serve, args=(server, stop, lambda: None))
     thread.start()
     yield made
-    server.shutdown()
-    server.server_close()
+    stop.set()
     thread.join(5)
+    server.server_close()
+    assert not thread.is_alive()
 
 
 def test_healthz_says_that_the_process_answers(health: Health) -> None:
@@ -145,6 +147,27 @@ def test_a_defect_is_a_500_with_its_place_and_without_its_message(
 def test_a_client_that_says_nothing_holds_up_nobody(health: Health) -> None:
     with socket.create_connection(("127.0.0.1", health.port)):
         assert health.ask("/healthz").status == 200
+
+
+def test_so_many_at_once_are_answered_and_who_comes_then_is_turned_away(health: Health) -> None:
+    asked, answer = threading.Semaphore(0), threading.Event()
+
+    def slow() -> None:
+        asked.release()
+        answer.wait(10)
+
+    health.refresh = slow
+    askers = [threading.Thread(target=health.ask, args=("/metrics",)) for _ in range(AT_ONCE)]
+    for asker in askers:
+        asker.start()
+    for _ in askers:
+        assert asked.acquire(timeout=10)
+    with pytest.raises(ConnectionError):
+        health.ask("/healthz")
+    answer.set()
+    for asker in askers:
+        asker.join(10)
+    assert health.ask("/healthz").status == 200
 
 
 def test_it_listens_on_loopback_only_and_says_when_the_port_is_taken(health: Health) -> None:

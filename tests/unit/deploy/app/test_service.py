@@ -8,8 +8,9 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.app.desk import open_desk
+from deploy.app.endpoint import load_endpoint
 from deploy.app.gauges import refresh_gauges
-from deploy.app.service import Service, load_handler
+from deploy.app.service import Service
 from deploy.provision.topics import wanted_topics
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.clock import system_clock
@@ -39,6 +40,7 @@ class Running:
         self.broker = broker
         self.log = LogLines()
         self.services: list[Service] = []
+        self.ended: list[int] = []
 
     def start(self, agency: Agency) -> Service:
         desk = open_desk(agency.home)
@@ -47,7 +49,7 @@ class Running:
                 self.broker.create_topic(plan)
         service = Service(desk, self.broker, make_log(self.log))
         self.services.append(service)
-        service.start()
+        service.start(self.ended.append)
         return service
 
     def end(self) -> list[bool]:
@@ -72,8 +74,8 @@ def test_a_referral_goes_through_two_services_to_the_handler_and_the_receipt_com
     services = [running.start(agency) for agency in (federation.sender, federation.recipient)]
     wait_until(lambda: all(all(service.ready().values()) for service in services))
     assert set(services[1].ready()) == {
-        "thread_changes", "thread_ingest", "thread_announcer", "thread_relay", "thread_handover",
-        "broker", "register", "ledger",
+        "thread_watchdog", "thread_changes", "thread_ingest", "thread_announcer", "thread_relay", "thread_keeper",
+        "thread_handover", "broker", "register", "ledger",
     }  # fmt: skip
 
     desk = services[0].desk
@@ -105,7 +107,7 @@ def test_a_service_without_its_broker_is_not_ready_and_becomes_so_when_it_comes(
     desk = open_desk(federation.recipient.home)
     service = Service(desk, running.broker, make_log(running.log))
     running.services.append(service)
-    service.start()
+    service.start(running.ended.append)
     wait_until(lambda: [name for name, well in service.ready().items() if not well] == ["broker"])
     running.broker.come_up()
     for plan in wanted_topics(desk.register):
@@ -145,5 +147,5 @@ def test_a_handler_whose_own_code_is_wrong_is_a_defect_and_not_a_missing_functio
 
 def test_an_agency_that_takes_in_nothing_or_pulls_has_no_handler(federation: Federation) -> None:
     desk = open_desk(federation.recipient.home)
-    assert load_handler(desk) is None
+    assert load_endpoint(desk) is None
     desk.close()

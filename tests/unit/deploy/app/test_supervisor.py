@@ -4,12 +4,13 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
 
-from deploy.app import supervisor as module
-from deploy.app.supervisor import Supervisor, Work
+from deploy.app.supervisor import Pauses, Supervisor, Work
+from referral_bus.errors import LedgerUnusable, Reason, Refused, Unreachable
 from referral_bus.logs import make_log
 from tests.kit.bench import LogLines
 from tests.unit.deploy.app.command import PLANTED
@@ -22,11 +23,17 @@ def log() -> LogLines:
     return LogLines()
 
 
-@pytest.fixture
-def supervisor(log: LogLines) -> Iterator[Supervisor]:
-    made = Supervisor(make_log(log), lambda _: None)
+@contextmanager
+def supervised(log: LogLines, pauses: Pauses = Pauses()) -> Iterator[Supervisor]:  # noqa: B008 # frozen
+    made = Supervisor(make_log(log), pauses=pauses)
     yield made
     assert made.finish(5)
+
+
+@pytest.fixture
+def supervisor(log: LogLines) -> Iterator[Supervisor]:
+    with supervised(log) as made:
+        yield made
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -75,26 +82,85 @@ def test_a_thread_that_fails_is_started_again_and_only_the_place_is_logged(
 
 
 @pytest.mark.parametrize("rounds", [0, 1])
-def test_the_pause_grows_for_one_that_fails_at_once(
-    rounds: int, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.02)
-    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.06)
+def test_the_pause_grows_for_one_that_fails_at_once(rounds: int, log: LogLines) -> None:
     starts: list[float] = []
-    supervisor.start("bad", failing(rounds, starts))
-    wait_until(lambda: len(starts) == 5)
+    with supervised(log, Pauses(first_s=0.02, longest_s=0.06)) as supervisor:
+        supervisor.start("bad", failing(rounds, starts))
+        wait_until(lambda: len(starts) == 5)
     pauses = [after - before for before, after in pairwise(starts)]
-    assert all(pause >= least for pause, least in zip(pauses, (0.02, 0.04, 0.06, 0.06), strict=True))
+    assert all(pause >= least for pause, least in zip(pauses, (0.02, 0.04, 0.06, 0.06), strict=False))
 
 
-def test_one_that_worked_for_a_while_is_started_again_soon(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 60.0)
+def test_one_that_worked_for_a_while_is_started_again_soon(log: LogLines) -> None:
     starts: list[float] = []
-    supervisor.start("bad", failing(3, starts))
-    wait_until(lambda: len(starts) == 12)  # with a growing pause this would take 40 s
+    with supervised(log, Pauses(first_s=0.01, longest_s=60.0)) as supervisor:
+        supervisor.start("bad", failing(3, starts))
+        wait_until(lambda: len(starts) == 12)  # with a growing pause this would take 40 s
+
+
+def test_every_start_after_a_failure_is_counted(log: LogLines) -> None:
+    restarted: list[str] = []
+    supervisor = Supervisor(make_log(log), on_restart=restarted.append, pauses=Pauses(first_s=0.01))
+    supervisor.start("bad", failing(3, []))
+    supervisor.start("good", going_round)
+    wait_until(lambda: len(restarted) == 3)
+    assert supervisor.finish(5)
+    assert set(restarted) == {"bad"}
+
+
+def test_one_whose_ledger_does_not_answer_waits_and_goes_on_and_is_no_defect(log: LogLines) -> None:
+    tries: list[int] = []
+
+    def work(stop: threading.Event, progress: Progress) -> None:
+        tries.append(1)
+        if len(tries) < 20:
+            raise Unreachable(Reason.LEDGER_UNREACHABLE, "another process holds it", "ledger")
+        going_round(stop, progress)
+
+    restarted: list[str] = []
+    supervisor = Supervisor(make_log(log), on_restart=restarted.append, pauses=Pauses(waiting_s=0.01))
+    supervisor.start("relay", work)
+    wait_until(lambda: len(tries) == 10)
+    assert supervisor.healthy() == {"relay": True}
+    wait_until(lambda: len(tries) == 20)
+    assert supervisor.finish(5)
+    [line] = [json.loads(line) for line in log.text.splitlines()]
+    assert (line["event"], line["thread"], line["code"]) == ("waiting", "relay", "LEDGER_UNREACHABLE")
+    assert restarted == []
+
+
+def test_a_ledger_that_cannot_be_used_any_more_ends_every_thread_and_is_told(log: LogLines) -> None:
+    def work(_: threading.Event, progress: Progress) -> None:
+        progress()
+        raise LedgerUnusable(Reason.LEDGER_DAMAGED, "restore a backup", "ledger")
+
+    with supervised(log) as supervisor:
+        supervisor.start("good", going_round)
+        supervisor.start("relay", work)
+        assert supervisor.stop.wait(5)
+    assert supervisor.fatal is not None
+    assert supervisor.fatal.reason is Reason.LEDGER_DAMAGED
+    [line] = [json.loads(line) for line in log.text.splitlines()]
+    assert (line["event"], line["code"], line["advice"]) == ("cannot_go_on", "LEDGER_DAMAGED", "restore a backup")
+
+
+def test_any_other_refusal_is_a_failure_of_that_thread_alone(log: LogLines) -> None:
+    def work(_: threading.Event, __: Progress) -> None:
+        raise Refused(Reason.HOME_INVALID, "this key file is missing or damaged", "keys")
+
+    with supervised(log) as supervisor:
+        supervisor.start("announcer", work)
+        wait_until(lambda: "thread_failed" in log.text)
+        assert supervisor.fatal is None
+        assert not supervisor.stop.is_set()
+
+
+def test_only_threads_at_work_are_watched(log: LogLines) -> None:
+    with supervised(log, Pauses(first_s=30.0)) as supervisor:
+        supervisor.start("bad", failing(0, []))
+        supervisor.start("good", going_round)
+        wait_until(lambda: "thread_failed" in log.text and supervisor.rounds().get("good", 0) > 0)
+        assert set(supervisor.rounds()) == {"good"}
 
 
 def test_one_that_ends_before_it_was_told_to_is_a_failure_too(supervisor: Supervisor, log: LogLines) -> None:
@@ -104,17 +170,14 @@ def test_one_that_ends_before_it_was_told_to_is_a_failure_too(supervisor: Superv
     assert len(log.text.splitlines()) < 5  # it does not spin
 
 
-def test_one_that_is_stuck_is_unhealthy_and_is_reported_when_it_does_not_end(
-    log: LogLines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "STALE_S", 0.05)
+def test_one_that_is_stuck_is_unhealthy_and_is_reported_when_it_does_not_end(log: LogLines) -> None:
     let_go = threading.Event()
 
     def stuck(_: threading.Event, progress: Progress) -> None:
         progress()
         let_go.wait()
 
-    supervisor = Supervisor(make_log(log), lambda _: None)
+    supervisor = Supervisor(make_log(log), pauses=Pauses(stale_s=0.05))
     supervisor.start("stuck", stuck)
     wait_until(lambda: supervisor.healthy() == {"stuck": True})
     wait_until(lambda: supervisor.healthy() == {"stuck": False})

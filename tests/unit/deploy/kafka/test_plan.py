@@ -45,6 +45,12 @@ def test_three_brokers_keep_three_copies_and_outlive_one() -> None:
     assert len(three["controller.quorum.voters"].split(",")) == 3
 
 
+def test_clients_are_told_to_come_by_what_stands_in_between() -> None:
+    plan = KafkaPlan(Path("anywhere"), port=9092, told_port=9192)
+
+    assert server_properties(plan, plan.nodes[0])["advertised.listeners"] == "CLIENTS://127.0.0.1:9192"
+
+
 def test_a_path_with_a_comma_or_an_accent_does_not_reach_the_settings() -> None:
     plan = KafkaPlan(Path("/somewhere/oʻzbek, uy"))
 
@@ -60,6 +66,7 @@ def test_a_path_with_a_comma_or_an_accent_does_not_reach_the_settings() -> None:
         ("port", {"port": 65535, "brokers": 3}),
         ("port", {"port": 0}),
         ("heap_mb", {"heap_mb": 64}),
+        ("told_port", {"told_port": 9192, "brokers": 3}),
     ],
 )
 def test_nonsense_is_refused_at_once(path: str, plan: dict[str, int]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from referral_bus.ledger.at_rest import AtRest
-from referral_bus.ledger.store import Ledger, open_ledger
+from referral_bus.ledger.store import Ledger, create_ledger
 from tests.kit.made_once import AT_REST
 from tests.kit.people import SENDER
 
@@ -12,6 +12,6 @@ from tests.kit.people import SENDER
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """SENDER's, new and empty."""
-    made = open_ledger(tmp_path / "ledger.sqlite", AtRest(AT_REST), SENDER)
+    made = create_ledger(tmp_path / "ledger.sqlite", AtRest(AT_REST), SENDER)
     yield made
     made.close()

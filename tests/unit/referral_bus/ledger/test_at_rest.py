@@ -7,8 +7,8 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from cryptography.exceptions import InvalidTag
 
+from referral_bus.errors import LedgerUnusable
 from referral_bus.ledger.at_rest import AtRest
 from schemas.events import ReferralKey
 from tests.kit.bench import Bench, bench
@@ -99,7 +99,7 @@ def test_a_body_opens_only_in_its_own_referral_with_its_own_key_and_home() -> No
         (at_rest, at_rest.new_key(here), here),
         (at_rest, wrapped, there),
     ):
-        with pytest.raises(InvalidTag):
+        with pytest.raises(LedgerUnusable):
             home.decrypt(key, referral, body)
 
 

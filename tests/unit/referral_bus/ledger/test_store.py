@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -68,13 +67,6 @@ def test_another_agencys_ledger_is_refused_and_stays_as_it_is(ledger: Ledger) ->
     assert refused.value.reason is Reason.HOME_INVALID
     with ledger.read() as tx:
         assert tx.connection.execute(sa.select(tables.agency.c.code)).scalar_one() == SENDER
-
-
-def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "ledger.sqlite").write_bytes(b"certainly no database, and long enough to be looked at" * 100)
-    with pytest.raises(Refused) as refused:
-        open_ledger(tmp_path / "ledger.sqlite", AtRest(AT_REST), SENDER)
-    assert refused.value.reason is Reason.HOME_INVALID
 
 
 def test_a_folder_in_its_place_is_unreachable(tmp_path: Path) -> None:
@@ -171,17 +163,3 @@ def test_a_process_killed_in_the_middle_of_a_transaction_leaves_nothing_and_hold
     assert _counter(ledger) == 0
     with ledger.write() as tx:
         assert next_announcement_place(tx) == Place(1, 1)
-
-
-def test_a_ledger_that_cannot_be_written_is_unreachable_and_says_nothing_else(ledger: Ledger) -> None:
-    other = sqlite3.connect(ledger.path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    busy = sa.create_engine(f"sqlite:///{ledger.path}", connect_args={"isolation_level": None, "timeout": 0})
-    sa.event.listen(busy, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    impatient = Ledger(busy, ledger.at_rest, SENDER, ledger.path)
-    with pytest.raises(Unreachable) as unreachable, impatient.write():
-        pass
-    assert unreachable.value.retriable
-    assert "another process holds it" in unreachable.value.advice
-    other.close()
-    impatient.close()

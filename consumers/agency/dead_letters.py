@@ -1,0 +1,185 @@
+"""What somebody at the agency can do about dead letters: let what waits be tried again, or decide against it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from consumers.agency.judging import Judging
+from consumers.agency.take_in import take_in
+from consumers.agency.verdicts import NotTaken, Surroundings, Verdict
+from referral_bus.broker.protocols import Delivery
+from referral_bus.errors import Reason, Refused
+from referral_bus.ledger import audit, dead_letters, handing_over, holding, referrals
+from referral_bus.ledger.audit import Action
+from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter, chosen
+from referral_bus.ledger.dead_letters import WAITING, State
+from referral_bus.ledger.holding import Released
+from referral_bus.ledger.store import Ledger, Tx
+from referral_bus.ledger.writing import Writing, write_word
+from referral_bus.wire.avro_codec import Undecodable, decode
+from schemas.events import ErasureEvent, ReferralEvent, StatusEvent
+from schemas.lifecycle import Side, Status
+from schemas.outcomes import CODES, Code, Outcome
+from schemas.personal import StatusBody
+
+MOST = 10_000  # in one go
+UNREADABLE = "one of them cannot be read yet, so its place in the order is not known; upgrade, then retry it"
+
+
+@dataclass(frozen=True, slots=True)
+class DueAgain:
+    """It is handed over again at once, its attempts counted from nought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """`answered` tells whether the referral's sender was told that it is rejected."""
+
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A dead letter as it was, and what became of it. `result` is None where somebody else was faster."""
+
+    letter: DeadLetter
+    result: Verdict | DueAgain | Discarded | None
+
+
+def keep_places(tx: Tx, batch: Sequence[Delivery], verdicts: Sequence[Verdict], most: int) -> int:
+    """Completes what taking in a batch has kept: where each record stands, and no more than `most` of the refused.
+    Returns how many older ones made room."""
+    not_taken = [each for each, verdict in zip(batch, verdicts, strict=True) if _is_dead_letter(verdict)]
+    for each in not_taken:
+        dead_letters.stood_at(tx, hashlib.sha256(each.record.value).digest(), each.partition, each.offset)
+    return dead_letters.drop_beyond(tx, most) if not_taken else 0
+
+
+def _is_dead_letter(verdict: Verdict) -> bool:
+    return isinstance(verdict, NotTaken) and verdict.owed
+
+
+def still_held(verdict: Verdict) -> bool:
+    return isinstance(verdict, NotTaken) and CODES[verdict.code].outcome is Outcome.HELD
+
+
+def waiting(ledger: Ledger, choice: Choice) -> list[DeadLetter]:
+    """The dead letters that somebody means and that wait. Raises `Refused` where a number is no dead letter's, or that
+    of one that waits for nothing."""
+    if choice.everything:
+        raise Refused(Reason.FIELD_MISSING, "say which: by their numbers, with --code, or with --from-agency", "NUMBER")
+    with ledger.read() as tx:
+        found = chosen(tx, choice, MOST, None if choice.numbers else WAITING)
+    if len(found) < len(set(choice.numbers)) or not found:
+        raise Refused(Reason.DEAD_LETTER_UNKNOWN, "there is no such dead letter; see `referral-bus dead-letters list`")
+    if any(letter.state not in WAITING for letter in found):
+        raise Refused(Reason.DEAD_LETTER_FINAL, "one of them was refused or discarded: nothing waits any more")
+    return found
+
+
+def retry(ledger: Ledger, letters: Sequence[DeadLetter], around: Surroundings, by: str) -> list[Done]:
+    """A held one is judged anew from the very start, one that was given up is due at once. Each has a transaction of
+    its own. `by` is who asked, for the audit."""
+    done = []
+    for letter in letters:
+        with ledger.write() as tx:
+            result = _judge(tx, letter, around) if letter.state is State.HELD else _hand_over(tx, letter, around)
+            if result is not None:
+                _note(tx, Action.RETRIED, letter, around, by)
+        done.append(Done(letter, result))
+    return done
+
+
+def _judge(tx: Tx, letter: DeadLetter, around: Surroundings) -> Verdict | None:
+    released = holding.release_one(tx, letter.number)
+    if released is None:
+        return None
+    verdict = take_in(tx, released.raw, around)
+    holding.judged(tx)
+    return verdict
+
+
+def _hand_over(tx: Tx, letter: DeadLetter, around: Surroundings) -> DueAgain | None:
+    if not _same_still(tx, letter) or letter.event_number is None:
+        return None
+    handing_over.retry(tx, letter.event_number, around.now)
+    return DueAgain()
+
+
+def _same_still(tx: Tx, letter: DeadLetter) -> bool:
+    return bool(chosen(tx, Choice((letter.number,)), 1, (letter.state,)))
+
+
+def check_discardable(letters: Sequence[DeadLetter]) -> None:
+    """Raises `Refused` for what nobody may decide against."""
+    if any(letter.record == ErasureEvent.record for letter in letters):
+        advice = "an erasure is never discarded: erase in your own system, then retry it"
+        raise Refused(Reason.DEAD_LETTER_KEPT, advice)
+    if any(letter.state is State.HELD and letter.event_id is None for letter in letters):
+        raise Refused(Reason.DEAD_LETTER_KEPT, UNREADABLE)
+
+
+def discard(ledger: Ledger, letters: Sequence[DeadLetter], reason: str, around: Surroundings, by: str) -> list[Done]:
+    """Decides against them, each in a transaction of its own. The writer of a held event is told that it is refused;
+    what was given up counts as handed over, and a new referral that nobody has seen is answered as rejected."""
+    check_discardable(letters)
+    done = []
+    for letter in letters:
+        with ledger.write() as tx:
+            decide = _refuse if letter.state is State.HELD else _give_up
+            result = decide(tx, letter, reason, replace(around.writing, by=by), around)
+            if result is not None:
+                _note(tx, Action.DISCARDED, letter, around, by)
+        done.append(Done(letter, result))
+    return done
+
+
+def _refuse(tx: Tx, letter: DeadLetter, reason: str, writing: Writing, around: Surroundings) -> Discarded | None:
+    released = holding.release_one(tx, letter.number)
+    if released is None:
+        return None
+    verdict = _judge_against(tx, released, around)
+    holding.judged(tx)
+    if not isinstance(verdict, NotTaken) or verdict.code is not Code.DISCARDED:
+        return None  # meanwhile another event has taken its place
+    dead_letters.discarded(tx, letter.number, reason, writing.now)
+    return Discarded(answered=False)
+
+
+def _judge_against(tx: Tx, released: Released, around: Surroundings) -> Verdict:
+    try:
+        event = decode(released.raw.value)
+    except Undecodable:
+        raise Refused(Reason.DEAD_LETTER_KEPT, UNREADABLE) from None
+    if not isinstance(event, ReferralEvent | StatusEvent):
+        raise TypeError("only events with a body can be discarded")
+    digest = hashlib.sha256(released.raw.value).digest()
+    return Judging(tx, event, digest, released.raw, around).discard()
+
+
+def _give_up(tx: Tx, letter: DeadLetter, reason: str, writing: Writing, around: Surroundings) -> Discarded | None:
+    if not _same_still(tx, letter) or letter.event_number is None or letter.referral is None:
+        return None
+    dead_letters.discarded(tx, letter.number, reason, around.now)
+    handing_over.handed_over(tx, [letter.event_number], writing)
+    referral = referrals.load(tx, letter.referral)
+    unseen = referral is not None and referral.side is Side.RECIPIENT and referral.status is Status.REQUESTED
+    if referral is None or not unseen or letter.record != ReferralEvent.record:
+        return Discarded(answered=False)
+    consent_over = referral.consent_expires_at <= writing.now  # then nothing more is sealed
+    body = StatusBody() if consent_over else StatusBody(outcome_reason="other")
+    write_word(tx, referral, Status.REJECTED, body, writing)
+    return Discarded(answered=True)
+
+
+def _note(tx: Tx, action: Action, letter: DeadLetter, around: Surroundings, by: str) -> None:
+    audit.note(
+        tx,
+        action,
+        around.now,
+        by=by,
+        referral=letter.referral,
+        event_id=letter.event_id,
+        peer=letter.writer,
+        code=letter.code,
+    )

@@ -1,0 +1,206 @@
+"""One authentic ReferralEvent or StatusEvent on its way into the ledger: the rules, in their order.
+
+    erased?  known already?  place taken?  in order?  ->  register, party, agreement, opens?  values, codes, consent,
+    life cycle?  ->  stored
+
+Only what stands in order is judged by its content, so that an event is refused or stored once and for all.
+"""
+
+from dataclasses import dataclass
+
+from consumers.agency.verdicts import Again, Missing, NotTaken, Reseal, Surroundings, Taken, Verdict
+from referral_bus.ledger import receiving, referrals, tombstones
+from referral_bus.ledger.dead_letters import NotTakenIn, refused
+from referral_bus.ledger.erasing import take_place, tell
+from referral_bus.ledger.holding import held_as, hold, let_go
+from referral_bus.ledger.receiving import Owed
+from referral_bus.ledger.referrals import Referral, Word
+from referral_bus.ledger.sending import own_incarnation
+from referral_bus.ledger.settling import hear_incarnation
+from referral_bus.ledger.store import Tx
+from referral_bus.ledger.writing import write_note, write_word
+from referral_bus.wire.raw import RawRecord
+from referral_bus.wire.record import Unopened, open_body
+from referral_bus.wire.sealing import SealableEvent
+from schemas.code_lists import known as code_known
+from schemas.code_lists import unknown_codes
+from schemas.events import Place, ReferralEvent, StatusEvent
+from schemas.lifecycle import CANCELLATION_REQUESTED, ErasureKind, Side, Status, cancels_by_itself, may_follow
+from schemas.outcomes import CODES, Code, Outcome
+from schemas.personal import ReferralBody, StatusBody
+
+
+@dataclass(frozen=True, slots=True)
+class _No:
+    code: Code
+    path: str | None = None
+
+
+class Judging:
+    """One authentic event on its way into the ledger."""
+
+    def __init__(
+        self, tx: Tx, event: ReferralEvent | StatusEvent, digest: bytes, raw: RawRecord, around: Surroundings
+    ) -> None:
+        self.tx = tx
+        self.event = event
+        self.digest = digest
+        self.raw = raw
+        self.around = around
+        self.held = referrals.place_held(tx, event.referral, event.writer)
+        self.referral = referrals.load(tx, event.referral)
+
+    def take(self) -> Verdict:
+        event = self.event
+        hear_incarnation(self.tx, event.writer, event.incarnation, self.around.writing)
+        if self._erased():
+            self._owe(Outcome.ERASED, None)
+            return Again(event.record)
+        earlier = receiving.known(self.tx, event.writer, event.event_id)
+        if earlier is not None:
+            self._owe(earlier.outcome, earlier.code)
+            return Again(event.record)
+        held_code = held_as(self.tx, event.writer, event.event_id)
+        if held_code is not None:
+            self._owe(Outcome.HELD, held_code)
+            return Again(event.record)
+        if event.place <= self.held:
+            older = event.incarnation < self.held.incarnation
+            return self._refuse(_No(Code.OLD_INCARNATION if older else Code.EQUIVOCATION))
+        if not event.follows <= self.held:
+            self._owe(Outcome.MISSING, None)
+            return Missing(event.record)
+        return self._judge()
+
+    def _erased(self) -> bool:
+        """No late copy passes a tombstone, nor the end that the recipient's retention has put to its words. A recipient
+        that does not know of our retention any more, because its ledger was restored, is asked to erase too."""
+        if self.referral is not None:
+            return self.referral.peer_forgot_at is not None
+        left = tombstones.load(self.tx, self.event.referral)
+        if left is None or left.peer != self.event.writer:
+            return left is not None
+        let_go(self.tx, self.event.writer, self.event.event_id)
+        newer = self.event.incarnation > max(self.held.incarnation, left.taken.incarnation)
+        if newer and not left.chased and left.side is Side.SENDER and isinstance(self.event, StatusEvent):
+            take_place(self.tx, left, Place(self.event.incarnation, 0))
+            tell(self.tx, left, ErasureKind.REQUESTED, self.around.writing)
+        return True
+
+    def discard(self) -> Verdict:
+        """Somebody here has decided against a held event. Its place is used up, as by any refusal."""
+        if not self.event.follows <= self.held < self.event.place:  # another has taken its place meanwhile
+            return self.take()
+        return self._refuse(_No(Code.DISCARDED), self.referral)
+
+    def _judge(self) -> Verdict:
+        event, around = self.event, self.around
+        starts = isinstance(event, ReferralEvent)
+        if event.register_version > around.register.version or (starts and around.register.expired(around.now)):
+            return self._hold(Code.REGISTER_NEWER)
+        referral = self.referral
+        outside = _refer(event, referral, around) if isinstance(event, ReferralEvent) else _party(event, referral)
+        if outside is not None:
+            return self._refuse(outside)
+        body = open_body(event, around.find_key)
+        if isinstance(body, Unopened):
+            return self._unopened(body, referral)
+        if unknown_codes(event) or unknown_codes(body):
+            return self._hold(Code.CODE_UNKNOWN)
+        if isinstance(event, ReferralEvent) and isinstance(body, ReferralBody):
+            return self._start(event, body)
+        if isinstance(event, StatusEvent) and isinstance(body, StatusBody) and referral is not None:
+            return self._word(event, body, referral)
+        raise TypeError("an event has the body of its kind")
+
+    def _unopened(self, unopened: Unopened, referral: Referral | None) -> Verdict:
+        if unopened.code is None:
+            self._owe(Outcome.RESEAL, None)
+            return Reseal(self.event.record)
+        if CODES[unopened.code].outcome is Outcome.HELD:
+            return self._hold(unopened.code)
+        return self._refuse(_No(unopened.code), referral)
+
+    def _start(self, event: ReferralEvent, body: ReferralBody) -> Verdict:
+        if event.respond_by < event.acknowledge_by:
+            return self._refuse(_No(Code.VALUE_REFUSED, "respond_by"))
+        if body.consent.recipient != self.around.here or body.consent.expires_at <= self.around.now:
+            return self._refuse(_No(Code.CONSENT_INVALID))
+        referral = receiving.store_referral(self.tx, event, body, self.around.now)
+        self._owe(Outcome.STORED, None, event.place)
+        if own_incarnation(self.tx) > 1:  # our ledger was restored, and may have said other things about it before
+            write_note(self.tx, referral, self.around.writing)
+        return Taken(event.record)
+
+    def _word(self, event: StatusEvent, body: StatusBody, referral: Referral) -> Verdict:
+        status = _status(event)
+        if (status is None) != event.from_sender:
+            return self._refuse(_No(Code.VALUE_REFUSED, "status"))
+        if status is not None and not self._may_follow(referral, status):
+            return self._refuse(_No(Code.TRANSITION_REFUSED, "status"))
+        by = Side.SENDER if event.from_sender else Side.RECIPIENT
+        automatic = by is Side.RECIPIENT and self._by_itself()
+        word = Word(by, status, body.business_status, self.around.now, automatic)
+        changed = receiving.store_word(self.tx, event, body, referral, word)
+        self._owe(Outcome.STORED, None, event.place)
+        if by is Side.SENDER and body.business_status == CANCELLATION_REQUESTED and cancels_by_itself(changed.status):
+            write_word(self.tx, changed, Status.CANCELLED, StatusBody(), self.around.writing)
+        return Taken(event.record)
+
+    def _may_follow(self, referral: Referral, status: Status) -> bool:
+        """The first event of a higher incarnation sets the status unchecked: its writer's ledger was restored."""
+        restored = self.event.incarnation > self.held.incarnation > 0
+        return restored or may_follow(referral.status, status)
+
+    def _by_itself(self) -> bool:
+        """The first word of an incarnation above 1 is always its service's automatic one."""
+        return self.event.incarnation > max(1, self.held.incarnation)
+
+    def _refuse(self, no: _No, referral: Referral | None = None) -> Verdict:
+        """Refused for good. A recipient's status counts even though its body had to be refused."""
+        event = self.event
+        receiving.refuse(self.tx, event, no.code, self.around.now)
+        refused(self.tx, self._letter(no), self.around.now)
+        status = _status(event)
+        if referral is not None and status is not None and not event.from_sender and self._may_follow(referral, status):
+            said = Word(Side.RECIPIENT, status, None, self.around.now, self._by_itself())
+            referrals.save(self.tx, referrals.after(referral, said))
+        self._owe(Outcome.REFUSED, no.code, event.place if CODES[no.code].place else None, no.path)
+        return NotTaken(event.record, no.code, owed=True)
+
+    def _hold(self, code: Code) -> Verdict:
+        """Can be judged later: its bytes are kept, its place is not used, and its writer waits."""
+        event = self.event
+        hold(self.tx, self._letter(_No(code)), self.around.now)
+        self._owe(Outcome.HELD, code)
+        return NotTaken(event.record, code, owed=True)
+
+    def _letter(self, no: _No) -> NotTakenIn:
+        return NotTakenIn(self.raw, self.digest, self.event.writer, self.event, no.code, no.path)
+
+    def _owe(self, outcome: Outcome, code: Code | None, held: Place | None = None, path: str | None = None) -> None:
+        event = self.event
+        owed = Owed(event.writer, self.digest, event.event_id, outcome, code, path, held or self.held)
+        receiving.owe(self.tx, [owed])
+
+
+def _refer(event: ReferralEvent, referral: Referral | None, around: Surroundings) -> _No | None:
+    if event.writer != event.referral_sender:
+        return _No(Code.NOT_A_PARTY)
+    if referral is not None:
+        return _No(Code.TRANSITION_REFUSED)
+    if not around.register.agreed(event.writer, around.here, around.now):
+        return _No(Code.NOT_AGREED)
+    return None
+
+
+def _party(event: SealableEvent, referral: Referral | None) -> _No | None:
+    if referral is None:
+        return _No(Code.REFERRAL_UNKNOWN)
+    return None if event.writer == referral.peer else _No(Code.NOT_A_PARTY)
+
+
+def _status(event: SealableEvent) -> Status | None:
+    """The status that an event says, where it says one that we know."""
+    said = event.status if isinstance(event, StatusEvent) else None
+    return Status(said) if said is not None and code_known("status", said) else None

@@ -1,0 +1,52 @@
+"""The keeper: what has to be done to the ledger from time to time, by nobody's wish.
+
+Erased content leaves the write-ahead log, what was kept long enough goes, and the outside marks follow the ledger.
+"""
+
+import threading
+from collections.abc import Callable
+
+from referral_bus.ledger import tombstones
+from referral_bus.ledger.retaining import Retention, retain
+from referral_bus.ledger.store import Ledger
+from referral_bus.ledger.writing import Writing
+from referral_bus.logs import Log
+
+LOOK_EVERY_S = 1.0
+RETAIN_EVERY_S = 600.0
+
+
+class Keeper:
+    """One thread runs it."""
+
+    def __init__(self, ledger: Ledger, keep: Retention, writing: Callable[[], Writing], log: Log) -> None:
+        self._ledger = ledger
+        self._keep = keep
+        self._writing = writing
+        self._log = log
+
+    def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
+        rounds_to_go = 0
+        while not stop.is_set():
+            progress()
+            scrub(self._ledger, self._writing())
+            if rounds_to_go <= 0:
+                gone = retain(self._ledger, self._keep, self._writing())
+                rounds_to_go = 0 if gone else int(RETAIN_EVERY_S / LOOK_EVERY_S)
+                if gone:
+                    self._log.info("kept_long_enough", count=gone)
+            rounds_to_go -= 1
+            stop.wait(LOOK_EVERY_S)
+
+
+def scrub(ledger: Ledger, writing: Writing) -> bool:
+    """Empties the write-ahead log if something was erased since; False while a reader keeps it from being done."""
+    with ledger.read() as tx:
+        if not tombstones.unscrubbed(tx):
+            return True
+        newest = tombstones.newest_revision(tx)
+    if not ledger.empty_log():
+        return False
+    with ledger.write() as tx:
+        tombstones.scrubbed(tx, newest, writing.now)
+    return True

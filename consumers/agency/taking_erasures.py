@@ -1,0 +1,94 @@
+"""One authentic ErasureEvent: it takes effect at once, whatever is missing, held or blocked.
+
+known already?  ->  codes, status?  ->  about a referral of ours, by one of its two agencies?
+->  the recipient's retention: its last word   or   erased here, answered *erased*, handed over to be confirmed
+"""
+
+from dataclasses import dataclass
+
+from consumers.agency.verdicts import Again, NotTaken, Surroundings, Taken, Verdict
+from referral_bus.ledger import receiving, referrals, tombstones
+from referral_bus.ledger.dead_letters import NotTakenIn, refused
+from referral_bus.ledger.erasing import Grounds, erase, peer_forgot, peer_has_erased, take_status, tell
+from referral_bus.ledger.holding import held_as, hold
+from referral_bus.ledger.receiving import Owed
+from referral_bus.ledger.settling import hear_incarnation
+from referral_bus.ledger.store import Tx
+from referral_bus.wire.raw import RawRecord
+from schemas.code_lists import unknown_codes
+from schemas.events import NOWHERE, ErasureEvent
+from schemas.lifecycle import ENDED, ErasureKind, ErasureReason, Side, Status
+from schemas.outcomes import Code, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Party:
+    """The other agency of a referral and which side we are."""
+
+    side: Side
+    peer: str
+
+
+def take_erasure(tx: Tx, event: ErasureEvent, digest: bytes, raw: RawRecord, around: Surroundings) -> Verdict:
+    hear_incarnation(tx, event.writer, event.incarnation, around.writing)
+    earlier = receiving.known(tx, event.writer, event.event_id)
+    if earlier is not None:
+        receiving.owe(tx, [_item(event, digest, earlier.outcome, earlier.code)])
+        return Again(event.record)
+    if unknown_codes(event):
+        if held_as(tx, event.writer, event.event_id) is None:
+            hold(tx, NotTakenIn(raw, digest, event.writer, event, Code.CODE_UNKNOWN), around.now)
+        receiving.owe(tx, [_item(event, digest, Outcome.HELD, Code.CODE_UNKNOWN)])
+        return NotTaken(event.record, Code.CODE_UNKNOWN, owed=True)
+    party = _party(tx, event)
+    if isinstance(party, Code):
+        path = "status" if party is Code.VALUE_REFUSED else None
+        receiving.refuse_erasure(tx, event, party, around.now)
+        refused(tx, NotTakenIn(raw, digest, event.writer, event, party, path), around.now)
+        receiving.owe(tx, [_item(event, digest, Outcome.REFUSED, party, path)])
+        return NotTaken(event.record, party, owed=True)
+    number = receiving.store_erasure(tx, event, around.now)
+    receiving.owe(tx, [_item(event, digest, Outcome.STORED, None)])
+    _apply(tx, event, party, around)
+    receiving.owe_handover(tx, event, number, around.now)
+    return Taken(event.record)
+
+
+def _party(tx: Tx, event: ErasureEvent) -> _Party | Code:
+    """A referral that we do not know can be erased beforehand, but by its sender only."""
+    if (event.status is None) != event.from_sender or (event.status is not None and event.status not in ENDED):
+        return Code.VALUE_REFUSED
+    about = referrals.load(tx, event.referral) or tombstones.load(tx, event.referral)
+    if about is None:
+        return _Party(Side.RECIPIENT, event.writer) if event.from_sender else Code.REFERRAL_UNKNOWN
+    if about.peer != event.writer:
+        return Code.NOT_A_PARTY
+    return _Party(about.side, about.peer)
+
+
+def _apply(tx: Tx, event: ErasureEvent, party: _Party, around: Surroundings) -> None:
+    key, kind, reason = event.referral, ErasureKind(event.kind), ErasureReason(event.reason)
+    status = None if event.status is None else Status(event.status)
+    if reason is ErasureReason.RETENTION and kind is ErasureKind.REQUESTED and status is not None:
+        there = tombstones.load(tx, key)
+        if there is None:
+            peer_forgot(tx, key, status, event.place, around.now)
+        else:
+            take_status(tx, there, status, event.place)
+        return
+    later = event.place > referrals.place_held(tx, key, event.writer)
+    told = (status, event.place) if status is not None and later else (None, NOWHERE)
+    asked = kind is ErasureKind.REQUESTED
+    grounds = Grounds(reason, asked_by_us=False, asked_by_peer=asked, status=told[0], taken=told[1])
+    left, new = erase(tx, key, party.side, party.peer, grounds, around.writing)
+    if not new and status is not None:
+        left = take_status(tx, left, status, event.place)
+    left = peer_has_erased(tx, left, kind, around.now)
+    if asked or new:
+        tell(tx, left, ErasureKind.ERASED, around.writing)
+    if asked and left.confirmed_at is not None:
+        tell(tx, left, ErasureKind.CONFIRMED, around.writing)
+
+
+def _item(event: ErasureEvent, digest: bytes, outcome: Outcome, code: Code | None, path: str | None = None) -> Owed:
+    return Owed(event.writer, digest, event.event_id, outcome, code, path)

@@ -1,0 +1,155 @@
+"""The webhook: ids only, posted to one address of the settings, signed as Standard Webhooks say.
+
+Whoever gets it knows that there is something to read, and reads it from the agency's own ledger.
+"""
+
+import io
+import json
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from socket import create_connection, socket
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from standardwebhooks import Webhook
+
+from consumers.agency.handover import Answer, Down, Failed, Taken
+from referral_bus.clock import Clock
+from referral_bus.errors import Refused
+from referral_bus.ledger.handing_over import Received
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+CONNECT_S = 3.0  # for each of a name's addresses
+MOST_READ = 4096  # bytes of an answer, which are thrown away: its status says all
+NOT_NOW = frozenset({429, 502, 503, 504})
+
+
+class WebhookEndpoint:
+    """An `Endpoint` for hand-over. `secrets` is asked each time, so that a rotation needs no restart. Follows no
+    redirect and asks no proxy; a call ends after `timeout_s` in all, however slowly the other side talks."""
+
+    def __init__(
+        self, url: str, secrets: Callable[[], Sequence[bytes]], timeout_s: float, clock: Clock, trust: ssl.SSLContext
+    ) -> None:
+        parts = urlsplit(url)
+        self._secure = parts.scheme == "https"
+        self._host, self._port = parts.hostname or "", parts.port or (443 if self._secure else 80)
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._secrets = secrets
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._trust = trust
+
+    def __call__(self, received: Received) -> Answer:
+        body = notification(received)
+        headers = {"Content-Type": "application/json", "User-Agent": "referral-bus"}
+        try:
+            headers |= signature(str(received.event_id), body, self._secrets(), self._clock())
+            status = self._post(body, headers)
+        except Refused as error:  # a secret that cannot be read
+            return Down(error.reason)
+        except OSError as error:  # refused, reset, timed out, closed without an answer, a certificate not trusted
+            return Down(type(error).__name__)
+        except HTTPException as error:  # an answer that is no HTTP
+            return Failed(type(error).__name__)
+        if 200 <= status < 300:
+            return Taken()
+        return Down(f"status {status}") if status in NOT_NOW else Failed(f"status {status}")
+
+    def _post(self, body: str, headers: dict[str, str]) -> int:
+        deadline = _Deadline(self._timeout_s)
+        kind = HTTPSConnection if self._secure else HTTPConnection
+        with self._connect(deadline) as line:
+            call = kind(self._host, self._port)
+            call.sock = _Line(line, deadline)  # it does all that is asked of a socket there
+            call.request("POST", self._target, body.encode(), headers)
+            answer = call.getresponse()
+            with suppress(OSError, HTTPException):
+                answer.read(MOST_READ)
+            return answer.status
+
+    def _connect(self, deadline: "_Deadline") -> socket:
+        line = create_connection((self._host, self._port), min(CONNECT_S, deadline.left()))
+        if not self._secure:
+            return line
+        try:
+            line.settimeout(deadline.left())
+            return self._trust.wrap_socket(line, server_hostname=self._host)
+        except OSError:
+            line.close()
+            raise
+
+
+def notification(received: Received) -> str:
+    """What is posted: which event, of which referral, and its cursor. Nothing of a status, nothing of a person."""
+    ids = {
+        "event_id": str(received.event_id),
+        "referral_id": str(received.referral.referral_id),
+        "referral_sender": received.referral.sender,
+        "cursor": received.cursor,
+    }
+    return json.dumps(ids, separators=(",", ":"))
+
+
+def signature(event_id: str, body: str, secrets: Sequence[bytes], now: datetime) -> dict[str, str]:
+    """The three headers of Standard Webhooks, with a signature for each secret. The id is the event's, so that a
+    repeated call is known by it."""
+    moment = now.astimezone(UTC)  # the library takes the figures as they stand for UTC
+    signatures = [Webhook(secret).sign(event_id, moment, body) for secret in secrets]
+    return {
+        "webhook-id": event_id,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+class _Deadline:
+    """When a call ends, whatever the other side does."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    def left(self) -> float:
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class _Line:
+    """A socket as `http.client` uses it, each wait of which ends at the deadline; the library's own time-out begins
+    anew with every byte. Whoever has opened it closes it."""
+
+    def __init__(self, line: socket, deadline: _Deadline) -> None:
+        self._line = line
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        self._line.settimeout(self._deadline.left())
+        self._line.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 # the library's signature
+        return io.BufferedReader(_Incoming(self._line, self._deadline))
+
+    def close(self) -> None:
+        """Left to whoever has opened it: the rest of the answer is still to be read."""
+
+
+class _Incoming(io.RawIOBase):
+    def __init__(self, line: socket, deadline: _Deadline) -> None:
+        super().__init__()
+        self._line = line
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        self._line.settimeout(self._deadline.left())
+        return self._line.recv_into(buffer)

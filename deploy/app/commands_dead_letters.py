@@ -1,0 +1,153 @@
+"""`dead-letters`: what could not be taken in or handed over, and what somebody here decides about it."""
+
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from consumers.agency import dead_letters as use
+from consumers.agency.dead_letters import Done
+from consumers.agency.verdicts import Surroundings
+from deploy.app.dead_letter_views import (
+    done_document,
+    done_line,
+    group_document,
+    group_line,
+    letter_document,
+    letter_line,
+    letter_lines,
+)
+from deploy.app.desk import Desk
+from deploy.app.options import HomeOption, JsonOption, desk_of
+from deploy.app.output import say, say_all, say_json
+from referral_bus.errors import Reason, Refused
+from referral_bus.ledger import dead_letter_lists
+from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter
+from schemas.outcomes import Code
+from schemas.problems import problems
+from schemas.text import line
+
+dead_letters = typer.Typer(
+    help="What could not be taken in or handed over.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, max=2**63 - 1, help="The dead letter's number.")]
+Numbers = Annotated[
+    list[int] | None, typer.Argument(metavar="NUMBER", min=1, max=2**63 - 1, help="Dead letters by their numbers.")
+]
+CodeOption = Annotated[Code | None, typer.Option("--code", help="Those with this code.")]
+FromOption = Annotated[str | None, typer.Option("--from-agency", metavar="AGENCY", help="Those of this agency.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which ones are meant; change nothing.")]
+
+
+@dead_letters.command("list")
+def list_(
+    home: HomeOption,
+    code: CodeOption = None,
+    from_agency: FromOption = None,
+    each: Annotated[bool, typer.Option("--each", help="One line for each instead of for each reason.")] = False,
+    most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="At most so many.")] = 100,
+    json: JsonOption = False,
+) -> None:
+    """By reason and agency, the oldest first, with who must act. Discarded ones are shown to whoever asks for that
+    code."""
+    desk, choice = desk_of(home), Choice(code=code, writer=from_agency)
+    zone = desk.settings.time_zone
+    with desk.ledger.read() as tx:
+        letters = dead_letter_lists.chosen(tx, choice, most) if each else []
+        groups = [] if each else dead_letter_lists.groups(tx, choice)[:most]
+    if json:
+        say_json([letter_document(letter) for letter in letters] + [group_document(group) for group in groups])
+        return
+    lines = [*(letter_line(letter, zone) for letter in letters), *(group_line(group, zone) for group in groups)]
+    say_all(lines or ["no dead letters"])
+
+
+@dead_letters.command("show")
+def show(number: Number, home: HomeOption, json: JsonOption = False) -> None:
+    """One dead letter: its reason, place and times, and the clear part of its event. Never the sealed part."""
+    desk = desk_of(home)
+    with desk.ledger.read() as tx:
+        found = dead_letter_lists.chosen(tx, Choice((number,)), 1)
+        if not found:
+            raise Refused(
+                Reason.DEAD_LETTER_UNKNOWN, "there is no such dead letter; see `referral-bus dead-letters list`"
+            )
+        clear, reason = dead_letter_lists.clear_part(tx, found[0]), dead_letter_lists.reason(tx, found[0])
+    if json:
+        say_json(letter_document(found[0]) | {"event": clear, "reason": reason})
+    else:
+        say_all(letter_lines(found[0], clear, reason, desk.settings.time_zone))
+
+
+@dead_letters.command("retry")
+def retry(
+    home: HomeOption,
+    numbers: Numbers = None,
+    code: CodeOption = None,
+    from_agency: FromOption = None,
+    dry_run: DryRun = False,
+    json: JsonOption = False,
+) -> None:
+    """Try again: a held event is judged from the very start, one that was given up is handed over at once."""
+    desk = desk_of(home)
+    letters = use.waiting(desk.ledger, Choice(tuple(numbers or ()), code, from_agency))
+    if dry_run:
+        _say_meant(desk, letters, "would be retried", json)
+        return
+    _say_done(use.retry(desk.ledger, letters, _around(desk), desk.writing().by), json)
+
+
+@dead_letters.command("discard")
+def discard(
+    home: HomeOption,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; stays here, encrypted.")],
+    numbers: Numbers = None,
+    code: CodeOption = None,
+    from_agency: FromOption = None,
+    dry_run: DryRun = False,
+    json: JsonOption = False,
+) -> None:
+    """Decide against it, for good. The writer of a held event is told that it is refused; what was given up counts as
+    handed over, and a new referral that nobody has seen is answered as rejected."""
+    _check_reason(reason)
+    desk = desk_of(home)
+    letters = use.waiting(desk.ledger, Choice(tuple(numbers or ()), code, from_agency))
+    use.check_discardable(letters)
+    if dry_run:
+        _say_meant(desk, letters, "would be discarded", json)
+        return
+    _say_done(use.discard(desk.ledger, letters, reason, _around(desk), desk.writing().by), json)
+
+
+def _check_reason(text: str) -> None:
+    try:
+        TypeAdapter(Annotated[str, line(500)]).validate_python(text)
+    except ValidationError as error:
+        long = problems(error)[0].kind == "too_long"
+        reason = Reason.TOO_LARGE if long else Reason.VALUE_REFUSED
+        raise Refused(reason, "give a reason of one line, 1 to 500 characters", "--reason") from None
+
+
+def _around(desk: Desk) -> Surroundings:
+    return Surroundings(desk.settings.agency, desk.register, desk.keyring.find_sealing, uuid4, desk.clock())
+
+
+def _say_meant(desk: Desk, letters: list[DeadLetter], what: str, json: bool) -> None:
+    if json:
+        say_json([letter_document(letter) for letter in letters])
+        return
+    say_all(letter_line(letter, desk.settings.time_zone) for letter in letters)
+    say(f"{len(letters)} {what}; nothing was changed")
+
+
+def _say_done(done: list[Done], json: bool) -> None:
+    if json:
+        say_json([done_document(each) for each in done])
+    else:
+        say_all(done_line(each) for each in done)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(dead_letters, name="dead-letters")

@@ -1,0 +1,58 @@
+"""Tombstones as documents for --json and as lines for people."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from deploy.app.output import local_time
+from referral_bus.ledger.tombstones import Tombstone
+from referral_bus.settings import Settings
+from schemas.lifecycle import Side
+
+
+def erasure_document(left: Tombstone) -> dict[str, Any]:
+    return {
+        "id": left.key.referral_id,
+        "sender": left.key.sender,
+        "side": left.side,
+        "peer": left.peer,
+        "status": left.status,
+        "reason": left.reason,
+        "erased_at": left.created_at,
+        "confirmed_at": left.confirmed_at,
+        "peer_erased_at": left.peer_erased_at,
+        "peer_confirmed_at": left.peer_confirmed_at,
+    }
+
+
+def erasure_sentence(left: Tombstone, now: datetime, settings: Settings) -> str:
+    """Where an erasure stands, who must act, how long is left."""
+    zone = settings.time_zone
+    begin = f"Referral {str(left.key.referral_id)[:8]} from {left.key.sender} was erased here"
+    begin += f" at {local_time(left.created_at, zone)} ({left.reason}); {left.status}"
+    if not left.chased:
+        return f"{begin}; nobody has to act."
+    waits = list(_waits_for(left))
+    if not waits:
+        return f"{begin}; confirmed by both sides; nobody has to act."
+    due = left.created_at + settings.unconfirmed_after
+    late = f"overdue since {local_time(due, zone)}" if due < now else f"until {local_time(due, zone)}"
+    return f"{begin}; {', and '.join(waits)}; {late}."
+
+
+def _waits_for(left: Tombstone) -> Iterator[str]:
+    if left.asked_by_us and left.peer_erased_at is None:
+        yield f"the service of {left.peer} has not erased it yet"
+    elif left.asked_by_us and left.peer_confirmed_at is None:
+        yield f"erased at the service of {left.peer}, whose own system has not confirmed it yet"
+    if (left.asked_by_peer or not left.asked_by_us) and left.confirmed_at is None:
+        yield "our own system has not taken the erasure from the inbox yet"
+
+
+def erasure_lines(found: Iterable[Tombstone], now: datetime, settings: Settings) -> Iterator[str]:
+    for left in found:
+        way = f"{left.peer} → us" if left.side is Side.RECIPIENT else f"us → {left.peer}"
+        waits = "; ".join(_waits_for(left))
+        late = "  OVERDUE" if left.created_at + settings.unconfirmed_after < now else ""
+        when = local_time(left.created_at, settings.time_zone)
+        yield f"{str(left.key.referral_id)[:8]}  {way:<28}  {left.reason}  {when}  {waits}{late}"

@@ -1,0 +1,57 @@
+"""What this agency has announced of itself before: a ledger that knows less than that must not speak.
+
+The mark in the home folder tells it first. Where the home folder was put back too, only what others have heard does.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+
+from referral_bus.broker.protocols import Broker, Position, Reader, Topic
+from referral_bus.federation.register import Register
+from referral_bus.outside_backups import LOWEST, HighWater
+from referral_bus.wire.record import Authentic, authenticate
+from schemas.events import AgencyAnnouncement
+
+POLL_S = 0.2
+MOST = 500  # records at once
+
+
+def announced_before(
+    broker: Broker, register: Register, here: str, now: datetime, stop: threading.Event, progress: Callable[[], None]
+) -> HighWater:
+    """The highest of our own announcements that the broker still has. Waits for records until `stop`. Raises
+    `Unreachable` and `ReaderBroken` while the broker is in trouble: ask again."""
+    name = register.announcement(here)
+    topic = None if name is None else broker.topics([name]).get(name)
+    if topic is None:
+        return LOWEST
+    reader = broker.reader(f"referral-bus.{here}")
+    try:
+        return _highest(reader, topic, dict(broker.ends(topic)), register, here, now, stop, progress)
+    finally:
+        reader.close()
+
+
+def _highest(
+    reader: Reader,
+    topic: Topic,
+    ends: dict[int, int],
+    register: Register,
+    here: str,
+    now: datetime,
+    stop: threading.Event,
+    progress: Callable[[], None],
+) -> HighWater:
+    highest = LOWEST
+    left = {partition: end for partition, end in ends.items() if end > 0}
+    reader.assign([Position(topic.name, topic.topic_id, partition, 0) for partition in left])
+    while left and not stop.is_set():
+        progress()
+        for delivery in reader.poll(POLL_S, MOST):
+            if delivery.offset + 1 >= left.get(delivery.partition, 0):
+                left.pop(delivery.partition, None)
+            found = authenticate(delivery.record, register, here, now)
+            if isinstance(found, Authentic) and isinstance(found.record, AgencyAnnouncement):
+                highest = max(highest, HighWater(found.record.incarnation, found.record.audit_count))
+    return highest

@@ -1,0 +1,180 @@
+"""Looking through dead letters: which there are, for what reason, and of which the operators have not been told yet."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from referral_bus.ledger import referrals, tables
+from referral_bus.ledger.dead_letters import State
+from referral_bus.ledger.store import Tx
+from referral_bus.wire.avro_codec import Undecodable, decode
+from schemas.events import Event, ReferralKey
+from schemas.outcomes import Code
+
+_D = tables.dead_letters.c
+SHOWN_NUMBERS = 5
+LISTED = (State.HELD, State.REFUSED, State.EXHAUSTED)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One of them, in clear and without its bytes. `event_number` is set where the event is stored."""
+
+    number: int
+    state: State
+    code: Code
+    path: str | None
+    writer: str
+    record: str | None
+    event_id: UUID | None
+    referral: ReferralKey | None
+    event_number: int | None
+    topic: str | None
+    partition: int | None
+    offset: int | None
+    fingerprint: bytes | None
+    first_at: datetime
+    last_at: datetime
+    count: int
+
+
+_PLAIN = tuple(name for name in DeadLetter.__dataclass_fields__ if name not in ("state", "code", "referral"))
+_CLEAR = [tables.events.c[name] for name in ("occurred_at", "incarnation", "sequence", "status")]
+_COLUMNS = [_D[name] for name in ("state", "code", "referral_sender", "referral_id", *_PLAIN)]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which ones somebody means: by their numbers, or all with this code, from this agency, or both."""
+
+    numbers: tuple[int, ...] = ()
+    code: Code | None = None
+    writer: str | None = None
+
+    @property
+    def everything(self) -> bool:
+        return not self.numbers and self.code is None and self.writer is None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Dead letters with one reason and one writer. `numbers` are the oldest of them."""
+
+    state: State
+    code: Code
+    writer: str
+    count: int
+    oldest: datetime
+    numbers: tuple[int, ...]
+
+
+def groups(tx: Tx, choice: Choice) -> list[Group]:
+    """By reason and writer, the oldest first. What was discarded is shown to whoever asks for that code."""
+    alike = (_D.state, _D.code, _D.writer)
+    query = sa.select(*alike, sa.func.count().label("size"), sa.func.min(_D.first_at).label("oldest"))
+    query = query.where(*_meant(choice, _listed(choice))).group_by(*alike).order_by(sa.func.min(_D.first_at))
+    found = []
+    for row in tx.connection.execute(query).all():
+        same = (_D.state == row.state, _D.code == row.code, _D.writer == row.writer)
+        numbers = sa.select(_D.number).where(*same).order_by(_D.number).limit(SHOWN_NUMBERS)
+        first = tuple(tx.connection.execute(numbers).scalars())
+        found.append(Group(State(row.state), Code(row.code), row.writer, row.size, row.oldest, first))
+    return found
+
+
+def chosen(tx: Tx, choice: Choice, most: int, states: Collection[State] | None = None) -> list[DeadLetter]:
+    """One by one, the oldest first; `states` are those that are listed unless told."""
+    query = sa.select(*_COLUMNS).where(*_meant(choice, states or _listed(choice)))
+    return [_from_row(row) for row in tx.connection.execute(query.order_by(_D.number).limit(most))]
+
+
+def _listed(choice: Choice) -> Collection[State]:
+    wanted = choice.numbers or choice.code is Code.DISCARDED
+    return tuple(State) if wanted else LISTED
+
+
+def _meant(choice: Choice, states: Collection[State]) -> list[sa.ColumnElement[bool]]:
+    meant: list[sa.ColumnElement[bool]] = [_D.state.in_(tuple(states))]
+    if choice.numbers:
+        meant.append(_D.number.in_(choice.numbers))
+    if choice.code is not None:
+        meant.append(_D.code == choice.code)
+    if choice.writer is not None:
+        meant.append(_D.writer == choice.writer)
+    return meant
+
+
+def value(tx: Tx, letter: DeadLetter) -> bytes | None:
+    """Its bytes, where they are kept."""
+    query = sa.select(_D.value).where(_D.number == letter.number)
+    kept: bytes | None = tx.connection.execute(query).scalar_one_or_none()
+    return kept
+
+
+def clear_part(tx: Tx, letter: DeadLetter) -> dict[str, object]:
+    """What anybody may see of the event, by the fields' names; empty where nothing of it can be read any more."""
+    if letter.event_number is not None:
+        query = sa.select(*_CLEAR).where(tables.events.c.number == letter.event_number)
+        return dict(tx.connection.execute(query).one()._mapping)
+    try:
+        event = decode(value(tx, letter) or b"")
+    except Undecodable:
+        return {}
+    return event.model_dump(exclude={"sealed", "sealing_key_id"}) if isinstance(event, Event) else {}
+
+
+def reason(tx: Tx, letter: DeadLetter) -> str | None:
+    """Why it was discarded, in somebody's own words, where that could be kept."""
+    encrypted = tx.connection.execute(sa.select(_D.reason).where(_D.number == letter.number)).scalar_one_or_none()
+    wrapped = None if letter.referral is None else referrals.body_key(tx, letter.referral)
+    if encrypted is None or wrapped is None or letter.referral is None:
+        return None
+    return tx.at_rest.decrypt(wrapped, letter.referral, encrypted).decode()
+
+
+def _from_row(row: sa.Row[tuple[object, ...]]) -> DeadLetter:
+    held = row._mapping
+    plain = {name: held[name] for name in _PLAIN}
+    known = held["referral_sender"] is not None
+    return DeadLetter(
+        state=State(held["state"]),
+        code=Code(held["code"]),
+        referral=ReferralKey(held["referral_sender"], held["referral_id"]) if known else None,
+        **plain,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Unnoticed:
+    """Dead letters that the operators have not been told of: one reason, one writer, one schema. `newest` stands for
+    them."""
+
+    newest: DeadLetter
+    count: int
+
+
+def unnoticed(tx: Tx, most: int) -> list[Unnoticed]:
+    """At most so many groups, the oldest first."""
+    alike = (_D.code, _D.writer, _D.fingerprint)
+    untold = (_D.noticed_at.is_(None), _D.state.in_(LISTED))
+    query = sa.select(sa.func.max(_D.number).label("newest"), sa.func.count().label("size")).where(*untold)
+    rows = tx.connection.execute(query.group_by(*alike).order_by(sa.func.min(_D.number)).limit(most)).all()
+    sizes = {row.newest: row.size for row in rows}
+    newest = chosen(tx, Choice(tuple(sizes)), len(sizes)) if sizes else []
+    return [Unnoticed(letter, sizes[letter.number]) for letter in newest]
+
+
+def noticed(tx: Tx, told: Sequence[Unnoticed], now: datetime) -> None:
+    """The operators have been told of these."""
+    for each in told:
+        letter = each.newest
+        same = (
+            _D.code == letter.code,
+            _D.writer == letter.writer,
+            _D.fingerprint.is_not_distinct_from(letter.fingerprint),
+        )
+        here = (*same, _D.number <= letter.number, _D.noticed_at.is_(None))
+        tx.connection.execute(sa.update(tables.dead_letters).where(*here).values(noticed_at=now))

@@ -1,0 +1,170 @@
+"""Withdrawn means erased. Everything that this ledger holds of a referral goes in one transaction; a tombstone stays.
+
+asked here      erase ──> ErasureEvent requested ──> (the other side: erased, later confirmed)
+asked by them   erase ──> ErasureEvent erased ──> handed over to our own system ──> ErasureEvent confirmed
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from referral_bus.ledger import audit, dead_letters, referrals, tables, tombstones
+from referral_bus.ledger.audit import Action
+from referral_bus.ledger.idempotency import forget as forget_answer
+from referral_bus.ledger.sending import FINAL, State
+from referral_bus.ledger.store import Tx
+from referral_bus.ledger.tombstones import Tombstone
+from referral_bus.ledger.writing import Said, Writing, write_erasure
+from schemas.events import NOWHERE, Place, ReferralKey
+from schemas.lifecycle import ErasureKind, ErasureReason, Side, Status, erased_as
+
+_OUT = tables.outbox.c
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Why a referral is erased, and by whose wish. `status` is the final one where the recipient has told it, `taken`
+    the place of that word."""
+
+    reason: ErasureReason
+    asked_by_us: bool = False
+    asked_by_peer: bool = False
+    status: Status | None = None
+    taken: Place = NOWHERE
+
+
+def erase(
+    tx: Tx, key: ReferralKey, side: Side, peer: str, grounds: Grounds, writing: Writing
+) -> tuple[Tombstone, bool]:
+    """Leaves a tombstone and destroys all the rest. Tells whether the tombstone is new; one that was left by retention
+    takes a wish to erase as its reason."""
+    there = tombstones.load(tx, key)
+    if there is not None:
+        return _wished(tx, there, grounds), False
+    referral = referrals.load(tx, key)
+    known = None if referral is None else referral.status
+    status = grounds.status or (erased_as(known, grounds.reason) if side is Side.RECIPIENT else known)
+    left = Tombstone(
+        key=key,
+        side=side,
+        peer=peer,
+        status=status or Status.REQUESTED,
+        reason=grounds.reason,
+        asked_by_us=grounds.asked_by_us,
+        asked_by_peer=grounds.asked_by_peer,
+        created_at=writing.now,
+        taken=grounds.taken,
+    )
+    left = tombstones.insert(tx, left)
+    destroy(tx, key)
+    audit.note(tx, Action.ERASED, writing.now, by=writing.by, referral=key, peer=peer, code=grounds.reason)
+    return left, True
+
+
+def _wished(tx: Tx, there: Tombstone, grounds: Grounds) -> Tombstone:
+    """What is erased already, with another wish to have it erased."""
+    wished = replace(
+        there,
+        reason=there.reason if there.chased else grounds.reason,
+        asked_by_us=there.asked_by_us or grounds.asked_by_us,
+        asked_by_peer=there.asked_by_peer or grounds.asked_by_peer,
+    )
+    return there if wished == there else tombstones.save(tx, wished)
+
+
+def destroy(tx: Tx, key: ReferralKey) -> None:
+    """The referral's row with the key of its bodies, the bodies, what is sealed in the outbox, what is held, and the
+    answer to its idempotency key. What stays is what the bus itself has seen: ids, places, times, statuses."""
+    in_events = (tables.events.c.referral_sender == key.sender, tables.events.c.referral_id == key.referral_id)
+    in_outbox = (_OUT.referral_sender == key.sender, _OUT.referral_id == key.referral_id, sa.not_(_OUT.erasure))
+    in_handovers = (tables.handovers.c.referral_sender == key.sender, tables.handovers.c.referral_id == key.referral_id)
+    in_referrals = (tables.referrals.c.referral_sender == key.sender, tables.referrals.c.referral_id == key.referral_id)
+    run = tx.connection.execute
+    run(sa.delete(tables.referrals).where(*in_referrals))
+    run(sa.update(tables.events).where(*in_events).values(body=None))
+    over = {"state": State.ERASED.value, "next_send_at": None, "asked": False}
+    run(sa.update(tables.outbox).where(*in_outbox, _OUT.state.not_in(FINAL)).values(over))
+    run(sa.update(tables.outbox).where(*in_outbox).values(value=None))
+    run(sa.delete(tables.handovers).where(*in_handovers, tables.handovers.c.done_at.is_(None)))
+    dead_letters.forget(tx, key)
+    forget_answer(tx, key)
+
+
+def tell(tx: Tx, tombstone: Tombstone, kind: ErasureKind, writing: Writing) -> None:
+    """Queues the word about an erasure. Only the recipient's carries the final status."""
+    status = tombstone.status if tombstone.side is Side.RECIPIENT else None
+    write_erasure(tx, tombstone.key, tombstone.peer, Said(kind, tombstone.reason, status), writing)
+
+
+def ask(tx: Tx, key: ReferralKey, side: Side, peer: str, reason: ErasureReason, writing: Writing) -> Tombstone:
+    """Erases here by our own wish, and asks the other side to."""
+    there = tombstones.load(tx, key)
+    left, _ = erase(tx, key, side, peer, Grounds(reason, asked_by_us=True), writing)
+    if there is None or not there.chased:
+        tell(tx, left, ErasureKind.REQUESTED, writing)
+    return left
+
+
+def ask_again(tx: Tx, peer: str, writing: Writing) -> None:
+    """The peer's ledger was restored, perhaps from before an erasure: it hears of every tombstone that we share, unless
+    a word about it is under way."""
+    about = sa.exists().where(
+        _OUT.referral_sender == tables.tombstones.c.referral_sender,
+        _OUT.referral_id == tables.tombstones.c.referral_id,
+        _OUT.erasure,
+        _OUT.state.not_in(FINAL),
+    )
+    under_way = {
+        ReferralKey(row.referral_sender, row.referral_id)
+        for row in tx.connection.execute(
+            sa.select(tables.tombstones.c.referral_sender, tables.tombstones.c.referral_id).where(about)
+        )
+    }
+    for left in tombstones.of_peer(tx, peer):
+        if left.key not in under_way:
+            tell(tx, left, ErasureKind.REQUESTED, writing)
+
+
+def take_status(tx: Tx, left: Tombstone, status: Status, place: Place) -> Tombstone:
+    """The recipient's final status, unless a later word of it was taken before."""
+    before = max(left.taken, referrals.place_held(tx, left.key, left.peer))
+    if left.side is not Side.SENDER or place <= before:
+        return left
+    return tombstones.save(tx, replace(left, status=status, taken=place))
+
+
+def take_place(tx: Tx, left: Tombstone, place: Place) -> None:
+    """Words of the peer up to here are dealt with."""
+    tombstones.save(tx, replace(left, taken=place))
+
+
+def peer_has_erased(tx: Tx, left: Tombstone, kind: ErasureKind, now: datetime) -> Tombstone:
+    """Every word about an erasure says that its writer's service has erased; *confirmed* that its own system has."""
+    erased_at = left.peer_erased_at or now
+    confirmed_at = left.peer_confirmed_at or (now if kind is ErasureKind.CONFIRMED else None)
+    if (erased_at, confirmed_at) == (left.peer_erased_at, left.peer_confirmed_at):
+        return left
+    return tombstones.save(tx, replace(left, peer_erased_at=erased_at, peer_confirmed_at=confirmed_at))
+
+
+def acknowledged(tx: Tx, keys: Sequence[ReferralKey], writing: Writing) -> None:
+    """Our own system has taken the word that these referrals are erased: the other side is told, once."""
+    for key in dict.fromkeys(keys):
+        left = tombstones.load(tx, key)
+        if left is None or left.confirmed_at is not None:
+            continue
+        left = tombstones.save(tx, replace(left, confirmed_at=writing.now))
+        audit.note(tx, Action.CONFIRMED, writing.now, by=writing.by, referral=key, peer=left.peer)
+        if left.asked_by_peer:
+            tell(tx, left, ErasureKind.CONFIRMED, writing)
+
+
+def peer_forgot(tx: Tx, key: ReferralKey, status: Status, place: Place, now: datetime) -> None:
+    """The recipient's retention has erased its side before all its words had arrived: this is its last one."""
+    referral = referrals.load(tx, key)
+    if referral is None or place <= referrals.place_held(tx, key, referral.peer):
+        return
+    answered_at = referral.answered_at or now
+    referrals.save(tx, replace(referral, status=status, answered_at=answered_at, changed_at=now, peer_forgot_at=now))

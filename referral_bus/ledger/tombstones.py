@@ -1,0 +1,173 @@
+"""Tombstones: what is left of an erased referral, for ever. No late copy passes one; nothing in it is of a person."""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from referral_bus.ledger import tables
+from referral_bus.ledger.referrals import id_range
+from referral_bus.ledger.store import Tx
+from schemas.events import NOWHERE, Place, ReferralKey
+from schemas.lifecycle import ErasureReason, Side, Status
+
+_T, _O = tables.tombstones.c, tables.outbox.c
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """`status` is the final one as far as this side knows; `taken` the place of the peer's word that it was taken from.
+    Erased on the bus (`peer_erased_at`) and confirmed by the agency's own system are told apart."""
+
+    key: ReferralKey
+    side: Side
+    peer: str
+    status: Status
+    reason: ErasureReason
+    asked_by_us: bool
+    asked_by_peer: bool
+    created_at: datetime
+    taken: Place = NOWHERE
+    confirmed_at: datetime | None = None
+    peer_erased_at: datetime | None = None
+    peer_confirmed_at: datetime | None = None
+    revision: int = 0
+
+    @property
+    def chased(self) -> bool:
+        """Whether somebody waits for its confirmation. What only ran out of time at one side is nobody's concern."""
+        return self.reason is not ErasureReason.RETENTION
+
+
+def load(tx: Tx, key: ReferralKey) -> Tombstone | None:
+    row = tx.connection.execute(_LOAD, {"of_sender": key.sender, "of_referral": key.referral_id}).one_or_none()
+    return None if row is None else _from_row(row)
+
+
+def find(tx: Tx, beginning: str) -> list[Tombstone]:
+    """Those whose referral's id begins like this; at most two, since more tell nothing more."""
+    within = id_range(beginning)
+    if within is None:
+        return []
+    rows = tx.connection.execute(sa.select(tables.tombstones).where(_T.referral_id.between(*within)).limit(2))
+    return [_from_row(row) for row in rows]
+
+
+def of_peer(tx: Tx, peer: str) -> list[Tombstone]:
+    return [_from_row(row) for row in tx.connection.execute(sa.select(tables.tombstones).where(_T.peer == peer))]
+
+
+def insert(tx: Tx, tombstone: Tombstone) -> Tombstone:
+    numbered = replace(tombstone, revision=_next_revision(tx))
+    tx.connection.execute(sa.insert(tables.tombstones), _to_row(numbered))
+    return numbered
+
+
+def save(tx: Tx, tombstone: Tombstone) -> Tombstone:
+    """Writes back a changed one, under a new revision, so that the journal takes it up."""
+    numbered = replace(tombstone, revision=_next_revision(tx))
+    key = tombstone.key
+    here = (_T.referral_sender == key.sender, _T.referral_id == key.referral_id)
+    tx.connection.execute(sa.update(tables.tombstones).where(*here).values(_to_row(numbered)))
+    return numbered
+
+
+def put_back(tx: Tx, tombstone: Tombstone) -> None:
+    """As the journal has it, revision and all, so that the journal goes on after it."""
+    key = tombstone.key
+    here = (_T.referral_sender == key.sender, _T.referral_id == key.referral_id)
+    tx.connection.execute(sa.delete(tables.tombstones).where(*here))
+    tx.connection.execute(sa.insert(tables.tombstones), _to_row(tombstone))
+
+
+def changed_since(tx: Tx, revision: int) -> list[Tombstone]:
+    """In the order of their revisions."""
+    query = sa.select(tables.tombstones).where(_T.revision > revision).order_by(_T.revision)
+    return [_from_row(row) for row in tx.connection.execute(query)]
+
+
+def newest_revision(tx: Tx) -> int:
+    return int(tx.connection.execute(sa.select(sa.func.coalesce(sa.func.max(_T.revision), 0))).scalar_one())
+
+
+def _next_revision(tx: Tx) -> int:
+    return newest_revision(tx) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """Erasures that some agency's own system has not acknowledged yet, ours or the other side's."""
+
+    count: int
+    overdue: int
+
+
+def unconfirmed(tx: Tx, overdue_before: datetime) -> Unconfirmed:
+    """`overdue_before`: created before it means that the limit has passed."""
+    query = sa.select(
+        sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((_T.created_at < overdue_before, 1), else_=0)), 0)
+    ).where(_open())
+    count, overdue = tx.connection.execute(query).one()
+    return Unconfirmed(count, overdue)
+
+
+def list_unconfirmed(tx: Tx, most: int) -> list[Tombstone]:
+    """The oldest first."""
+    query = sa.select(tables.tombstones).where(_open()).order_by(_T.created_at).limit(most)
+    return [_from_row(row) for row in tx.connection.execute(query)]
+
+
+def _open() -> sa.ColumnElement[bool]:
+    """Nobody waits for an agency that has nothing of the referral, and has said so."""
+    theirs = sa.and_(_T.asked_by_us, _T.peer_confirmed_at.is_(None))
+    ours = sa.and_(sa.or_(_T.asked_by_peer, sa.not_(_T.asked_by_us)), _T.confirmed_at.is_(None))
+    nothing_there = sa.exists().where(
+        _O.referral_sender == _T.referral_sender,
+        _O.referral_id == _T.referral_id,
+        _O.erasure,
+        _O.state == "refused",
+    )
+    return sa.and_(_T.reason != ErasureReason.RETENTION, sa.or_(theirs, ours), sa.not_(nothing_there))
+
+
+def unscrubbed(tx: Tx) -> bool:
+    """Whether something was erased since the write-ahead log was last emptied."""
+    return tx.connection.execute(sa.select(_T.revision).where(_T.scrubbed_at.is_(None)).limit(1)).first() is not None
+
+
+def scrubbed(tx: Tx, up_to: int, now: datetime) -> None:
+    """The write-ahead log has been emptied since the tombstones up to this revision were made."""
+    here = (_T.scrubbed_at.is_(None), _T.revision <= up_to)
+    tx.connection.execute(sa.update(tables.tombstones).where(*here).values(scrubbed_at=now))
+
+
+def _from_row(row: sa.Row[tuple[object, ...]]) -> Tombstone:
+    held = row._mapping
+    plain = ("peer", "asked_by_us", "asked_by_peer", "created_at", "revision")
+    moments = ("confirmed_at", "peer_erased_at", "peer_confirmed_at")
+    referral_id: UUID = held["referral_id"]
+    return Tombstone(
+        key=ReferralKey(held["referral_sender"], referral_id),
+        side=Side(held["side"]),
+        status=Status(held["status"]),
+        reason=ErasureReason(held["reason"]),
+        taken=Place(held["incarnation"], held["sequence"]),
+        **{name: held[name] for name in (*plain, *moments)},
+    )
+
+
+def _to_row(tombstone: Tombstone) -> dict[str, object]:
+    row = {name: value for name, value in asdict(tombstone).items() if name not in ("key", "taken")}
+    return row | {
+        "referral_sender": tombstone.key.sender,
+        "referral_id": tombstone.key.referral_id,
+        "incarnation": tombstone.taken.incarnation,
+        "sequence": tombstone.taken.sequence,
+    }
+
+
+_LOAD = sa.select(tables.tombstones).where(
+    _T.referral_sender == sa.bindparam("of_sender"),
+    _T.referral_id == sa.bindparam("of_referral", type_=sa.Uuid()),
+)

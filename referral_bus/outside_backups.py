@@ -1,0 +1,181 @@
+"""What an agency's home remembers outside every backup of its ledger, so that a restored ledger can be told from the
+one that was lost, and brings nothing back that was erased.
+
+outside-backups/high-water.json     incarnation and audit count that the outside has seen: no ledger may be behind it
+outside-backups/tombstones.jsonl    every tombstone in the order of its revisions, one a line, only ever added to
+
+Both are brought up to date before anything leaves, and before an erasure is acknowledged to whoever asked for it.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from referral_bus.errors import LedgerUnusable, Reason, Refused, Unreachable
+from referral_bus.ledger import audit, tombstones
+from referral_bus.ledger.sending import own_incarnation
+from referral_bus.ledger.store import Ledger
+from referral_bus.ledger.tombstones import Tombstone
+from schemas.events import Place, ReferralKey
+from schemas.lifecycle import ErasureReason, Side, Status
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HighWater:
+    """How far the ledger had come when something last left it; a higher incarnation counts its audit anew."""
+
+    incarnation: int
+    audit_count: int
+
+
+LOWEST = HighWater(1, 0)
+_LONGEST_LINE = 4096  # bytes; ten times what a line takes
+
+
+class OutsideBackups:
+    """One home's folder for it. Safe for the service and commands side by side."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._journal = folder / "tombstones.jsonl"
+        self._written: tuple[HighWater, int] | None = None  # what this process knows to be on the disk
+
+    def high_water(self) -> HighWater:
+        path = self.folder / "high-water.json"
+        try:
+            return HighWater(**json.loads(path.read_text(encoding="ascii")))
+        except FileNotFoundError:
+            return LOWEST
+        except (OSError, ValueError, TypeError):
+            raise Refused(Reason.HOME_INVALID, "this file is damaged; see docs/operate.md", path.name) from None
+
+    def heard(self, ledger: Ledger, announced: HighWater) -> None:
+        """Others have heard this much of us. Raises `Refused` if the ledger knows less; every later start does, too."""
+        self.raise_to(announced)
+        self.refuse_if_behind(ledger)
+
+    def refuse_if_behind(self, ledger: Ledger) -> None:
+        """A ledger that is older than what has left it would say other things under the same places."""
+        with ledger.read() as tx:
+            here = HighWater(own_incarnation(tx), audit.end(tx).count)
+        if here < self.high_water():
+            advice = "this ledger is older than what was sent from it; run `referral-bus agency restored`"
+            raise LedgerUnusable(Reason.LEDGER_BEHIND, advice, "ledger")
+
+    def keep_up(self, ledger: Ledger) -> None:
+        """Durable when it returns: the marks stand at least where the ledger stands."""
+        with ledger.read() as tx:
+            here = HighWater(own_incarnation(tx), audit.end(tx).count)
+            newest = tombstones.newest_revision(tx)
+        if self._written == (here, newest):
+            return
+        with _writing(self.folder):
+            self._add(ledger, newest)
+            self._raise(here)
+        self._written = (here, newest)
+
+    def raise_to(self, mark: HighWater) -> None:
+        """Before a ledger is restored, or once our own announcement has shown more than the ledger knows."""
+        with _writing(self.folder):
+            self._raise(mark)
+
+    def journal(self) -> list[Tombstone]:
+        """The newest word about every erased referral, in the order of their revisions."""
+        newest: dict[ReferralKey, Tombstone] = {}
+        for line in self._whole_lines():
+            left = _tombstone(json.loads(line))
+            newest[left.key] = left
+        return sorted(newest.values(), key=lambda left: left.revision)
+
+    def _whole_lines(self) -> Iterator[bytes]:
+        """A crash may have left the beginning of a line, which nobody had been told of."""
+        try:
+            with self._journal.open("rb") as file:
+                yield from (line for line in file if line.endswith(b"\n"))
+        except FileNotFoundError:
+            return
+        except OSError:
+            advice = "it cannot be read; look at the disk"
+            raise Unreachable(Reason.FILE_UNREADABLE, advice, self._journal.name) from None
+
+    def _add(self, ledger: Ledger, newest: int) -> None:
+        """Adds what the journal lacks, after its last whole line."""
+        with open(self._journal, "a+b", opener=_for_its_owner) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _LONGEST_LINE))
+            tail = file.read()
+            whole = tail[: tail.rfind(b"\n") + 1]
+            last = json.loads(whole.splitlines()[-1])["revision"] if whole else 0
+            if last >= newest:
+                return
+            file.truncate(size - len(tail) + len(whole))
+            with ledger.read() as tx:
+                for left in tombstones.changed_since(tx, last):
+                    file.write(json.dumps(_document(left)).encode("ascii") + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _raise(self, mark: HighWater) -> None:
+        if mark <= self.high_water():
+            return
+        partial = self.folder / ".high-water.new"
+        with open(partial, "w", encoding="ascii", opener=_for_its_owner) as file:
+            file.write(json.dumps(asdict(mark)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self.folder / "high-water.json")
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    """Whoever uses the Python interface may have any umask."""
+    return os.open(path, flags, 0o600)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """One process at a time; a full disk is something to wait for."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", folder.name) from None
+
+
+_MOMENTS = ("created_at", "confirmed_at", "peer_erased_at", "peer_confirmed_at")
+
+
+def _document(left: Tombstone) -> dict[str, Any]:
+    plain = ("side", "peer", "status", "reason", "asked_by_us", "asked_by_peer", "taken", "revision")
+    document: dict[str, Any] = {"sender": left.key.sender, "referral": str(left.key.referral_id)}
+    document |= {name: getattr(left, name) for name in plain}
+    moments = {name: getattr(left, name) for name in _MOMENTS}
+    return document | {name: moment and moment.isoformat() for name, moment in moments.items()}
+
+
+def _tombstone(document: dict[str, Any]) -> Tombstone:
+    moments = {name: document[name] and datetime.fromisoformat(document[name]).astimezone(UTC) for name in _MOMENTS}
+    return Tombstone(
+        key=ReferralKey(document["sender"], UUID(document["referral"])),
+        side=Side(document["side"]),
+        peer=document["peer"],
+        status=Status(document["status"]),
+        reason=ErasureReason(document["reason"]),
+        asked_by_us=document["asked_by_us"],
+        asked_by_peer=document["asked_by_peer"],
+        taken=Place(*document["taken"]),
+        revision=document["revision"],
+        **moments,
+    )

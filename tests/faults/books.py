@@ -1,0 +1,67 @@
+"""Reading an agency's ledger whole, for the checker."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from deploy.app.desk import Desk
+from referral_bus.ledger import tables
+from referral_bus.ledger.handing_over import read_body
+from referral_bus.ledger.looking import statuses
+from referral_bus.ledger.sending import FINAL, State
+from referral_bus.ledger.store import Tx
+from schemas.events import Place, ReferralKey
+from schemas.lifecycle import Status
+from schemas.outcomes import Outcome
+from schemas.personal import ReferralBody, StatusBody
+from tests.faults.checker import Book, Entry, Heard
+
+_E, _O, _R, _H = tables.events.c, tables.outbox.c, tables.referrals.c, tables.handovers.c
+
+
+def read_book(desk: Desk, heard: Sequence[Heard]) -> Book:
+    same = sa.and_(_R.referral_sender == _E.referral_sender, _R.referral_id == _E.referral_id)
+    query = (
+        sa.select(tables.events, _R.peer, _R.body_key, _O.state)
+        .outerjoin(tables.referrals, same)
+        .outerjoin(tables.outbox, _O.number == _E.number)
+        .order_by(_E.number)
+    )
+    with desk.ledger.read() as tx:
+        entries = [_entry(tx, row._mapping) for row in tx.connection.execute(query)]
+        return Book(entries, statuses(tx), heard)
+
+
+def _entry(tx: Tx, held: sa.RowMapping) -> Entry:
+    key = ReferralKey(held["referral_sender"], held["referral_id"])
+    return Entry(
+        event_id=held["event_id"],
+        referral=key,
+        writer=held["writer"],
+        addressee=held["peer"] if held["writer"] == tx.code else tx.code,
+        place=Place(held["incarnation"], held["sequence"]),
+        status=None if held["status"] is None else Status(held["status"]),
+        outcome=Outcome(held["outcome"]),
+        state=None if held["state"] is None else State(held["state"]),
+        text=text_of(read_body(tx, held["body_key"], key, held["body"])),
+    )
+
+
+def text_of(body: ReferralBody | StatusBody | None) -> str | None:
+    """What a person wrote."""
+    if isinstance(body, ReferralBody):
+        return body.request.need
+    return None if body is None else body.text
+
+
+def without_receipt(desk: Desk) -> int:
+    """How many events of this agency wait for their addressee's final word."""
+    query = sa.select(sa.func.count()).where(_O.state.not_in(FINAL))
+    with desk.ledger.read() as tx:
+        return int(tx.connection.execute(query).scalar_one())
+
+
+def came_in(desk: Desk) -> int:
+    """How many events there are for the agency's own system."""
+    with desk.ledger.read() as tx:
+        return int(tx.connection.execute(sa.select(sa.func.count(_H.number))).scalar_one())

@@ -1,0 +1,125 @@
+"""The field of a fault run: agencies with real services over a real Kafka, their people at work, and the checker."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.app.desk import Desk, open_desk
+from referral_bus.clock import Clock, system_clock
+from tests.faults.books import came_in, read_book, without_receipt
+from tests.faults.checker import Result, check
+from tests.faults.ears import HANDLER, Notes, Pull
+from tests.faults.load import MIXED, Flow, Load, Staff, Story
+from tests.kafka.services import AGENCY_RUN, Process, Services
+from tests.unit.deploy.app.homes import OTHER, RECIPIENT, SENDER, Agency
+
+FIRST, MIDDLE, LAST = SENDER, RECIPIENT, OTHER
+"""Three agencies; the one in the middle has agreements with both others, both ways. Its system is called by the
+service, the other two pull."""
+
+BOTH_WAYS = (Flow(FIRST, MIDDLE), Flow(MIDDLE, FIRST))
+QUICK = {"resend_after_s": "1", "handover_retry_s": "1"}
+SETTLED_WITHIN_S = 240.0
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+@dataclass
+class Field:
+    """`programs` are run in the place of the ordinary service, by agency code."""
+
+    services: Services
+    desks: Mapping[str, Desk]
+    load: Load
+    programs: dict[str, Sequence[str]] = field(default_factory=dict)
+    running: dict[str, Process] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    def agency(self, code: str) -> Agency:
+        return Agency(self.services.folder / code)
+
+    def start(self, *codes: str) -> None:
+        """Starts services and does not wait for them."""
+        for code in codes:
+            self.running[code] = self.services.start(self.agency(code), self.programs.get(code, AGENCY_RUN))
+
+    def start_and_wait(self, *codes: str) -> None:
+        self.start(*codes)
+        for code in codes:
+            self.running[code].wait_until_ready()
+
+    def kill(self, code: str) -> None:
+        self.running.pop(code).kill()
+
+    def start_again(self, code: str) -> None:
+        """After kill -9."""
+        self.kill(code)
+        self.start(code)
+
+    @property
+    def events(self) -> int:
+        """How many people's words have been accepted so far."""
+        return sum(len(staff.said) for staff in self.load.staff.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many events have no final receipt."""
+        return sum(without_receipt(desk) for desk in self.desks.values())
+
+    def settle(self, within_s: float = SETTLED_WITHIN_S) -> Result:
+        """Waits until everything has been said and receipted, and compares all ledgers. What has not come to rest by
+        then shows as lost."""
+        deadline = time.monotonic() + within_s
+        while not (self.load.idle() and self._quiet()):
+            if time.monotonic() > deadline:
+                say(f"  not settled: {self.waiting} without a receipt")
+                break
+            time.sleep(0.1)
+        said = [words for staff in self.load.staff.values() for words in staff.said]
+        return check(said, {code: read_book(desk, self.load.staff[code].heard) for code, desk in self.desks.items()})
+
+    def _quiet(self) -> bool:
+        """Twice in a row with nothing said between: people may be about to answer what has just come."""
+        before = self.events
+        if self.waiting or not self._all_heard():
+            return False
+        time.sleep(0.3)
+        return self.events == before and not self.waiting and self._all_heard()
+
+    def _all_heard(self) -> bool:
+        return all(self.load.staff[code].has_heard >= came_in(desk) for code, desk in self.desks.items())
+
+
+@contextmanager
+def field_of(
+    folder: Path,
+    kafka: str,
+    flows: Sequence[Flow] = BOTH_WAYS,
+    stories: Sequence[Story] = MIXED,
+    settings: Mapping[str, str] = QUICK,
+    copies: int = 1,
+    clocks: Mapping[str, Clock] | None = None,
+) -> Iterator[Field]:
+    """A federation of its own with topics, no service running yet, nobody at work before `want`. `clocks` are those of
+    people whose agency has a clock of its own."""
+    services = Services(folder, kafka, copies)
+    codes = sorted({code for flow in flows for code in (flow.sender, flow.recipient)})
+    for code in codes:
+        Agency(folder / code).set_to(**settings)
+    Agency(folder / MIDDLE).set_to(handler=f"'{HANDLER}'")
+    services.make_topics()
+    desks = {code: open_desk(folder / code, (clocks or {}).get(code, system_clock)) for code in codes}
+    staff = {code: Staff(desk, Notes(desk) if code == MIDDLE else Pull(desk)) for code, desk in desks.items()}
+    try:
+        with Load(staff, flows, stories) as load:
+            yield Field(services, desks, load)
+    finally:
+        services.end()
+        for desk in desks.values():
+            desk.close()

@@ -1,0 +1,131 @@
+"""A service that is told to end does so within ten seconds, whatever hangs, and loses nothing that was accepted."""
+
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from deploy.app.ending import STUCK
+from tests.faults.brokers import own_kafka
+from tests.kafka.services import Process, Services, started, wait_until
+from tests.kit.people import request_document
+from tests.unit.deploy.app.handlers import handed_over
+from tests.unit.deploy.app.homes import RECIPIENT, Agency
+
+pytestmark = pytest.mark.kafka
+
+HANDLERS = "tests.unit.deploy.app.handlers"
+WITHIN_S = 10.0
+
+
+@pytest.fixture
+def services(tmp_path: Path, kafka_bootstrap: str) -> Iterator[Services]:
+    made = Services(tmp_path / "agencies", kafka_bootstrap)
+    made.make_topics()
+    yield made
+    made.end()
+
+
+def publish(services: Services, number: int = 1) -> list[str]:
+    """Referrals that the command has accepted."""
+    file = services.folder / "referrals.json"
+    file.write_text(json.dumps([request_document(RECIPIENT)] * number), encoding="utf-8")
+    said = services.run("publish", file, "--home", services.sender.home, "--json")
+    assert said.returncode == 0, said.stderr
+    return [each["referral_id"] for each in json.loads(said.stdout)]
+
+
+def states(agency: Agency) -> list[str]:
+    with closing(sqlite3.connect(agency.home / "ledger.sqlite")) as ledger:
+        return [state for (state,) in ledger.execute("SELECT state FROM outbox ORDER BY number")]
+
+
+def assert_ends(process: Process, *codes: int) -> None:
+    code, took = process.terminate()
+    assert code in codes
+    assert took < WITHIN_S
+    assert "Traceback" not in process.log.read_text()
+
+
+@pytest.fixture
+def hanging(services: Services) -> Process:
+    """A recipient whose handler has been given an event and never returns."""
+    services.recipient.set_to(handler=f"'{HANDLERS}:hangs'")
+    [_, process] = started(services, [services.sender, services.recipient])
+    publish(services)
+    wait_until(services.recipient.home.with_suffix(".hangs").exists)
+    return process
+
+
+def assert_handed_over_after_all(services: Services) -> None:
+    settings = services.recipient.home / "settings.toml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace(":hangs", ":note_down"), encoding="utf-8")
+    services.start(services.recipient)
+    wait_until(lambda: len(handed_over(services.recipient.home)) == 1)
+
+
+def test_a_handler_that_hangs_is_not_waited_for_and_gets_its_event_again(services: Services, hanging: Process) -> None:
+    assert_ends(hanging, STUCK)
+    assert hanging.events()[-1] | {"timestamp": ""} == {
+        "event": "stopped", "in_time": False, "level": "info", "agency": RECIPIENT, "timestamp": "",
+    }  # fmt: skip
+    assert_handed_over_after_all(services)
+
+
+def test_a_second_signal_ends_it_at_once(services: Services, hanging: Process) -> None:
+    hanging.popen.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert hanging.popen.poll() is None
+    began = time.monotonic()
+    assert hanging.terminate()[0] == -signal.SIGTERM
+    assert time.monotonic() - began < 1
+    assert_handed_over_after_all(services)
+
+
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL], ids=["does not answer", "is gone"])
+def test_when_kafka_is_away_it_ends_in_time_and_sends_later(how: signal.Signals, tmp_path: Path) -> None:
+    with own_kafka(tmp_path) as kafka:
+        services = Services(tmp_path / "agencies", kafka.bootstrap)
+        services.make_topics()
+        try:
+            [process] = started(services, [services.sender])
+            [pid] = kafka.running().values()
+            os.kill(pid, how)
+            publish(services, 20)
+            wait_until(lambda: states(services.sender) == ["waiting_for_key"] * 20)
+            assert_ends(process, 0)
+            os.kill(pid, signal.SIGCONT) if how is signal.SIGSTOP else kafka.start()
+            started(services, [services.sender, services.recipient])
+            wait_until(lambda: states(services.sender) == ["stored"] * 20)
+        finally:
+            services.end()
+
+
+def test_a_ledger_that_somebody_locks_is_waited_for_and_said(services: Services) -> None:
+    [process, _] = started(services, [services.sender, services.recipient])
+    with closing(sqlite3.connect(services.sender.home / "ledger.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        wait_until(lambda: process.status().parts.get("ledger") is False)
+        said = services.run("publish", services.folder / "referrals.json", "--home", services.sender.home)
+        other.execute("ROLLBACK")
+    wait_until(lambda: process.status().ready)
+    waiting = [event for event in process.events() if event["event"] == "waiting"]
+    assert {event["code"] for event in waiting} == {"LEDGER_UNREACHABLE"}
+    assert len(waiting) <= 6  # one for each thread
+    assert said.returncode == 2  # the file is not there
+    publish(services)
+    wait_until(lambda: states(services.sender) == ["stored"])
+
+
+def test_while_somebody_locks_the_ledger_it_ends_in_time(services: Services) -> None:
+    [process] = started(services, [services.sender])
+    with closing(sqlite3.connect(services.sender.home / "ledger.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        wait_until(lambda: process.status().parts.get("ledger") is False)
+        assert_ends(process, 0)

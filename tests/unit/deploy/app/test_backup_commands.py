@@ -1,0 +1,112 @@
+"""`agency backup` and `agency restored`: a copy while others write, and going on after it was put back."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from deploy.app.desk import open_desk
+from referral_bus.home import open_home, running
+from tests.unit.deploy.app.command import Command, assert_refused
+from tests.unit.deploy.app.conftest import Federation
+from tests.unit.deploy.app.homes import Agency, Post
+
+
+def _behind(federation: Federation, post: Post, command: Command, folder: Path) -> tuple[Agency, Path]:
+    """The sender's ledger has been sent from since the backup, and the backup stands in its place."""
+    agency, backup = federation.sender, folder / "ledger.backup"
+    assert command(agency, "agency", "backup", backup).code == 0
+    post.refer("Synthetic, after the backup.")
+    desk = open_desk(agency.home)
+    desk.outside.keep_up(desk.ledger)
+    desk.close()
+    return agency, backup
+
+
+def test_a_backup_is_one_whole_file_that_only_its_owner_reads(
+    federation: Federation, command: Command, tmp_path: Path
+) -> None:
+    backup = tmp_path / "ledger.backup"
+    assert command(federation.sender, "agency", "backup", backup).code == 0
+    with closing(sqlite3.connect(backup)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*) FROM referrals").fetchone() == (1,)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["ledger.backup"]
+    assert backup.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_that_is_there_is_never_overwritten(federation: Federation, command: Command, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("somebody's own")
+    assert_refused(command(federation.sender, "agency", "backup", tmp_path / "kept"), "FILE_EXISTS", "FILE")
+    assert (tmp_path / "kept").read_text() == "somebody's own"
+
+
+def test_where_nothing_can_be_written_it_says_so(federation: Federation, command: Command, tmp_path: Path) -> None:
+    said = command(federation.sender, "agency", "backup", tmp_path / "no" / "such" / "folder")
+    assert (said.code, said.out) == (3, "")
+
+
+def test_a_ledger_that_is_older_than_what_was_sent_takes_no_command_but_restored(
+    federation: Federation, post: Post, command: Command, tmp_path: Path
+) -> None:
+    agency, backup = _behind(federation, post, command, tmp_path)
+    post.close()
+    for end in ("", "-wal", "-shm"):
+        Path(f"{agency.home / 'ledger.sqlite'}{end}").unlink(missing_ok=True)
+    shutil.copy(backup, agency.home / "ledger.sqlite")  # as a person would, who does not know of --from
+    for arguments in (("inbox",), ("cancel", federation.referral), ("agency", "run")):
+        refused = command(agency, *arguments)
+        assert_refused(refused, "LEDGER_BEHIND", "ledger")
+        assert "agency restored" in refused.err
+    done = command(agency, "agency", "restored", "--json").document
+    assert done == {"incarnation": 2, "erased": 0}
+    assert command(agency, "inbox").code == 0
+
+
+def test_with_from_the_backup_is_put_in_place_first(
+    federation: Federation, post: Post, command: Command, tmp_path: Path
+) -> None:
+    agency, backup = _behind(federation, post, command, tmp_path)
+    post.close()
+    assert command(agency, "agency", "restored", "--from", backup).code == 0
+    shown = command(agency, "show", federation.referral, "--json").document
+    assert shown["status"] == "requested"
+    assert not list(agency.home.glob("*.restoring"))
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 400, None])
+def test_what_is_no_ledger_of_this_agency_is_not_put_in_place(
+    federation: Federation, command: Command, tmp_path: Path, content: bytes | None
+) -> None:
+    wrong = tmp_path / "wrong"
+    if content is None:
+        assert command(federation.recipient, "agency", "backup", wrong).code == 0
+    else:
+        wrong.write_bytes(content)
+    before = (federation.sender.home / "ledger.sqlite").read_bytes()
+    assert_refused(command(federation.sender, "agency", "restored", "--from", wrong), "HOME_INVALID", "FILE")
+    assert (federation.sender.home / "ledger.sqlite").read_bytes() == before
+    assert command(federation.sender, "show", federation.referral).code == 0
+
+
+def test_while_the_service_runs_nothing_is_restored(federation: Federation, command: Command) -> None:
+    with running(open_home(federation.sender.home)):
+        assert_refused(command(federation.sender, "agency", "restored"), "ALREADY_RUNNING", "home")
+
+
+def test_what_was_erased_since_the_backup_stays_erased(
+    federation: Federation, post: Post, command: Command, tmp_path: Path
+) -> None:
+    backup = tmp_path / "ledger.backup"
+    assert command(federation.recipient, "agency", "backup", backup).code == 0
+    assert command(federation.sender, "withdraw", federation.referral).code == 0
+    post.settle()
+    desk = open_desk(federation.recipient.home)
+    desk.outside.keep_up(desk.ledger)
+    desk.close()
+    post.close()
+    done = command(federation.recipient, "agency", "restored", "--from", backup, "--json").document
+    assert done["erased"] == 1
+    assert "was erased here" in command(federation.recipient, "show", federation.referral).out

@@ -1,0 +1,100 @@
+"""`withdraw`, `entered-in-error`, `erasures`, and what the others say of an erased referral."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.kit.people import PLANTED_NAME
+from tests.kit.traces import traces
+from tests.unit.deploy.app.command import Command, assert_refused
+from tests.unit.deploy.app.conftest import NEED, Federation
+from tests.unit.deploy.app.homes import Agency, Post
+
+
+def test_a_withdrawal_is_told_in_one_sentence_and_stands_on_both_sides(
+    federation: Federation, command: Command, post: Post
+) -> None:
+    said = command(federation.sender, "withdraw", federation.referral)
+    assert said.code == 0
+    assert "was erased here" in said.out
+    assert "has not erased it yet" in said.out
+    post.settle()
+    for agency, waits in ((federation.sender, "whose own system has not confirmed"), (federation.recipient, "our own")):
+        for verb in ("show", "why"):
+            told = command(agency, verb, str(federation.referral)[:8])
+            assert told.code == 0
+            assert waits in told.out
+    command(federation.recipient, "inbox", "--after", 2)
+    post.settle()
+    assert "confirmed by both sides; nobody has to act" in command(federation.sender, "why", federation.referral).out
+    assert command(federation.sender, "erasures").out == "every erasure is confirmed\n"
+
+
+def test_the_documents_of_an_erasure_tell_erased_and_confirmed_apart(
+    federation: Federation, command: Command, post: Post
+) -> None:
+    first = command(federation.sender, "withdraw", federation.referral, "--json").document
+    assert (first["reason"], first["status"], first["peer_erased_at"]) == ("withdrawn", "requested", None)
+    post.settle()
+    shown = command(federation.sender, "show", federation.referral, "--json").document
+    assert shown["status"] == "cancelled"
+    assert shown["peer_erased_at"] is not None
+    assert shown["peer_confirmed_at"] is None
+    assert [each["id"] for each in command(federation.sender, "erasures", "--json").document] == [
+        str(federation.referral)
+    ]
+    inbox = command(federation.recipient, "inbox", "--json").document["events"]
+    assert [(each["record"], each["kind"], each["reason"]) for each in inbox] == [
+        ("ErasureEvent", "requested", "withdrawn")
+    ], "what had not been handed over before never is"
+    assert inbox[0]["body"] is None
+
+
+def test_only_the_sender_enters_in_error(federation: Federation, command: Command) -> None:
+    refused = command(federation.recipient, "entered-in-error", federation.referral)
+    assert_refused(refused, "TRANSITION_REFUSED", "entered-in-error")
+    assert command(federation.sender, "entered-in-error", federation.referral).code == 0
+
+
+@pytest.mark.parametrize("verb", ["withdraw", "entered-in-error", "accept", "cancel"])
+def test_about_an_unknown_referral_each_says_so(federation: Federation, command: Command, verb: str) -> None:
+    assert_refused(command(federation.sender, verb, "00000000"), "REFERRAL_UNKNOWN", "id")
+
+
+def test_the_other_verbs_say_that_it_was_erased(federation: Federation, command: Command) -> None:
+    command(federation.sender, "withdraw", federation.referral)
+    assert_refused(command(federation.sender, "cancel", federation.referral), "REFERRAL_ERASED", "id")
+
+
+def test_after_it_neither_home_holds_the_name_or_the_need(federation: Federation, command: Command, post: Post) -> None:
+    homes = [federation.sender.home, federation.recipient.home]
+    assert command(federation.recipient, "show", federation.referral).out.count(PLANTED_NAME) == 1
+    command(federation.recipient, "withdraw", federation.referral)
+    post.settle()
+    assert command(federation.sender, "agency", "backup", homes[0] / "after.backup").code == 0
+    for planted in (PLANTED_NAME, NEED):
+        assert traces(homes, planted) == []
+
+
+def test_the_key_and_what_it_encrypted_are_gone_from_every_file_too(
+    federation: Federation, command: Command, post: Post
+) -> None:
+    """They would be worth nothing without the home's key, but that is still there."""
+    kept = {code: _kept(agency) for code, agency in (("s", federation.sender), ("r", federation.recipient))}
+    assert all(kept.values())
+    command(federation.sender, "withdraw", federation.referral)
+    post.settle()
+    assert command(federation.recipient, "withdraw", federation.referral).code == 0  # and with it empties the log
+    for agency, secrets in ((federation.sender, kept["s"]), (federation.recipient, kept["r"])):
+        files = {path.name: path.read_bytes() for path in agency.home.rglob("*") if path.is_file()}
+        assert [name for name, content in files.items() for secret in secrets if secret in content] == []
+
+
+def _kept(agency: Agency) -> list[bytes]:
+    """What is encrypted in the ledger with its key, and what is sealed in its outbox; not the part in clear, which the
+    host has seen."""
+    columns = ("body_key FROM referrals", "body FROM events", "substr(value, -200) FROM outbox")
+    with closing(sqlite3.connect(agency.home / "ledger.sqlite")) as connection:
+        rows = [row for column in columns for row in connection.execute(f"SELECT {column}")]
+    return [value for (value,) in rows if value is not None]

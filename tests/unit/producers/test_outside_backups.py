@@ -1,0 +1,89 @@
+"""What the home remembers outside backups: durable before anything leaves, whole after any crash."""
+
+from pathlib import Path
+
+import pytest
+
+from referral_bus.errors import Refused, Unreachable
+from referral_bus.ledger import audit
+from referral_bus.outside_backups import LOWEST, HighWater, OutsideBackups
+from tests.kit.bench import Bench
+from tests.kit.people import RECIPIENT, SENDER
+from tests.kit.topics import events
+
+
+def _erased(pair: Bench, times: int = 1) -> None:
+    for _ in range(times):
+        pair[SENDER].withdraw(pair[SENDER].refer(RECIPIENT))
+
+
+def test_nothing_leaves_before_the_mark_and_the_journal_are_durable(pair: Bench) -> None:
+    """The disk of the home folder is in trouble: the relay waits."""
+    station = pair[SENDER]
+    _erased(pair)
+    folder = station.outside.folder
+    held = folder.with_name("held")
+    folder.rename(held)
+    folder.write_text("in its way")
+    with pytest.raises(Unreachable):
+        station.send()
+    assert events(pair, RECIPIENT) == []
+    folder.unlink()
+    held.rename(folder)
+    pair.settle()
+    assert len(station.outside.journal()) == 1
+    assert len(events(pair, RECIPIENT)) == 1
+    with station.ledger.read() as tx:
+        assert station.outside.high_water() == HighWater(1, audit.end(tx).count)
+
+
+def test_every_tombstone_is_in_the_journal_as_it_is_now(pair: Bench) -> None:
+    _erased(pair, 3)
+    pair.settle()
+    pair[RECIPIENT].pull()
+    pair.settle()
+    for code in (SENDER, RECIPIENT):
+        station = pair[code]
+        station.outside.keep_up(station.ledger)
+        journal = station.outside.journal()
+        assert len(journal) == 3
+        for left in journal:
+            assert left == station.tombstone(left.key.referral_id)
+
+
+def test_the_beginning_of_a_line_that_a_crash_left_is_passed_over_and_written_anew(pair: Bench) -> None:
+    station = pair[SENDER]
+    _erased(pair, 2)
+    station.outside.keep_up(station.ledger)
+    journal = station.outside.folder / "tombstones.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-20])
+    assert len(station.outside.journal()) == 1
+    _erased(pair)
+    fresh = OutsideBackups(station.outside.folder)
+    fresh.keep_up(station.ledger)
+    assert journal.read_bytes().startswith(whole)
+    assert len(fresh.journal()) == 3
+
+
+def test_the_mark_only_ever_rises(tmp_path: Path) -> None:
+    outside = OutsideBackups(tmp_path / "outside")
+    assert outside.high_water() == LOWEST
+    for mark in (HighWater(1, 7), HighWater(2, 0), HighWater(1, 99), HighWater(2, 3)):
+        outside.raise_to(mark)
+    assert outside.high_water() == HighWater(2, 3)
+
+
+def test_a_damaged_mark_is_no_mark_at_zero(tmp_path: Path) -> None:
+    outside = OutsideBackups(tmp_path)
+    (tmp_path / "high-water.json").write_text("{")
+    with pytest.raises(Refused):
+        outside.high_water()
+
+
+def test_two_processes_side_by_side_write_one_whole_journal(pair: Bench) -> None:
+    service, command = pair[SENDER].outside, OutsideBackups(pair[SENDER].outside.folder)
+    for writer in (service, command, service, command):
+        _erased(pair)
+        writer.keep_up(pair[SENDER].ledger)
+    assert [left.revision for left in service.journal()] == [1, 2, 3, 4]

@@ -1,0 +1,144 @@
+"""A ledger that was lost, and its backup put back: what others have sent comes again, what was erased stays erased."""
+
+from datetime import timedelta
+
+import pytest
+
+from referral_bus.errors import LedgerUnusable, Reason
+from referral_bus.ledger.sending import State, own_incarnation
+from referral_bus.outside_backups import HighWater
+from schemas.lifecycle import ErasureReason, Status
+from schemas.outcomes import Code
+from tests.kit.bench import Bench
+from tests.kit.people import RECIPIENT, SENDER
+
+
+def _codes(made: Bench, *codes: str) -> set[str | None]:
+    found = set()
+    for code in codes:
+        for referral in made.stations[code].referrals():
+            found |= {step.code for step in made[code].history(referral)}
+    return found
+
+
+def test_a_recipient_gets_again_what_its_ledger_has_lost(pair: Bench) -> None:
+    before = pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    backup = pair[RECIPIENT].back_up()
+    lost = pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    pair[RECIPIENT].say("accept", before)
+    pair[RECIPIENT].say("accept", lost)
+    pair.settle()
+    pair.broker.wipe()
+    pair[RECIPIENT].restore(backup)
+    pair.announce()
+    pair.clock.move(timedelta(minutes=1))
+    pair.settle(20)
+    for referral in (before, lost):
+        assert pair[RECIPIENT].status(referral) == pair[SENDER].status(referral) == Status.REQUESTED
+    assert not _codes(pair, SENDER, RECIPIENT) & {Code.EQUIVOCATION, Code.OLD_INCARNATION, Code.TRANSITION_REFUSED}
+
+
+def test_its_automatic_word_meets_no_deadline_and_a_persons_word_does(pair: Bench) -> None:
+    backup = pair[RECIPIENT].back_up()
+    lost = pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    pair[RECIPIENT].restore(backup)
+    pair.announce()
+    pair.settle(20)
+    assert pair[SENDER].referral(lost).acknowledged_at is None
+    pair[RECIPIENT].say("see", lost)
+    pair.settle()
+    assert pair[SENDER].referral(lost).acknowledged_at == pair.clock()
+
+
+def test_a_sender_whose_ledger_was_restored_goes_on_in_order(pair: Bench) -> None:
+    referral = pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    backup = pair[SENDER].back_up()
+    pair[SENDER].say("answer", referral, text="Synthetic, and lost.")
+    pair[RECIPIENT].say("accept", referral)
+    pair.settle()
+    pair[SENDER].restore(backup)
+    pair.announce()
+    pair.settle(20)
+    pair[SENDER].say("answer", referral, text="Synthetic, and new.")
+    pair.settle()
+    assert pair[SENDER].status(referral) == pair[RECIPIENT].status(referral) == Status.ACCEPTED
+    told = [step for step in pair[RECIPIENT].history(referral) if step.way == "received"]
+    assert [step.place for step in told] == [(1, 1), (1, 2), (2, 2)]
+    assert {step.state for step in pair[SENDER].history(referral) if step.way == "sent"} == {State.STORED}
+
+
+@pytest.mark.parametrize("code", [SENDER, RECIPIENT])
+@pytest.mark.parametrize("reason", [ErasureReason.WITHDRAWN, ErasureReason.ENTERED_IN_ERROR])
+def test_what_was_erased_after_the_backup_is_erased_before_anything_is_read(
+    pair: Bench, code: str, reason: ErasureReason
+) -> None:
+    referral = pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    backup = pair[code].back_up()
+    pair[SENDER].withdraw(referral, reason)
+    pair.settle()
+    final = pair[code].tombstone(referral)
+    pair[code].restore(backup)
+    assert pair[code].status(referral) is None
+    left = pair[code].tombstone(referral)
+    assert left == final
+    pair.announce()
+    pair.settle(20)
+    for each in (SENDER, RECIPIENT):
+        kept = pair[each].tombstone(referral)
+        assert kept is not None
+        assert kept.reason is reason
+        assert pair[each].status(referral) is None
+    assert pair[code].ledger.path.read_bytes().find(b"Synthetic") == -1
+
+
+def test_a_peer_tells_a_restored_ledger_of_erasures_that_its_journal_lacks(pair: Bench) -> None:
+    """The home's journal was lost with the ledger: the other side still knows."""
+    referral = pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    backup = pair[RECIPIENT].back_up()
+    pair[SENDER].withdraw(referral)
+    pair.settle()
+    (pair[RECIPIENT].outside.folder / "tombstones.jsonl").unlink()
+    pair[RECIPIENT].restore(backup)
+    assert pair[RECIPIENT].status(referral) is Status.REQUESTED
+    pair.broker.wipe()
+    pair.announce()
+    pair.clock.move(timedelta(minutes=1))
+    pair.settle(20)
+    assert pair[RECIPIENT].status(referral) is None
+    assert pair[RECIPIENT].tombstone(referral) is not None
+
+
+def test_the_incarnation_exceeds_every_one_ever_used(pair: Bench) -> None:
+    backup = pair[SENDER].back_up()
+    for expected in (2, 3, 4):
+        pair[SENDER].restore(backup)
+        with pair[SENDER].ledger.read() as tx:
+            assert own_incarnation(tx) == expected
+
+
+def test_a_ledger_that_is_behind_what_left_it_is_refused_and_one_that_is_not_is_taken(pair: Bench) -> None:
+    backup = pair[SENDER].back_up()
+    pair[SENDER].refer(RECIPIENT)
+    pair[SENDER].outside.refuse_if_behind(pair[SENDER].ledger)
+    pair.settle()
+    pair[SENDER].outside.refuse_if_behind(pair[SENDER].ledger)
+    old = pair[SENDER].reopened_from(backup)
+    with pytest.raises(LedgerUnusable) as refused:
+        pair[SENDER].outside.refuse_if_behind(old)
+    assert refused.value.reason is Reason.LEDGER_BEHIND
+    old.close()
+
+
+def test_a_ledger_that_is_behind_its_own_announcement_is_refused_from_then_on(pair: Bench) -> None:
+    outside, ledger = pair[SENDER].outside, pair[SENDER].ledger
+    outside.heard(ledger, HighWater(1, 0))
+    with pytest.raises(LedgerUnusable):
+        outside.heard(ledger, HighWater(2, 5))
+    with pytest.raises(LedgerUnusable):
+        outside.refuse_if_behind(ledger)
