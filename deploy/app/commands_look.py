@@ -80,7 +80,7 @@ def show(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = Fal
     if left is not None:
         _say_erased(desk, left, json)
         return
-    case = desk.case(referral_id)
+    case = desk.shown(referral_id)
     if json:
         say_json(case_document(case))
     else:

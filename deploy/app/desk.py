@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,7 +21,9 @@ from referral_bus.errors import BusError, Reason, Refused
 from referral_bus.federation.keyring import Keyring
 from referral_bus.federation.register import Register
 from referral_bus.home import Home, accept_register, open_home
-from referral_bus.ledger import handing_over, looking, tombstones
+from referral_bus.key_renewal import renew_keys
+from referral_bus.ledger import audit, handing_over, looking, tombstones
+from referral_bus.ledger.audit import Action
 from referral_bus.ledger.handing_over import Received
 from referral_bus.ledger.looking import Step
 from referral_bus.ledger.peers import Peer, all_peers
@@ -35,7 +37,7 @@ from referral_bus.settings import Settings
 from referral_bus.silence import Presence, presence
 from referral_bus.stages import Stage, Standing, standing
 from schemas.deadlines import Limits
-from schemas.events import AgencyAnnouncement
+from schemas.events import AgencyAnnouncement, ReferralKey
 from schemas.lifecycle import ErasureReason
 from schemas.problems import Problem, problems
 from schemas.referral_request import ReferralRequest
@@ -93,10 +95,18 @@ class Desk:
         ledger = self.home.open_ledger(self.keyring, self.settings.agency)
         try:
             self.outside.refuse_if_behind(ledger)
+            if self.keyring.over(self.clock()):
+                self.__dict__["keyring"] = renew_keys(self.home.keys, ledger, self.clock()).keyring
         except BusError:
             ledger.close()
             raise
         return ledger
+
+    def renew_keys(self) -> tuple[int, ...]:
+        """Works with the keys of now; returns the epochs whose keys were destroyed, because they are over."""
+        renewed = renew_keys(self.home.keys, self.ledger, self.clock())
+        self.__dict__["keyring"] = renewed.keyring
+        return renewed.destroyed
 
     def reload_register(self) -> Register:
         """The register as it stands in the home folder now: the service may have taken a newer one."""
@@ -154,7 +164,22 @@ class Desk:
                     raise Refused(Reason.VALUE_REFUSED, "nothing with this cursor has come in yet", "--after")
                 handing_over.acknowledged_up_to(tx, cursor, self.writing())
         with self.ledger.read() as tx:
-            return handing_over.after_cursor(tx, cursor, most)
+            received = handing_over.after_cursor(tx, cursor, most)
+        self._note_shown([(each.referral, each.event_id) for each in received if each.body is not None])
+        return received
+
+    def shown(self, referral_id: str) -> Case:
+        """A case for somebody's eyes: that it was shown stands in the audit."""
+        case = self.case(referral_id)
+        self._note_shown([(case.referral.key, None)])
+        return case
+
+    def _note_shown(self, shown: Sequence[tuple[ReferralKey, UUID | None]]) -> None:
+        now = self.clock()
+        if shown:
+            with self.ledger.write() as tx:
+                for key, event_id in shown:
+                    audit.note(tx, Action.SHOWED, now, by=COMMAND, referral=key, event_id=event_id)
 
     def case(self, referral_id: str) -> Case:
         """One referral with its history. `referral_id` may be shortened to what is unambiguous."""

@@ -1,0 +1,158 @@
+"""Erasure: what goes, what stays, who is told, who may ask."""
+
+from tests.guards.guard import Guard
+
+JUDGING = "consumers/agency/judging.py"
+TAKING = "consumers/agency/taking_erasures.py"
+ERASING = "referral_bus/ledger/erasing.py"
+RULES = ("tests/unit/consumers/agency/test_taking_erasures.py", "tests/unit/producers/test_withdrawals.py")
+RETAINING = ("tests/unit/producers/test_retaining.py",)
+FILES = ("tests/unit/deploy/app/test_erasure_commands.py",)
+RESTORING = ("tests/unit/producers/test_restoring.py",)
+
+ERASURE = (
+    Guard("no late copy passes a tombstone", JUDGING, "        if self._erased():\n", "        if False:\n", RULES),
+    Guard(
+        "the recipient's retention ends its words",
+        JUDGING,
+        "return self.referral.peer_forgot_at is not None",
+        "return False",
+        RULES,
+    ),
+    Guard("an erasure has one effect", TAKING, "    if earlier is not None:\n", "    if False:\n", RULES),
+    Guard("an unknown reason waits", TAKING, "    if unknown_codes(event):\n", "    if False:\n", RULES),
+    Guard(
+        "only the recipient gives the final status",
+        TAKING,
+        "if (event.status is None) != event.from_sender or (event.status is not None and event.status not in ENDED):",
+        "if False:",
+        RULES,
+    ),
+    Guard(
+        "about an unknown referral only its sender is believed",
+        TAKING,
+        "if event.from_sender else Code.REFERRAL_UNKNOWN",
+        "if True else Code.REFERRAL_UNKNOWN",
+        RULES,
+    ),
+    Guard("a third agency erases nothing", TAKING, "if about.peer != event.writer:", "if False:", RULES),
+    Guard("a request is answered", TAKING, "    if asked or new:\n", "    if new:\n", RULES),
+    Guard(
+        "an answer is not answered", TAKING, "    if asked or new:\n        tell", "    if True:\n        tell", RULES
+    ),
+    Guard(
+        "the recipient's retention erases nothing at the sender",
+        TAKING,
+        "if reason is ErasureReason.RETENTION and kind is ErasureKind.REQUESTED and status is not None:",
+        "if False:",
+        RULES,
+    ),
+    Guard(
+        "the final status is taken in order",
+        ERASING,
+        "if left.side is not Side.SENDER or place <= before:",
+        "if left.side is not Side.SENDER:",
+        RULES,
+    ),
+    Guard(
+        "an older final status is not taken",
+        TAKING,
+        "later = event.place > referrals.place_held(tx, key, event.writer)",
+        "later = True",
+        RULES,
+    ),
+    Guard(
+        "the referral and its key go",
+        ERASING,
+        "    run(sa.delete(tables.referrals).where(*in_referrals))\n",
+        "",
+        (*RULES, *FILES),
+    ),
+    Guard(
+        "the bodies go",
+        ERASING,
+        "    run(sa.update(tables.events).where(*in_events).values(body=None))\n",
+        "",
+        (*FILES, *RULES),
+    ),
+    Guard(
+        "what is sealed in the outbox goes",
+        ERASING,
+        "    run(sa.update(tables.outbox).where(*in_outbox).values(value=None))\n",
+        "",
+        (*FILES, *RULES),
+    ),
+    Guard(
+        "what waits in the outbox never leaves",
+        ERASING,
+        "    run(sa.update(tables.outbox).where(*in_outbox, _OUT.state.not_in(FINAL)).values(over))\n",
+        "",
+        RULES,
+    ),
+    Guard(
+        "what was not handed over never is",
+        ERASING,
+        "    run(sa.delete(tables.handovers).where(*in_handovers, tables.handovers.c.done_at.is_(None)))\n",
+        "",
+        FILES,
+    ),
+    Guard("dead letters go", ERASING, "    dead_letters.forget(tx, key)\n", "", RULES),
+    Guard("an idempotency key brings nothing back", ERASING, "    forget_answer(tx, key)\n", "", RULES),
+    Guard(
+        "our own system's word is passed on once",
+        ERASING,
+        "if left is None or left.confirmed_at is not None:",
+        "if left is None:",
+        RULES,
+    ),
+    Guard("an erasure overtakes", "referral_bus/ledger/sending.py", "        sa.not_(older.c.erasure),\n", "", RULES),
+    Guard(
+        "what is erased here stays erased whatever a receipt says",
+        "referral_bus/ledger/settling.py",
+        '    if State(held["state"]) is State.ERASED:\n        return\n',
+        "",
+        RULES,
+    ),
+    Guard(
+        "the write-ahead log is emptied",
+        "consumers/agency/keeper.py",
+        "    if not ledger.empty_log():\n        return False\n",
+        "",
+        FILES,
+    ),
+    Guard(
+        "what is deleted leaves the file",
+        "referral_bus/ledger/store.py",
+        '"secure_delete=ON"',
+        '"secure_delete=OFF"',
+        (*FILES, "tests/unit/referral_bus/ledger/test_store.py"),
+    ),
+    Guard(
+        "the journal erases again after a restore",
+        "referral_bus/ledger/restoring.py",
+        "    for left in journal:\n        _erase_again(tx, left, writing)\n",
+        "",
+        RESTORING,
+    ),
+    Guard(
+        "the recipient's last word is said when it may not have been heard",
+        "referral_bus/ledger/retaining.py",
+        "if unheard and referral.side is Side.RECIPIENT:",
+        "if False:",
+        RETAINING,
+    ),
+    Guard(
+        "a restored recipient that has forgotten is asked to erase",
+        JUDGING,
+        "if newer and not left.chased and left.side is Side.SENDER and isinstance(self.event, StatusEvent):",
+        "if False:",
+        RETAINING,
+    ),
+    Guard(
+        "expired consent becomes an erasure",
+        "referral_bus/ledger/retaining.py",
+        "over = _R.consent_expires_at < writing.now - keep.consent_grace",
+        "over = sa.false()",
+        RETAINING,
+    ),
+)

@@ -1,0 +1,159 @@
+"""Taking in: who is believed, what is known, what stands in order, what is judged."""
+
+from tests.guards.guard import Guard
+
+RECORD = "referral_bus/wire/record.py"
+JUDGING = "consumers/agency/judging.py"
+TAKING = "consumers/agency/take_in.py"
+LOOP = "consumers/agency/ingest.py"
+UNIT = "tests/unit/consumers/agency"
+WIRE = ("tests/unit/referral_bus/wire", "tests/contract/test_vectors.py")
+TAKE_IN = (f"{UNIT}/test_take_in.py", f"{UNIT}/test_take_in_content.py", f"{UNIT}/test_automatic_answers.py")
+INGEST_LOOP = (f"{UNIT}/test_ingest.py",)
+
+INGEST = (
+    Guard(
+        "size before anything else",
+        RECORD,
+        "if raw.size > MAX_VALUE + 4096 or len(raw.value) > MAX_VALUE or len(raw.headers) > MAX_HEADERS:",
+        "if False:",
+        WIRE,
+    ),
+    Guard(
+        "signature",
+        RECORD,
+        "if not verify(key.raw, signature, signature_input(directory.federation, name, raw.topic, raw.key, raw.value)):",
+        "if False:",
+        WIRE,
+    ),
+    Guard("key valid now", RECORD, "return owner if key.usable(now) else Code.SENDER_REVOKED", "return owner", WIRE),
+    Guard("the writer owns the key", RECORD, "if writer_of(record) != owner:", "if False:", WIRE),
+    Guard(
+        "addressed to us",
+        RECORD,
+        "if here and isinstance(record, Event | StorageReceipt) and record.addressee != here:",
+        "if False:",
+        WIRE,
+    ),
+    Guard("the Kafka key is the referral's", RECORD, "if kafka_key(record) != raw.key:", "if False:", WIRE),
+    Guard(
+        "only our inbox is for us",
+        TAKING,
+        "case _ if raw.topic != around.register.inbox(around.here):",
+        "case _ if False:",
+        (f"{UNIT}/test_take_in.py", f"{UNIT}/test_receipts_and_announcements.py"),
+    ),
+    Guard(
+        "an announcement counts from its own topic only",
+        TAKING,
+        "if raw.topic == around.register.announcement(record.agency):",
+        "if True:",
+        (f"{UNIT}/test_receipts_and_announcements.py", f"{UNIT}/test_take_in.py"),
+    ),
+    Guard("a known event is not stored again", JUDGING, "if earlier is not None:", "if False:", TAKE_IN),
+    Guard("a held event stays held", JUDGING, "if held_code is not None:", "if False:", TAKE_IN),
+    Guard("a place that is taken is taken", JUDGING, "if event.place <= self.held:", "if False:", TAKE_IN),
+    Guard("order", JUDGING, "if not event.follows <= self.held:", "if False:", TAKE_IN),
+    Guard(
+        "an older register waits for the newer one",
+        JUDGING,
+        "if event.register_version > around.register.version or (starts and around.register.expired(around.now)):",
+        "if False:",
+        TAKE_IN,
+    ),
+    Guard(
+        "only a party speaks",
+        JUDGING,
+        "return None if event.writer == referral.peer else _No(Code.NOT_A_PARTY)",
+        "return None",
+        TAKE_IN,
+    ),
+    Guard(
+        "a referral begins once",
+        JUDGING,
+        "if referral is not None:\n        return _No",
+        "if False:\n        return _No",
+        TAKE_IN,
+    ),
+    Guard("only a sender begins", JUDGING, "if event.writer != event.referral_sender:", "if False:", TAKE_IN),
+    Guard(
+        "an agreement is needed",
+        JUDGING,
+        "if not around.register.agreed(event.writer, around.here, around.now):",
+        "if False:",
+        TAKE_IN,
+    ),
+    Guard(
+        "consent names us and is valid",
+        JUDGING,
+        "if body.consent.recipient != self.around.here or body.consent.expires_at <= self.around.now:",
+        "if False:",
+        TAKE_IN,
+    ),
+    Guard(
+        "an unknown code is held, not guessed",
+        JUDGING,
+        "if unknown_codes(event) or unknown_codes(body):",
+        "if False:",
+        TAKE_IN,
+    ),
+    Guard(
+        "only the recipient says a status", JUDGING, "if (status is None) != event.from_sender:", "if False:", TAKE_IN
+    ),
+    Guard(
+        "life cycle",
+        JUDGING,
+        "if status is not None and not self._may_follow(referral, status):",
+        "if False:",
+        (*TAKE_IN, "tests/property/test_every_transition.py"),
+    ),
+    Guard(
+        "a refused body's status counts",
+        JUDGING,
+        "if referral is not None and status is not None and not event.from_sender and self._may_follow(referral, status):",
+        "if False:",
+        TAKE_IN,
+    ),
+    Guard(
+        "the first word of a restored recipient is taken as it is",
+        JUDGING,
+        "restored = self.event.incarnation > self.held.incarnation > 0",
+        "restored = False",
+        ("tests/unit/producers/test_restoring.py",),
+    ),
+    Guard(
+        "an automatic word meets no deadline",
+        JUDGING,
+        "return self.event.incarnation > max(1, self.held.incarnation)",
+        "return False",
+        ("tests/unit/producers/test_restoring.py",),
+    ),
+    Guard(
+        "the position is kept with what was read",
+        LOOP,
+        "            dropped = keep_places(tx, batch, verdicts, self._dead_letters_kept)\n            receiving.read_up_to(tx, reached)\n",
+        "            dropped = keep_places(tx, batch, verdicts, self._dead_letters_kept)\n",
+        INGEST_LOOP,
+    ),
+    Guard(
+        "a topic made anew is read from its start",
+        LOOP,
+        "same = known is not None and known.topic_id == topic.topic_id",
+        "same = known is not None",
+        INGEST_LOOP,
+    ),
+    Guard(
+        "a failing record stops no others",
+        LOOP,
+        "            if len(batch) > 1:\n                return [position for delivery in batch for position in self.take([delivery])]\n",
+        "",
+        INGEST_LOOP,
+    ),
+    Guard(
+        "trouble with the ledger skips nothing",
+        LOOP,
+        "        except (Unreachable, LedgerUnusable):  # no fault of the record's: nothing is skipped\n            raise\n",
+        "",
+        INGEST_LOOP,
+    ),
+)

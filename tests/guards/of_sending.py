@@ -1,0 +1,189 @@
+"""Sending: what leaves when, and what a receipt may do to it."""
+
+from tests.guards.guard import Guard
+
+RELAY = "producers/relay.py"
+LEDGER_SENDING = "referral_bus/ledger/sending.py"
+SETTLING = "referral_bus/ledger/settling.py"
+PEERS = "referral_bus/ledger/peers.py"
+UNIT = "tests/unit/producers"
+RELAYS = (
+    f"{UNIT}/test_relay.py",
+    f"{UNIT}/test_relay_and_the_host.py",
+    f"{UNIT}/test_relay_keys_and_restarts.py",
+    "tests/unit/consumers/agency/test_receipts_and_announcements.py",
+)
+RESTORING = (f"{UNIT}/test_restoring.py",)
+
+SENDING = (
+    Guard(
+        "the bytes are kept before they go",
+        LEDGER_SENDING,
+        "    tx.connection.execute(remember.values(value_sha256=value_sha256, number=number))\n",
+        "",
+        RELAYS,
+    ),
+    Guard(
+        "only the oldest is sent again",
+        LEDGER_SENDING,
+        "return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older))",
+        "return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older), sa.true())",
+        RELAYS,
+    ),
+    Guard(
+        "pauses grow to a day and no further",
+        LEDGER_SENDING,
+        "return now + min(first_pause * (1 << min(self.sends, 20)), LONGEST_PAUSE)",
+        "return now + first_pause",
+        RELAYS,
+    ),
+    Guard("one recipient delays no other", LEDGER_SENDING, ".limit(limit + len(in_flight))", ".limit(1)", RELAYS),
+    Guard(
+        "nothing is sealed to an expired key", PEERS, "if key.valid_from <= now < key.valid_until", "if True", RELAYS
+    ),
+    Guard(
+        "nothing is sealed to a key that is gone",
+        RELAY,
+        "return None if key is None or key_id_of(key.public_key) == row.gone_key_id else key",
+        "return key",
+        RELAYS,
+    ),
+    Guard(
+        "a row without a key waits",
+        RELAY,
+        "            sending.waits_for_key(tx, [row.number for row in keyless if self._key(row, peers) is None])\n",
+        "            sending.receipts_sent(tx, ())\n",
+        RELAYS,
+    ),
+    Guard(
+        "a new key wakes what waits for it",
+        LEDGER_SENDING,
+        ".values(state=State.NEW.value, next_send_at=now))\n    resend_all(tx, addressee, now)",
+        ".values(state=State.WAITING_FOR_KEY.value))\n    resend_all(tx, addressee, now)",
+        RELAYS,
+    ),
+    Guard(
+        "an inbox made anew gets everything again",
+        LEDGER_SENDING,
+        "        tx.connection.execute(sa.update(tables.inboxes).where(inbox.code == addressee).values(topic_id=topic_id))\n        resend_all(tx, addressee, now)\n",
+        "        tx.connection.execute(sa.update(tables.inboxes).where(inbox.code == addressee).values(topic_id=topic_id))\n",
+        (*RELAYS, "tests/unit/consumers/agency/test_ingest.py"),
+    ),
+    Guard(
+        "after a start the unacknowledged goes again",
+        LEDGER_SENDING,
+        ".values(next_send_at=now, asked=True))\n\n\n@dataclass(frozen=True, slots=True)\nclass OwedReceipts",
+        ".values(asked=False))\n\n\n@dataclass(frozen=True, slots=True)\nclass OwedReceipts",
+        RELAYS,
+    ),
+    Guard(
+        "expired consent ends what waits",
+        LEDGER_SENDING,
+        "sa.or_(tables.referrals.c.consent_expires_at <= now, tables.referrals.c.peer.in_(departed))",
+        "tables.referrals.c.peer.in_(departed)",
+        (*RELAYS, "tests/unit/producers"),
+    ),
+    Guard(
+        "no sealed content after consent",
+        LEDGER_SENDING,
+        "            body = encode(StatusBody())\n",
+        "            pass\n",
+        (*RELAYS, "tests/unit/producers"),
+    ),
+    Guard(
+        "a receipt counts from the addressee only",
+        SETTLING,
+        'tables.sent_values.c.value_sha256 == sa.bindparam("of_value"), _OUT.addressee == sa.bindparam("of_addressee")',
+        'tables.sent_values.c.value_sha256 == sa.bindparam("of_value"), sa.literal("") != sa.bindparam("of_addressee")',
+        RELAYS,
+    ),
+    Guard(
+        "a receipt of an older incarnation is not heard",
+        SETTLING,
+        "if hear_incarnation(tx, receipt.writer, receipt.incarnation, writing) > receipt.incarnation:",
+        "if hear_incarnation(tx, receipt.writer, receipt.incarnation, writing) < 0:",
+        (*RELAYS, *RESTORING),
+    ),
+    Guard(
+        "a final word stands within an incarnation",
+        SETTLING,
+        'if State(held["state"]) in FINAL and receipt.incarnation <= (held["receipt_incarnation"] or 0):',
+        "if False:",
+        RELAYS,
+    ),
+    Guard(
+        "what is final is not opened by another word", SETTLING, "elif State(row.state) not in FINAL:", "else:", RELAYS
+    ),
+    Guard(
+        "RESEAL is about the bytes last sent",
+        SETTLING,
+        "elif outcome is Outcome.RESEAL and _is_last_sent(row, item):",
+        "elif outcome is Outcome.RESEAL:",
+        RELAYS,
+    ),
+    Guard(
+        "MISSING sends the first one that is missing",
+        SETTLING,
+        "        _send_missing(tx, row, item.held, now)\n",
+        "        return\n",
+        RELAYS,
+    ),
+    Guard(
+        "what follows a missing one goes when that is final",
+        SETTLING,
+        "if following is not None and following.missed:",
+        "if False:",
+        RELAYS,
+    ),
+    Guard("a restored peer gets everything again", SETTLING, "        reopen(tx, code, writing.now)\n", "", RESTORING),
+    Guard("a restored peer hears of erasures", SETTLING, "        ask_again(tx, code, writing)\n", "", RESTORING),
+    Guard(
+        "what is erased never goes again",
+        LEDGER_SENDING,
+        "State.STORED, State.REFUSED, State.HELD)), kept)",
+        "State.STORED, State.REFUSED, State.HELD)))",
+        RESTORING,
+    ),
+    Guard(
+        "the marks are durable before anything leaves",
+        RELAY,
+        "        if ready:\n            self._before_sending()\n",
+        "",
+        (f"{UNIT}/test_outside_backups.py",),
+    ),
+    Guard(
+        "a ledger that is behind is refused",
+        "referral_bus/outside_backups.py",
+        "if here < self.high_water():",
+        "if False:",
+        RESTORING,
+    ),
+    Guard(
+        "the mark only rises",
+        "referral_bus/outside_backups.py",
+        "        if mark <= self.high_water():\n            return\n",
+        "",
+        (f"{UNIT}/test_outside_backups.py",),
+    ),
+    Guard(
+        "a new incarnation exceeds every one used",
+        "deploy/app/backups.py",
+        "incarnation = max(own_incarnation(tx), outside.high_water().incarnation) + 1",
+        "incarnation = own_incarnation(tx) + 1",
+        RESTORING,
+    ),
+    Guard(
+        "a restored recipient says what it knows",
+        "referral_bus/ledger/restoring.py",
+        "        write_note(tx, referrals.from_row(row), writing)\n",
+        "        continue\n",
+        RESTORING,
+    ),
+    Guard(
+        "a restored ledger reads its inbox again",
+        "referral_bus/ledger/restoring.py",
+        "    tx.connection.execute(sa.delete(tables.positions))\n",
+        "",
+        RESTORING,
+    ),
+)
