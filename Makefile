@@ -2,17 +2,20 @@ SHELL := /bin/bash
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup test check clean demo
+.PHONY: help setup test check faults clean demo
 
 help: ## Lists these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs what is missing: Java, Maven, the Python packages, Kafka's jars
 	@deploy/setup.sh
 
 test: setup ## Runs every test: first those without Kafka, then those with a real one
 	$(BIN)/pytest -n auto -m "not kafka"
-	$(BIN)/pytest -m kafka
+	$(BIN)/pytest -m "kafka and not soak"
+
+guards: setup ## Takes each guard away in turn, in a copy: every time something must go red; writes the table into docs/reliability.md
+	$(BIN)/python -m tests.guards.run
 
 check: setup ## Checks format, style, types and the direction of imports
 	$(BIN)/ruff format --check .
@@ -21,6 +24,11 @@ check: setup ## Checks format, style, types and the direction of imports
 	$(BIN)/lint-imports
 	$(BIN)/referral-bus schemas lint
 	$(BIN)/referral-bus register lint deploy/demo/register/example.yaml
+
+faults: setup ## Breaks whatever can break, in full doses, for an hour; writes the table into docs/reliability.md
+	mkdir -p build && rm -f build/faults
+	REFERRAL_BUS_DOSE=full REFERRAL_BUS_FAULT_RESULTS=build/faults $(BIN)/pytest -s --timeout 1800 -m kafka tests/faults
+	$(BIN)/python -m tests.faults.table build/faults docs/reliability.md
 
 demo: setup ## Shows a whole federation at work over a real Kafka; KEEP=1 leaves it running
 	$(BIN)/referral-bus demo $(if $(KEEP),--keep)

@@ -23,6 +23,7 @@ from referral_bus.ledger import sending
 from referral_bus.ledger.peers import Peer, all_peers
 from referral_bus.ledger.sending import DueRow, OwedReceipts
 from referral_bus.ledger.store import Ledger
+from referral_bus.ledger.waking import wake
 from referral_bus.logs import Log, Seldom
 from referral_bus.metrics import ServiceMetrics
 from referral_bus.wire.avro_codec import decode, encode
@@ -45,6 +46,8 @@ BROKER_RETRY = timedelta(seconds=1)  # after the broker has not taken a record
 GIVE_UP_EVERY = timedelta(minutes=1)
 IDLE_S = 0.5  # looked again at least so often, in case a deadline passes unnoticed
 IN_FLIGHT_S = 0.005  # while records are on their way
+LONGEST_IN_FLIGHT_S = 0.1  # while none of them lands: during an outage each look costs a query
+SLOWER = 1.25
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ class Relay:
         self._seldom = Seldom(time.monotonic)
         self._events: dict[int, _EventFlight] = {}
         self._receipts: dict[str, _ReceiptFlight] = {}
+        self._in_flight_s = IN_FLIGHT_S
         self._paused: dict[str, datetime] = {}  # receipts to an agency whose topic the broker did not take
         self._give_up_at = clock()
         self._notices = Notices(ledger, self._sender, register, signing_key, clock, new_id)
@@ -107,13 +111,15 @@ class Relay:
 
     def tick(self) -> float:
         """One round; returns how many seconds may pass before the next one unless something is written."""
-        self._collect()
+        landed = self._collect()
         self._send_events()
         self._send_receipts()
         self._send_announcement()
         self._notices.tick()
         if self._events or self._receipts:
-            return IN_FLIGHT_S
+            self._in_flight_s = IN_FLIGHT_S if landed else min(self._in_flight_s * SLOWER, LONGEST_IN_FLIGHT_S)
+            return self._in_flight_s
+        self._in_flight_s = IN_FLIGHT_S
         with self._ledger.read() as tx:
             next_due = sending.next_due(tx)
         if next_due is None:
@@ -122,11 +128,12 @@ class Relay:
 
     # what the broker has answered
 
-    def _collect(self) -> None:
+    def _collect(self) -> bool:
+        """Tells whether there was an answer."""
         events = [(number, flight) for number, flight in self._events.items() if _done(flight.sending)]
         receipts = [(to, flight) for to, flight in self._receipts.items() if _done(flight.sending)]
         if not events and not receipts:
-            return
+            return False
         now = self._clock()
         failed = [number for number, flight in events if self._failed(flight.sending, flight.row.addressee)]
         with self._ledger.write() as tx:
@@ -141,6 +148,7 @@ class Relay:
             del self._events[number]
         for to, _ in receipts:
             del self._receipts[to]
+        return True
 
     def _failed(self, attempt: Sending | None, addressee: str) -> bool:
         failure = "busy" if attempt is None else attempt.failure()
@@ -187,8 +195,8 @@ class Relay:
             self._events[row.number] = _EventFlight(row, self._dispatch(event, value))
 
     def _give_up(self, now: datetime) -> None:
-        """Once a minute: what can never be delivered any more is shown, not tried for ever."""
-        if now < self._give_up_at:
+        """Once a minute: what can never be delivered any more is shown, not tried for ever; what can be again, goes."""
+        if timedelta(0) < self._give_up_at - now <= GIVE_UP_EVERY:  # a clock that was set back ends it as well
             return
         self._give_up_at = now + GIVE_UP_EVERY
         agencies = self._register().content.agencies
@@ -197,6 +205,7 @@ class Relay:
         ]
         with self._ledger.write() as tx:
             ended = sending.give_up(tx, departed, now)
+            wake(tx, now)
         if ended:
             self._log.warning("undeliverable", count=ended)
 
@@ -227,7 +236,9 @@ class Relay:
     # receipts and announcements
 
     def _send_receipts(self) -> None:
-        self._paused = {to: until for to, until in self._paused.items() if until > self._clock()}
+        self._paused = {
+            to: until for to, until in self._paused.items() if timedelta(0) < until - self._clock() <= BROKER_RETRY
+        }
         with self._ledger.read() as tx:
             batches = sending.owed_receipts(tx, {*self._receipts, *self._paused}, RECEIPT_ITEMS)
             incarnation = sending.own_incarnation(tx) if batches else 1

@@ -31,8 +31,10 @@ AGENCY_METRICS: tuple[MetricRule, ...] = (
         "handover_oldest_timestamp_seconds", "gauge", (), "When the oldest event not handed over came; 0: none."
     ),
     MetricRule("handovers_blocked", "gauge", (), "Referrals that wait because our own system fails on an event."),
-    MetricRule("referrals_open", "gauge", ("side",), "Referrals that are not ended; side is ours."),
-    MetricRule("referrals_overdue", "gauge", ("side",), "Those of them past a deadline."),
+    MetricRule("referrals_open", "gauge", ("side", "stage"), "Referrals that are not ended; side is ours."),
+    MetricRule("referrals_overdue", "gauge", ("side", "stage"), "Those of them past a deadline."),
+    MetricRule("erasures_unconfirmed", "gauge", (), "Erasures that an agency's own system has not acknowledged."),
+    MetricRule("erasures_overdue", "gauge", (), "Those of them past their limit."),
     MetricRule("register_expiry_timestamp_seconds", "gauge", (), "When our register expires."),
     MetricRule("sealing_key_expiry_timestamp_seconds", "gauge", (), "When the last sealing key we announced expires."),
     MetricRule("thread_last_progress_timestamp_seconds", "gauge", ("thread",), "When a thread last went round."),

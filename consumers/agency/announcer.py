@@ -4,23 +4,32 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from referral_bus.federation.register import Register
-from referral_bus.ledger import audit, handing_over, looking
+from referral_bus.ledger import audit, handing_over
 from referral_bus.ledger.peers import next_announcement_place
 from referral_bus.ledger.store import Ledger
+from referral_bus.standings import count_stages
+from schemas.deadlines import DEFAULT_LIMITS, Limits
 from schemas.events import AgencyAnnouncement, SealingKey, ServiceOffer
+from schemas.lifecycle import Side
 from schemas.schema_index import by_fingerprint
 
 EXPIRES_AFTER = timedelta(days=60)  # as long as the announced keys last; silence is judged by `issued_at`
 
 
 def next_announcement(
-    ledger: Ledger, register: Register, keys: Sequence[SealingKey], now: datetime, software_version: str
+    ledger: Ledger,
+    register: Register,
+    keys: Sequence[SealingKey],
+    now: datetime,
+    software_version: str,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> AgencyAnnouncement:
     """The next one in order: its counter is written down first, so that no two ever have the same."""
+    with ledger.read() as tx:
+        to_us = [count for (side, _), count in count_stages(tx, now, limits).items() if side is Side.RECIPIENT]
+        waiting = handing_over.oldest_waiting(tx)
     with ledger.write() as tx:
         place = next_announcement_place(tx)
-        counts = looking.counts(tx, now)
-        waiting = handing_over.oldest_waiting(tx)
         audited = audit.end(tx)
     agency = register.agency(ledger.code)
     return AgencyAnnouncement(
@@ -37,8 +46,8 @@ def next_announcement(
             ServiceOffer(service_type=service, capacity="open") for service in (agency.services if agency else ())
         ),
         handed_over_before=waiting or now,
-        open_referrals=counts.open_to_us,
-        overdue_referrals=counts.overdue_to_us,
+        open_referrals=sum(count.open for count in to_us),
+        overdue_referrals=sum(count.overdue for count in to_us),
         audit_count=audited.count,
         audit_head=audited.head,
         software_version=software_version,

@@ -67,9 +67,11 @@ class WebhookEndpoint:
         kind = HTTPSConnection if self._secure else HTTPConnection
         with self._connect(deadline) as line:
             call = kind(self._host, self._port)
-            call.sock = _Line(line, deadline)  # it does all that is asked of a socket there
+            call.sock = told = _Line(line, deadline)  # it does all that is asked of a socket there
             call.request("POST", self._target, body.encode(), headers)
             answer = call.getresponse()
+            if told.cut_off:  # the library takes half a status line, or half the headers, for a whole answer
+                raise ConnectionResetError
             with suppress(OSError, HTTPException):
                 answer.read(MOST_READ)
             return answer.status
@@ -135,7 +137,13 @@ class _Line:
         self._line.sendall(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 # the library's signature
-        return io.BufferedReader(_Incoming(self._line, self._deadline))
+        self._incoming = _Incoming(self._line, self._deadline)
+        return io.BufferedReader(self._incoming)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the other side has ended while it was still being read."""
+        return self._incoming.ended
 
     def close(self) -> None:
         """Left to whoever has opened it: the rest of the answer is still to be read."""
@@ -146,10 +154,13 @@ class _Incoming(io.RawIOBase):
         super().__init__()
         self._line = line
         self._deadline = deadline
+        self.ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         self._line.settimeout(self._deadline.left())
-        return self._line.recv_into(buffer)
+        number = self._line.recv_into(buffer)
+        self.ended = number == 0
+        return number

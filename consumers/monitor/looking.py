@@ -123,7 +123,7 @@ def announced(tx: Connection) -> Mapping[str, Announced]:
 
 def dead_letters(tx: Connection) -> Mapping[tuple[str, ...], int]:
     """Dead letters that wait, by agency and reason. One that a hand-over gave up has its receipt already: it waits
-    until everything up to it has been handed over. A notice that stands for several waits as the newest of them does."""
+    until everything up to it has been handed over. A notice for several waits for as long as the newest of them."""
     given_up = sa.and_(_N.code == Code.HANDOVER_EXHAUSTED.value, _A.handed_over_before > _N.issued_at)
     query = sa.select(_N.agency, _N.code, sa.func.sum(_N.count))
     query = query.select_from(tables.notices.outerjoin(tables.agencies, _A.code == _N.agency))

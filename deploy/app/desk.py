@@ -26,17 +26,17 @@ from referral_bus.ledger import audit, handing_over, looking, tombstones
 from referral_bus.ledger.audit import Action
 from referral_bus.ledger.handing_over import Received
 from referral_bus.ledger.looking import Step
-from referral_bus.ledger.peers import Peer, all_peers
+from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.searching import Wanted, search
-from referral_bus.ledger.store import Ledger, Tx
+from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.ledger.writing import Writing
 from referral_bus.outside_backups import OutsideBackups
 from referral_bus.settings import Settings
 from referral_bus.silence import Presence, presence
-from referral_bus.stages import Stage, Standing, standing
-from schemas.deadlines import Limits
+from referral_bus.stages import Stage, Standing
+from referral_bus.standings import stand
 from schemas.events import AgencyAnnouncement, ReferralKey
 from schemas.lifecycle import ErasureReason
 from schemas.problems import Problem, problems
@@ -53,7 +53,7 @@ class Case:
 
     referral: Referral
     standing: Standing
-    delivery_code: str | None  # why the recipient refused the referral itself
+    other: Presence | None  # the other side; None for one that the register does not know any more
     local_ref: str | None
     steps: list[Step]
 
@@ -186,11 +186,12 @@ class Desk:
         with self.ledger.read() as tx:
             referral = the_referral(tx, referral_id)
             steps = looking.history(tx, referral.key)
-            delivery = looking.referral_event_state(tx, referral.key)
+            peers = all_peers(tx)
+            other = self.register.agency(referral.peer)
             return Case(
                 referral,
-                stand(tx, referral, all_peers(tx), self.settings.limits),
-                delivery.code if delivery else None,
+                stand(tx, referral, peers, self.settings.limits),
+                None if other is None else presence(other, peers.get(referral.peer), self.clock()),
                 looking.local_ref(tx, referral.key),
                 steps,
             )
@@ -237,21 +238,6 @@ def _check_local_ref(text: str) -> None:
         TypeAdapter(Annotated[str, line(120)]).validate_python(text)
     except ValidationError as error:
         raise refused(Problem("local_ref", problems(error)[0].kind)) from None
-
-
-def stand(tx: Tx, referral: Referral, peers: Mapping[str, Peer], limits: Limits) -> Standing:
-    """Where a referral stands, from what the ledger and the recipient's announcements say."""
-    delivery = looking.referral_event_state(tx, referral.key)
-    if delivery is None:
-        return standing(referral, None, looking.first_handed_over(tx, referral.key), limits)
-    peer = peers.get(referral.peer)
-    stored_before, announcement = delivery.receipt_issued_at, peer.announcement if peer else None
-    handed_over = (
-        stored_before is not None
-        and announcement is not None
-        and announcement.handed_over_before > stored_before  # both by the recipient's clock
-    )
-    return standing(referral, delivery.state, handed_over, limits)
 
 
 def open_desk(folder: Path, clock: Clock = system_clock) -> Desk:

@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from deploy.app.desk import Case
 from deploy.app.output import local_time
 from referral_bus.federation.register import Register
+from referral_bus.silence import Presence
 from referral_bus.stages import Actor, Stage, Standing
 from schemas.lifecycle import Side
+from schemas.outcomes import Code
 
 _WHERE = {
     Stage.WAITING_FOR_KEY: "waits here until {recipient} has announced a key to seal to",
     Stage.NOT_STORED: "is on its way: {recipient}'s service has not said yet that it is stored",
+    Stage.HELD: "is held by {recipient}'s service ({code}) and is taken in once that is mended",
     Stage.UNDELIVERED: "was refused by {recipient}'s service ({code})",
     Stage.NOT_HANDED_OVER: "is stored by {recipient}'s service, not yet handed over to its system",
     Stage.NOT_SEEN: "has reached {recipient}; nobody there has said that they have seen it",
@@ -18,39 +21,53 @@ _WHERE = {
     Stage.IN_SERVICE: "is {status} at {recipient}",
     Stage.ENDED: "has ended: {status}",
 }
+_NEVER = "cannot be delivered any more: consent has expired, or {recipient} has left or erased it"
+_BLOCKED = "; its hand-over here has failed for good ({code}), retry or discard the dead letter"
+_ASKED = {
+    "cancellation": ": the sender asks to cancel it, confirm or refuse",
+    "question": ": a question waits for an answer",
+    None: "",
+}
 
 
 def why(case: Case, register: Register, us: str, now: datetime, zone: str) -> str:
     """The sentence."""
-    referral = case.referral
+    referral, standing = case.referral, case.standing
     recipient = us if referral.side is Side.RECIPIENT else referral.peer
     sender = referral.key.sender
-    where = _WHERE[case.standing.stage].format(
-        recipient=recipient, status=referral.status, code=case.delivery_code or "unknown"
-    )
-    sentence = f"Referral {str(referral.key.referral_id)[:8]} from {sender} {where}"
-    act = _act(case.standing, sender, recipient, us, register)
-    return f"{sentence}{act}{_left(case.standing, now, zone)}."
+    where = _NEVER if standing.stage is Stage.UNDELIVERED and standing.code is None else _WHERE[standing.stage]
+    if standing.code is Code.HANDOVER_EXHAUSTED:
+        where += _BLOCKED
+    said = where.format(recipient=recipient, status=referral.status, code=standing.code)
+    sentence = f"Referral {str(referral.key.referral_id)[:8]} from {sender} {said}"
+    return f"{sentence}{_act(case, sender, recipient, us, register, zone)}{_left(standing, now, zone)}."
 
 
-def _act(standing: Standing, sender: str, recipient: str, us: str, register: Register) -> str:
+def _act(case: Case, sender: str, recipient: str, us: str, register: Register, zone: str) -> str:
+    """Who must act, whom to call there, and that nobody may be there."""
+    standing = case.standing
     who: dict[Actor, str] = {
         "nobody": "",
         "sender's service": f"the service of {sender}, by itself",
         "recipient's service": f"the service of {recipient}, by itself once it runs",
         "recipient's staff": f"the staff of {recipient}",
         "sender's staff": f"the staff of {sender}",
+        "operators": "the operators of the bus",
     }
     if standing.actor == "nobody":
         return "; nobody has to act"
-    what = {
-        "cancellation": ": the sender asks to cancel it, confirm or refuse",
-        "question": ": a question waits for an answer",
-        None: "",
-    }[standing.asked]
+    act = f"; next must act {who[standing.actor]}{_ASKED[standing.asked]}"
     agency = recipient if standing.actor.startswith("recipient") else sender
-    contact = "" if agency == us else _contact(register, agency)
-    return f"; next must act {who[standing.actor]}{what}{contact}"
+    if agency == us or standing.actor == "operators":
+        return act
+    return f"{act}{_contact(register, agency)}{_silence(case.other, zone)}"
+
+
+def _silence(other: Presence | None, zone: str) -> str:
+    if other is None or not other.silent:
+        return ""
+    since = f"since {local_time(other.heard_at, zone)}" if other.heard_at else "yet"
+    return f"; nothing was heard of {other.agency.code} {since}"
 
 
 def _contact(register: Register, code: str) -> str:

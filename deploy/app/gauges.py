@@ -2,22 +2,27 @@
 
 from deploy.app.desk import Desk
 from referral_bus.ledger import handing_over, looking
+from referral_bus.ledger.tombstones import unconfirmed
 from referral_bus.metrics import ServiceMetrics
-from schemas.lifecycle import Side
+from referral_bus.standings import count_stages
 
 
 def refresh_gauges(desk: Desk, metrics: ServiceMetrics) -> None:
+    now = desk.clock()
     with desk.ledger.read() as tx:
-        counts = looking.counts(tx, desk.clock())
+        counts = looking.counts(tx)
+        stages = count_stages(tx, now, desk.settings.limits)
         waiting = handing_over.oldest_waiting(tx)
         blocked = handing_over.blocked(tx)
+        erasures = unconfirmed(tx, overdue_before=now - desk.settings.unconfirmed_after)
     metrics.set("outbox_events", counts.outbox)
     metrics.set("outbox_oldest_timestamp_seconds", counts.outbox_oldest.timestamp() if counts.outbox_oldest else 0)
     metrics.set("receipts_outstanding", counts.receipts_owed)
     metrics.set("handover_oldest_timestamp_seconds", waiting.timestamp() if waiting else 0)
     metrics.set("handovers_blocked", blocked)
-    metrics.set("referrals_open", counts.open_to_us, Side.RECIPIENT)
-    metrics.set("referrals_open", counts.open_from_us, Side.SENDER)
-    metrics.set("referrals_overdue", counts.overdue_to_us, Side.RECIPIENT)
-    metrics.set("referrals_overdue", counts.overdue_from_us, Side.SENDER)
+    metrics.set("erasures_unconfirmed", erasures.count)
+    metrics.set("erasures_overdue", erasures.overdue)
+    for (side, stage), count in stages.items():
+        metrics.set("referrals_open", count.open, side, stage.slug)
+        metrics.set("referrals_overdue", count.overdue, side, stage.slug)
     metrics.set("register_expiry_timestamp_seconds", desk.register.content.expires_at.timestamp())

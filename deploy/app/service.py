@@ -37,7 +37,6 @@ from referral_bus.metrics import ServiceMetrics
 from schemas.events import RegisterVersion
 
 THREADS_END_S = 9.0  # Kafka that does not answer holds a reader for so long
-KEYS_EVERY_S = 3600.0  # a new epoch's keys are made at most this late, and two epochs ahead
 
 
 class Service:
@@ -49,17 +48,16 @@ class Service:
         self.metrics = ServiceMetrics()
         self.metrics.set("build_info", 1, version("referral-bus"))
         self.supervisor = Supervisor(log, self._progress, self.metrics.thread_restarted)
-        self._keyring = desk.keyring
         self._broker = broker
         self._looked_back = False
-        check_own_key(desk.register, self._keyring, desk.settings.agency, desk.clock())
+        check_own_key(desk.register, desk.keyring, desk.settings.agency, desk.clock())
         ledger, settings = desk.ledger, desk.settings
         self.changes = Changes(ledger.path)
         self.relay = Relay(
             ledger,
             broker,
             lambda: desk.register,
-            self._keyring.signing,
+            desk.keyring.signing,
             desk.clock,
             uuid4,
             settings.resend_after,
@@ -72,7 +70,7 @@ class Service:
             ledger,
             broker,
             lambda: desk.register,
-            lambda key_id: self._keyring.find_sealing(key_id),
+            lambda key_id: desk.keyring.find_sealing(key_id),
             desk.clock,
             uuid4,
             self.metrics,
@@ -160,24 +158,25 @@ class Service:
 
     def _announce(self, stop: Event, progress: Callable[[], None]) -> None:
         """Tells the others how to seal to us, at once and then at every interval."""
-        due, keys_due = 0.0, 0.0
+        due = 0.0
         while not stop.is_set():
             progress()
-            now = time.monotonic()
-            if now >= keys_due:
-                self._keyring = self.desk.home.keyring(self.desk.clock())
-                keys_due = now + KEYS_EVERY_S
-            if now >= due:
-                due = now + self.desk.settings.announce_every_s
-                moment = self.desk.clock()
-                keys = self._keyring.announced(moment)
-                self.metrics.set("sealing_key_expiry_timestamp_seconds", keys[-1].valid_until.timestamp())
-                announcement = next_announcement(
-                    self.desk.ledger, self.desk.register, keys, moment, version("referral-bus")
-                )
-                self.relay.announce(announcement)
-                self.changes.notify()
+            if time.monotonic() >= due:
+                due = time.monotonic() + self.desk.settings.announce_every_s
+                self._announce_once()
             stop.wait(0.2)
+
+    def _announce_once(self) -> None:
+        """With the keys of now, however the clock has moved since the last time."""
+        desk, destroyed = self.desk, self.desk.renew_keys()
+        if destroyed:
+            self.log.info("sealing_keys_destroyed", epochs=destroyed)
+        now = desk.clock()
+        keys = desk.keyring.announced(now)
+        self.metrics.set("sealing_key_expiry_timestamp_seconds", keys[-1].valid_until.timestamp())
+        limits, software = desk.settings.limits, version("referral-bus")
+        self.relay.announce(next_announcement(desk.ledger, desk.register, keys, now, software, limits))
+        self.changes.notify()
 
     def _take_register(self, version: RegisterVersion) -> None:
         """A newer register that its stewards have signed is worked by from now on; any other is an alarm."""

@@ -1,13 +1,15 @@
 """Compares all ledgers event by event: was anything lost, did anything take effect twice or out of order? Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from deploy.app.desk import Desk
+from referral_bus.ledger import tombstones
 from referral_bus.ledger.looking import EventRow, event_rows, statuses
 from referral_bus.ledger.store import Ledger
-from schemas.events import NOWHERE, Place, ReferralKey
+from schemas.events import NOWHERE, ErasureEvent, Place, ReferralKey
 from schemas.lifecycle import ENDED, Status
 from schemas.outcomes import Outcome
 
@@ -17,19 +19,21 @@ EventName = tuple[str, UUID]
 
 @dataclass(frozen=True, slots=True)
 class LedgerContent:
-    """What one agency's ledger holds."""
+    """What one agency's ledger holds. An erased referral stands among the statuses with its tombstone's."""
 
     events: Sequence[EventRow]
     statuses: Mapping[ReferralKey, Status]
+    erased: Collection[ReferralKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`lost`: written, yet neither stored nor refused where it belongs. `invented`: stored, yet never written.
-    `differing`: referrals whose two sides have another status."""
+    """`lost`: written, yet neither stored nor refused where it belongs, nor erased there. `invented`: stored, yet never
+    written. `differing`: referrals whose two sides have another status. `erased` ones are closed, too."""
 
     referrals: int = 0
     closed: int = 0
+    erased: int = 0
     lost: int = 0
     twice: int = 0
     out_of_order: int = 0
@@ -56,47 +60,65 @@ class _Received:
 
     stored: Counter[EventName] = field(default_factory=Counter)
     refused: set[EventName] = field(default_factory=set)
+    erased: Collection[ReferralKey] = frozenset()
     out_of_order: int = 0
+
+    def has(self, event: EventRow) -> bool:
+        """Whether it has come to rest here. Copies of an erased referral's events are not taken any more, but every
+        word about the erasure is."""
+        name = (event.writer, event.event_id)
+        passed = event.referral in self.erased and event.record != ErasureEvent.record
+        return name in self.stored or name in self.refused or passed
 
 
 def read_ledger(ledger: Ledger) -> LedgerContent:
     with ledger.read() as tx:
-        return LedgerContent(event_rows(tx), statuses(tx))
+        left = {each.key: each.status for each in tombstones.changed_since(tx, 0)}
+        return LedgerContent(event_rows(tx), statuses(tx) | left, left.keys())
+
+
+def read_ledgers(desks: Mapping[str, Desk]) -> dict[str, LedgerContent]:
+    return {code: read_ledger(desk.ledger) for code, desk in desks.items()}
+
+
+def about(ids: Collection[UUID], ledgers: Mapping[str, LedgerContent]) -> dict[str, LedgerContent]:
+    """What the ledgers hold about some referrals."""
+    return {
+        code: LedgerContent(
+            [event for event in content.events if event.referral.referral_id in ids],
+            {key: status for key, status in content.statuses.items() if key.referral_id in ids},
+            {key for key in content.erased if key.referral_id in ids},
+        )
+        for code, content in ledgers.items()
+    }
 
 
 def compare(ledgers: Mapping[str, LedgerContent]) -> Comparison:
     received = {code: _received(code, content) for code, content in ledgers.items()}
-    written = {
-        (event.writer, event.event_id): event.addressee
-        for code, content in ledgers.items()
-        for event in content.events
-        if event.writer == code
-    }
+    written = [event for code, content in ledgers.items() for event in content.events if event.writer == code]
+    belongs = {(event.writer, event.event_id): event.addressee for event in written}
     own = {
-        key: (status, key.sender)
+        key: status
         for code, content in ledgers.items()
         for key, status in content.statuses.items()
         if key.sender == code
     }
-    everything = [(code, key) for code, got in received.items() for key in got.stored]
+    everything = [(code, name) for code, got in received.items() for name in got.stored]
     return Comparison(
         referrals=len(own),
-        closed=sum(1 for status, _ in own.values() if status in ENDED),
-        lost=sum(1 for name, addressee in written.items() if not _arrived(name, received.get(addressee))),
+        closed=sum(1 for status in own.values() if status in ENDED),
+        erased=sum(1 for code, content in ledgers.items() for key in content.erased if key.sender == code),
+        lost=sum(1 for event in written if event.addressee not in received or not received[event.addressee].has(event)),
         twice=sum(count - 1 for got in received.values() for count in got.stored.values()),
         out_of_order=sum(got.out_of_order for got in received.values()),
         refused=sum(len(got.refused) for got in received.values()),
-        invented=sum(1 for code, key in everything if written.get(key) != code),
-        differing=_differing(ledgers),
+        invented=sum(1 for code, name in everything if belongs.get(name) != code),
+        differing=_differing(ledgers.values()),
     )
 
 
-def _arrived(name: EventName, at: _Received | None) -> bool:
-    return at is not None and (name in at.stored or name in at.refused)
-
-
 def _received(code: str, content: LedgerContent) -> _Received:
-    found = _Received()
+    found = _Received(erased=content.erased)
     last: dict[tuple[ReferralKey, str], Place] = {}
     for event in content.events:
         if event.writer == code:
@@ -105,6 +127,8 @@ def _received(code: str, content: LedgerContent) -> _Received:
             found.refused.add((event.writer, event.event_id))
             continue
         found.stored[(event.writer, event.event_id)] += 1
+        if event.record == ErasureEvent.record:  # it overtakes whatever was written before it
+            continue
         stream = (event.referral, event.writer)
         if event.place <= last.get(stream, NOWHERE):
             found.out_of_order += 1
@@ -112,9 +136,9 @@ def _received(code: str, content: LedgerContent) -> _Received:
     return found
 
 
-def _differing(ledgers: Mapping[str, LedgerContent]) -> int:
+def _differing(ledgers: Iterable[LedgerContent]) -> int:
     sides: dict[ReferralKey, set[Status]] = {}
-    for content in ledgers.values():
+    for content in ledgers:
         for key, status in content.statuses.items():
             sides.setdefault(key, set()).add(status)
     return sum(1 for seen in sides.values() if len(seen) > 1)

@@ -15,12 +15,12 @@ EVERY_S = 0.1
 
 
 class Narrator:
-    """Watches the agencies' ledgers. `told` counts the lines."""
+    """Watches the agencies' ledgers from now on."""
 
     def __init__(self, desks: Mapping[str, Desk], say: Callable[[str], None]) -> None:
         self._desks = desks
         self._say = say
-        self._cursors = dict.fromkeys(desks, 0)
+        self._cursors = {code: _newest(desk) for code, desk in desks.items()}
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="narrator", daemon=True)
@@ -58,6 +58,11 @@ class Narrator:
             self._say(line(code, received, at))
 
 
+def _newest(desk: Desk) -> int:
+    with desk.ledger.read() as tx:
+        return handing_over.newest(tx)
+
+
 def line(at_agency: str, received: Received, at: datetime) -> str:
     """Such as `14:05:02.118  family-women → public-health  3f2a91bc  accepted  (stored after 41 ms)`."""
     took = round((at - received.occurred_at).total_seconds() * 1000)
@@ -70,6 +75,8 @@ def line(at_agency: str, received: Received, at: datetime) -> str:
 
 def _says(received: Received) -> str:
     body = received.body
+    if received.kind is not None:
+        return f"erasure {received.kind} ({received.reason})"
     if isinstance(body, ReferralBody):
         again = ", replaces another" if body.request.replaces else ""
         return f"new referral: {', '.join(body.request.service_types)}{again}"

@@ -6,26 +6,20 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from uuid import UUID
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from deploy.demo.compare import Comparison, compare, read_ledger
+from deploy.demo.compare import Comparison
+from deploy.demo.faults import FAULTS
 from deploy.demo.federation import example_template
+from deploy.demo.many import refer_many, settled, watch_closing
 from deploy.demo.monitored import draw_flows, flows, totals
 from deploy.demo.narrator import Narrator, wait_for
-from deploy.demo.people import synthetic_request
-from deploy.demo.stories import STORIES
+from deploy.demo.stories import STORIES, Tell
+from deploy.demo.withdrawal import withdrawn
 from deploy.demo.world import World, world
 from referral_bus.federation.register import read_register
-from referral_bus.ledger.looking import statuses
-from schemas.lifecycle import ENDED
-from schemas.referral_request import ReferralRequest
 
 FIRST = ("family-women", "public-health")  # what the first story needs is started first
-MANY = 300
-CLOSED_WITHIN_S = 120.0
+MANY = 200
 SEED = 20261123
 
 
@@ -50,19 +44,28 @@ def run_demo(keep: bool = False) -> int:
         here.wait_until_ready(FIRST)
         here.start_services(codes[len(FIRST) :])
         here.start_monitor()
-        with Narrator(here.desks, say) as narrator:
-            STORIES[0](here, random_source, narrator.say)
-            here.wait_until_ready(codes)
-            for tell in STORIES[1:]:
-                tell(here, random_source, narrator.say)
-        _many(here, codes, random_source)
-        result = _compared(here)
+        _tell(here, STORIES[:1], random_source)
+        here.wait_until_ready(codes)
+        _tell(here, STORIES[1:], random_source)
+        for tell in FAULTS:
+            tell(here, random_source, say)
+        _tell(here, (withdrawn,), random_source)
+        say(f"Now {MANY} referrals among the {len(codes)} case agencies, answered by scripted clerks.")
+        watch_closing(here, refer_many(here, codes, MANY, random_source))
+        result = settled(here)
         agrees = _monitored(here, result)
         if keep:
             _tell_what_is_kept(here)
     say(f"{'It runs on' if keep else 'Everything is stopped'}. {time.monotonic() - began:.0f} s in all.")
     say(result.line)
     return 0 if result.kept and agrees else 1
+
+
+def _tell(here: World, stories: Sequence[Tell], random_source: random.Random) -> None:
+    """Aloud: one line for each event that reaches the other side."""
+    with Narrator(here.desks, say) as narrator:
+        for tell in stories:
+            tell(here, random_source, narrator.say)
 
 
 def _monitored(here: World, result: Comparison) -> bool:
@@ -74,60 +77,6 @@ def _monitored(here: World, result: Comparison) -> bool:
     if not agrees:
         say(f"The monitor has counted {totals(rows)} referrals and closed ones, the ledgers {wanted}.")
     return agrees
-
-
-def _many(here: World, codes: Sequence[str], random_source: random.Random) -> None:
-    """Several hundred referrals among all of them, answered by scripted clerks."""
-    say(f"Now {MANY} referrals among the {len(codes)} case agencies, answered by scripted clerks.")
-    requests: dict[str, list[ReferralRequest]] = {code: [] for code in codes}
-    for sender, recipient, service in _pairs(here, codes, random_source):
-        now, need = here.desks[sender].clock(), "Synthetic: one of many."
-        requests[sender].append(synthetic_request(random_source, recipient, service, need, "routine", now))
-    sent = {code: [each.referral_id for each in here.desks[code].publish(some)] for code, some in requests.items()}
-    columns = (TextColumn("  closed"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console()) as progress:
-        task = progress.add_task("closed", total=MANY)
-
-        def all_closed() -> bool:
-            closed = sum(_closed(here, code, ids) for code, ids in sent.items())
-            progress.update(task, completed=closed)
-            return closed == MANY
-
-        wait_for(all_closed, CLOSED_WITHIN_S, every_s=0.3)
-
-
-def _pairs(here: World, codes: Sequence[str], random_source: random.Random) -> Iterator[tuple[str, str, str]]:
-    """Agreements in force, with a service that the recipient offers."""
-    now = here.desks[codes[0]].clock()
-    pairs = [
-        (agreement.sender, agreement.recipient)
-        for agreement in here.register.content.agreements
-        if agreement.until > now and _services(here, agreement.recipient)
-    ]
-    for _ in range(MANY):
-        sender, recipient = random_source.choice(pairs)
-        yield sender, recipient, random_source.choice(_services(here, recipient))
-
-
-def _services(here: World, code: str) -> tuple[str, ...]:
-    agency = here.register.agency(code)
-    return agency.services if agency else ()
-
-
-def _closed(here: World, code: str, ids: list[UUID]) -> int:
-    with here.desks[code].ledger.read() as tx:
-        now = {key.referral_id: status for key, status in statuses(tx).items()}
-    return sum(1 for referral_id in ids if now[referral_id] in ENDED)
-
-
-def _compared(here: World) -> Comparison:
-    """Once every event has come to rest; what has not by then is shown as lost."""
-
-    def settled() -> bool:
-        return not compare({code: read_ledger(desk.ledger) for code, desk in here.desks.items()}).lost
-
-    wait_for(settled, 20.0, every_s=0.5)
-    return compare({code: read_ledger(desk.ledger) for code, desk in here.desks.items()})
 
 
 def _tell_what_is_kept(here: World) -> None:

@@ -45,6 +45,14 @@ class Story:
             request = request.model_copy(update={"acknowledge_by": due, "respond_by": due})
         return desk.publish([request])[0].referral_id
 
+    def send_many(self, recipient: str, service: str, need: str, count: int) -> list[UUID]:
+        """Starts urgent referrals, which clerks leave to people, and does not wait."""
+        desk = self.world.desks[self.sender]
+        requests = [
+            synthetic_request(self._random, recipient, service, need, "urgent", desk.clock()) for _ in range(count)
+        ]
+        return [each.referral_id for each in desk.publish(requests)]
+
     def refer(self, recipient: str, service: str, need: str, *, replaces: UUID | None = None) -> UUID:
         """Starts a referral and waits until the sender knows that it is stored."""
         referral_id = self.send(recipient, service, need, replaces=replaces)
@@ -69,8 +77,9 @@ class Story:
         self.until(lambda: desk.case(str(referral_id)).standing.stage not in ON_ITS_WAY)
 
     def until_sent(self, referral_id: UUID) -> None:
+        """Until all that the sender has said about it is in Kafka."""
         desk = self.world.desks[self.sender]
-        self.until(lambda: desk.case(str(referral_id)).steps[0].state is State.SENT)
+        self.until(lambda: desk.case(str(referral_id)).steps[-1].state is State.SENT)
 
     def until_status(self, referral_id: UUID, status: str) -> None:
         self.until(lambda: self.status(self.sender, referral_id) == status)

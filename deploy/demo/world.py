@@ -21,7 +21,7 @@ from deploy.demo.federation import agency_key
 from deploy.demo.monitored import make_monitor
 from deploy.demo.narrator import wait_for
 from deploy.demo.stewards import FEDERATION, DemoStewards
-from deploy.kafka.local import KafkaPlan, free_port, start, stop
+from deploy.kafka.local import KafkaPlan, RunningKafka, free_port, start, status, stop
 from deploy.provision.register_topic import publish_register
 from deploy.provision.topic_changes import apply, difference
 from deploy.provision.topics import wanted_topics
@@ -46,6 +46,7 @@ class World:
     """`desks` are the agencies, through which the demonstration's people work beside the running services."""
 
     folder: Path
+    kafka: KafkaPlan
     bootstrap: str
     register: Register
     desks: dict[str, Desk]
@@ -80,6 +81,27 @@ class World:
 
     def stop_service(self, code: str) -> None:
         self._stop([self.services.pop(code)])
+
+    def kill_service(self, code: str) -> None:
+        """kill -9: it gets no chance to end anything."""
+        service = self.services.pop(code)
+        os.killpg(service.pid, signal.SIGKILL)
+        service.wait()
+
+    def kill_kafka(self) -> None:
+        """kill -9, and when this returns nothing of it runs any more."""
+        running = status(self.kafka.data_folder)
+        if isinstance(running, RunningKafka):
+            for node in running.nodes:
+                os.kill(node.process.pid, signal.SIGKILL)
+        stop(self.kafka.data_folder)
+
+    def wipe_kafka(self, say: Say) -> None:
+        """Deletes all that a Kafka which does not run has kept, and starts it on an empty disk. The topics are made
+        again out of the register, as `register apply` does."""
+        shutil.rmtree(self.kafka.data_folder)
+        start(self.kafka, say)
+        make_topics(self.bootstrap, self.register)
 
     def stop_services(self) -> None:
         """SIGTERM to all; what has not ended in time is killed with its whole group."""
@@ -121,7 +143,7 @@ def world(codes: Sequence[str], say: Say, keep: bool = False) -> Iterator[World]
         plan = KafkaPlan(folder / "kafka", free_port(), free_port(), owner_pid=None if keep else os.getpid())
         bootstrap = start(plan, say).bootstrap
         say("Kafka is there. Making keys for the agencies and their stewards, and the topics of the register.")
-        built = _build(folder, bootstrap, codes)
+        built = _build(folder, plan, bootstrap, codes)
         yield built
         kept = keep
     finally:
@@ -139,10 +161,10 @@ def tear_down(folder: Path) -> None:
     """Ends what a demonstration that was kept has left running, and removes its folder."""
     if not (folder / "kafka").is_dir() or not folder.name.startswith("referral-bus-demo-"):
         raise Refused(Reason.DATA_FOLDER_INVALID, "this is no folder of a demonstration that was kept", "folder")
-    for status in folder.glob("*/run.json"):
-        home = Home(status.parent)
+    for written in folder.glob("*/run.json"):
+        home = Home(written.parent)
         if read_status(home).running:
-            os.kill(int(json.loads(status.read_text(encoding="utf-8"))["pid"]), signal.SIGTERM)
+            os.kill(int(json.loads(written.read_text(encoding="utf-8"))["pid"]), signal.SIGTERM)
             wait_for(partial(_stopped, home), STOP_WITHIN_S)
     stop(folder / "kafka", grace_s=10.0)
     shutil.rmtree(folder, ignore_errors=True)
@@ -152,7 +174,17 @@ def _stopped(home: Home) -> bool:
     return not read_status(home).running
 
 
-def _build(folder: Path, bootstrap: str, codes: Sequence[str]) -> World:
+def make_topics(bootstrap: str, register: Register) -> None:
+    """Every topic of the register that is not there yet."""
+    admin = KafkaTopicAdmin(Connection(bootstrap, "referral-bus-demo"))
+    try:
+        prefix = register.content.cluster.topic_prefix
+        apply(difference(wanted_topics(register), admin.live_topics(), prefix), admin)
+    finally:
+        admin.close()
+
+
+def _build(folder: Path, kafka: KafkaPlan, bootstrap: str, codes: Sequence[str]) -> World:
     now = system_clock()
     homes = {code: create_home(folder / code, _settings(code, bootstrap), now) for code in codes}
     signing = {code: home.keyring(now).signing for code, home in homes.items()}
@@ -162,14 +194,10 @@ def _build(folder: Path, bootstrap: str, codes: Sequence[str]) -> World:
     register = parse_register(files.register, known_services())
     for home in homes.values():
         accept_register(home, files.register, files.signatures, now, register.sha256)
-    admin = KafkaTopicAdmin(Connection(bootstrap, "referral-bus-demo"))
-    try:
-        prefix = register.content.cluster.topic_prefix
-        apply(difference(wanted_topics(register), admin.live_topics(), prefix), admin)
-    finally:
-        admin.close()
+    make_topics(bootstrap, register)
     monitor = make_monitor(folder / MONITOR, FEDERATION, bootstrap, files, register)
-    return World(folder, bootstrap, register, {code: open_desk(folder / code) for code in codes}, stewards, monitor)
+    desks = {code: open_desk(folder / code) for code in codes}
+    return World(folder, kafka, bootstrap, register, desks, stewards, monitor)
 
 
 def _settings(code: str, bootstrap: str) -> Settings:

@@ -2,11 +2,15 @@
 
 keys/signing.key        Ed25519, hex; its public half stands in the register
 keys/at-rest.key        32 random bytes, hex; wraps the keys of the ledger's bodies
-keys/sealing-<n>.key    X25519, hex, one for each epoch: the current one and the next two
+keys/sealing-<n>.key    X25519, hex, one for each epoch: the current one, the next two, and the last one for 14 days
+
+A sealing key that is over is destroyed, so that old copies of what was sealed to it can never be opened again.
 """
 
 import os
 import secrets
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,12 +18,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from referral_bus.errors import Reason, Refused
+from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.wire.signing import key_id_of
 from schemas.events import SealingKey
 
 EPOCH = timedelta(days=30)
 AHEAD = 2  # epochs announced beforehand, so that an agency that is away stays reachable for 60 days
+KEPT_FOR = timedelta(days=14)  # after its epoch: as long as Kafka keeps what was sealed to it at the very end
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -63,6 +68,15 @@ class Keyring:
         """The private half that something was sealed to; None when it is not, or no longer, there."""
         return self._by_id.get(key_id)
 
+    def without(self, epochs: Collection[int]) -> "Keyring":
+        """The same keys but those of these epochs."""
+        left = tuple(key for key in self.epochs if key.epoch not in epochs)
+        return Keyring(self.signing, self.at_rest, left)
+
+    def over(self, moment: datetime) -> tuple[int, ...]:
+        """The epochs whose keys are not needed any more at that moment."""
+        return tuple(key.epoch for key in self.epochs if key.public.valid_until + KEPT_FOR <= moment)
+
     def announced(self, now: datetime) -> tuple[SealingKey, ...]:
         """The public halves of the current epoch and the next ones."""
         current = epoch_at(now)
@@ -92,20 +106,48 @@ def load_keys(folder: Path, now: datetime) -> Keyring:
     return Keyring(signing, read_key(folder / "at-rest.key"), epochs)
 
 
+def destroy_keys(folder: Path, epochs: Collection[int]) -> None:
+    """Overwrites and removes the private halves of these epochs. What a disk keeps of an overwritten block is the
+    disk's; the folder should lie on an encrypted one. Raises `Unreachable`; what is left is destroyed next time."""
+    for epoch in epochs:
+        path = folder / f"sealing-{epoch}.key"
+        with _disk(path), suppress(FileNotFoundError):  # another process was faster
+            with path.open("r+b") as file:
+                file.write(bytes(32).hex().encode() + b"\n")  # as long as before, and still a key to whoever reads it
+                file.flush()
+                os.fsync(file.fileno())
+            path.unlink()
+
+
 def write_key(path: Path, key: bytes) -> None:
     """Whole or not at all: a second process that makes the same epoch's key at the same time keeps the first one."""
     partial = path.with_suffix(f".{secrets.token_hex(4)}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(key.hex() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    with _disk(path):
+        try:
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(key.hex() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk(path: Path) -> Iterator[None]:
+    """The folder is written through as well, or a power cut brings the old name back."""
     try:
-        os.link(partial, path)
-    except FileExistsError:
-        pass
-    finally:
-        partial.unlink()
+        yield
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError:
+        advice = "it cannot be written; look at the disk and at whose the folder is"
+        raise Unreachable(Reason.FILE_UNREADABLE, advice, f"keys/{path.name}") from None
 
 
 def read_key(path: Path) -> bytes:

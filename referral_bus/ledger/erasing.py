@@ -99,11 +99,13 @@ def tell(tx: Tx, tombstone: Tombstone, kind: ErasureKind, writing: Writing) -> N
 
 
 def ask(tx: Tx, key: ReferralKey, side: Side, peer: str, reason: ErasureReason, writing: Writing) -> Tombstone:
-    """Erases here by our own wish, and asks the other side to."""
+    """Erases here by our own wish, and asks the other side to. What is erased by somebody's wish stays as it is: the
+    other side has been asked, or has asked."""
     there = tombstones.load(tx, key)
+    if there is not None and there.chased:
+        return there
     left, _ = erase(tx, key, side, peer, Grounds(reason, asked_by_us=True), writing)
-    if there is None or not there.chased:
-        tell(tx, left, ErasureKind.REQUESTED, writing)
+    tell(tx, left, ErasureKind.REQUESTED, writing)
     return left
 
 

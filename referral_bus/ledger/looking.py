@@ -10,15 +10,14 @@ import sqlalchemy as sa
 from referral_bus.ledger import tables
 from referral_bus.ledger.handing_over import read_body
 from referral_bus.ledger.referrals import Referral, body_key, from_row
-from referral_bus.ledger.searching import late
 from referral_bus.ledger.sending import State
 from referral_bus.ledger.store import Tx
-from schemas.deadlines import DEFAULT_LIMITS, Limits
 from schemas.events import Place, ReferralKey
-from schemas.lifecycle import OPEN, Side, Status
+from schemas.lifecycle import Side, Status
 from schemas.personal import ReferralBody, StatusBody
 
 _E, _O, _R, _H = tables.events.c, tables.outbox.c, tables.referrals.c, tables.handovers.c
+_T = tables.tombstones.c
 
 Way = Literal["sent", "received"]
 
@@ -132,38 +131,25 @@ def local_ref(tx: Tx, key: ReferralKey) -> str | None:
 
 def open_referrals(tx: Tx, side: Side) -> list[Referral]:
     """Referrals on this side of ours that are not ended, the most urgent deadline first."""
-    query = sa.select(tables.referrals).where(_R.side == side, _R.status.in_(OPEN)).order_by(_R.respond_by)
+    query = sa.select(tables.referrals).where(_R.side == side, tables.IS_OPEN).order_by(_R.respond_by)
     return [from_row(row) for row in tx.connection.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """For metrics and announcements: numbers only."""
+    """What waits to leave, for metrics. `outbox` is without a final receipt."""
 
-    open_to_us: int
-    open_from_us: int
-    overdue_to_us: int
-    overdue_from_us: int
     outbox: int
     outbox_oldest: datetime | None
     receipts_owed: int
 
 
-def counts(tx: Tx, now: datetime, limits: Limits = DEFAULT_LIMITS) -> Counts:
-    grouped = sa.select(_R.side, sa.func.count(), sa.func.sum(sa.case((late(now, limits), 1), else_=0)))
-    by_side = {
-        side: (number, overdue)
-        for side, number, overdue in tx.connection.execute(grouped.where(_R.status.in_(OPEN)).group_by(_R.side))
-    }
-    waiting = _O.state.in_((State.NEW, State.WAITING_FOR_KEY, State.SENT))
-    outbox = tx.connection.execute(
-        sa.select(sa.func.count(), sa.func.min(_E.recorded_at))
-        .select_from(tables.outbox.join(tables.events, _E.number == _O.number))
-        .where(waiting)
-    ).one()
+def counts(tx: Tx) -> Counts:
+    waiting = _O.state.in_((State.NEW, State.WAITING_FOR_KEY, State.SENT, State.HELD))
+    number, oldest = tx.connection.execute(sa.select(sa.func.count(), sa.func.min(_O.number)).where(waiting)).one()
+    since = tx.connection.execute(sa.select(_E.recorded_at).where(_E.number == oldest)).scalar_one_or_none()
     owed = tx.connection.execute(sa.select(sa.func.count()).select_from(tables.receipts_owed)).scalar_one()
-    to_us, from_us = by_side.get(Side.RECIPIENT, (0, 0)), by_side.get(Side.SENDER, (0, 0))
-    return Counts(to_us[0], from_us[0], to_us[1], from_us[1], outbox[0], outbox[1], owed)
+    return Counts(number, since, owed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +163,15 @@ class EventRow:
     addressee: str
     place: Place
     outcome: str
+    record: str
 
 
 def event_rows(tx: Tx) -> list[EventRow]:
     """Every event of the ledger, in the order in which it came to be known."""
-    same = sa.and_(_R.referral_sender == _E.referral_sender, _R.referral_id == _E.referral_id)
-    query = sa.select(tables.events, _R.peer).outerjoin(tables.referrals, same).order_by(_E.number)
+    alive = sa.and_(_R.referral_sender == _E.referral_sender, _R.referral_id == _E.referral_id)
+    erased = sa.and_(_T.referral_sender == _E.referral_sender, _T.referral_id == _E.referral_id)
+    query = sa.select(tables.events, sa.func.coalesce(_R.peer, _T.peer).label("peer"))
+    query = query.outerjoin(tables.referrals, alive).outerjoin(tables.tombstones, erased).order_by(_E.number)
     return [
         EventRow(
             number=row.number,
@@ -192,6 +181,7 @@ def event_rows(tx: Tx) -> list[EventRow]:
             addressee=tx.code if row.writer != tx.code else row.peer,
             place=Place(row.incarnation, row.sequence),
             outcome=row.outcome,
+            record=row.record,
         )
         for row in tx.connection.execute(query)
     ]

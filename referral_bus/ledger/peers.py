@@ -77,6 +77,12 @@ def all_peers(tx: Tx) -> dict[str, Peer]:
     return {row.code: Peer(row.code, row.incarnation, _announcement(row.announcement), row.heard_at) for row in rows}
 
 
+def latest_word(tx: Tx) -> datetime | None:
+    """The latest time that any other agency has signed in an announcement: what our own clock can be held against."""
+    words = [peer.announcement.issued_at for peer in all_peers(tx).values() if peer.announcement is not None]
+    return max(words, default=None)
+
+
 @lru_cache(maxsize=512)  # the same few announcements are asked for at every tick
 def _announcement(value: bytes | None) -> AgencyAnnouncement | None:
     announcement = None if value is None else decode(value)

@@ -9,7 +9,7 @@ from referral_bus.ledger import tables
 from referral_bus.ledger.referrals import Referral, from_row
 from referral_bus.ledger.store import Tx
 from schemas.deadlines import DEFAULT_LIMITS, Limits
-from schemas.lifecycle import OPEN, Side
+from schemas.lifecycle import Side
 
 _R = tables.referrals.c
 
@@ -31,7 +31,7 @@ def search(tx: Tx, wanted: Wanted) -> list[Referral]:
     """The referrals that fit, the earliest deadline first."""
     conditions: list[sa.ColumnElement[bool]] = []
     if not wanted.ended_too:
-        conditions.append(_R.status.in_(OPEN))
+        conditions.append(tables.IS_OPEN)
     if wanted.side is not None:
         conditions.append(_R.side == wanted.side)
     if wanted.counterpart is not None:
@@ -47,9 +47,9 @@ def search(tx: Tx, wanted: Wanted) -> list[Referral]:
 def late(now: datetime, limits: Limits) -> sa.ColumnElement[bool]:
     """Whether a deadline of an open referral has passed without what it was set for. The same rule as
     `stages.standing`, for many referrals at once."""
-    unacknowledged = sa.and_(_R.acknowledged_at.is_(None), _R.acknowledge_by < now)
+    unacknowledged = sa.and_(_R.answered_at.is_(None), _R.acknowledged_at.is_(None), _R.acknowledge_by < now)
     unanswered = sa.and_(_R.answered_at.is_(None), _R.acknowledged_at.is_not(None), _R.respond_by < now)
     asked_before = now - limits.unanswered
     asked = sa.or_(_R.cancel_requested_at < asked_before, _R.question_asked_at < asked_before)
     idle = sa.and_(_R.answered_at.is_not(None), _R.changed_at < now - limits.idle)
-    return sa.and_(_R.status.in_(OPEN), sa.or_(unacknowledged, unanswered, asked, idle))
+    return sa.and_(tables.IS_OPEN, sa.or_(unacknowledged, unanswered, asked, idle))

@@ -130,7 +130,7 @@ def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> DueRow:
 
 def next_due(tx: Tx) -> datetime | None:
     """When something is due next; None when nothing waits for a time."""
-    query = sa.select(sa.func.min(_OUT.next_send_at)).where(_its_turn())
+    query = sa.select(sa.func.min(_OUT.next_send_at)).where(_OUT.next_send_at.is_not(None), _its_turn())
     moment: datetime | None = tx.connection.execute(query).scalar_one()
     return moment
 

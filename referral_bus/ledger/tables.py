@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
+from schemas.lifecycle import OPEN
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -48,6 +50,9 @@ agency = sa.Table(  # one row: whose ledger this is
     sa.Column("announcement_counter", sa.BigInteger, nullable=False),
 )
 
+# In these very words everywhere, or SQLite does not see that the index of open ones will do.
+_IS_OPEN = f"status IN ({', '.join(repr(status.value) for status in sorted(OPEN))})"
+
 referrals = sa.Table(
     "referrals",
     metadata,
@@ -71,7 +76,9 @@ referrals = sa.Table(
     sa.Column("peer_forgot_at", Moment),  # the recipient's retention has erased its side; it says nothing more
     sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
     sa.Index(None, "referral_id"),
+    sa.Index("ix_referrals_open", "side", sqlite_where=sa.text(_IS_OPEN)),
 )
+IS_OPEN: sa.ColumnElement[bool] = sa.literal_column(f"referrals.{_IS_OPEN}")  # no Boolean, or it becomes "= 1"
 
 streams = sa.Table(  # the last place of each writer in each referral, our own included
     "streams",
@@ -131,8 +138,12 @@ outbox = sa.Table(
     sa.Column("receipt_incarnation", sa.BigInteger),
     sa.Column("code", sa.String),
     sa.Column("path", sa.String),
-    sa.Index(None, "addressee", "next_send_at"),
-    sa.Index(None, "referral_sender", "referral_id", "number"),
+    sa.Index(None, "addressee", "next_send_at", sqlite_where=sa.text("next_send_at IS NOT NULL")),
+    sa.Index("ix_outbox_due", "next_send_at", sqlite_where=sa.text("next_send_at IS NOT NULL")),
+    sa.Index(  # whose turn it is, and how far each has come, without reading the rows
+        "ix_outbox_turns",
+        *("referral_sender", "referral_id", "number", "state", "erasure", "receipt_issued_at"),
+    ),
 )
 
 sent_values = sa.Table(  # every byte version that ever left, since any of them may be the one stored
@@ -165,6 +176,7 @@ handovers = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_attempt_at", Moment),  # None once it was given up: a dead letter
     sa.Column("done_at", Moment),
+    sa.Index("ix_handovers_undone", "number", sqlite_where=sa.text("done_at IS NULL")),  # so that history costs nothing
     sa.Index("ix_handovers_due", "next_attempt_at", sqlite_where=sa.text("done_at IS NULL")),
     sa.Index(
         "ix_handovers_waiting", "referral_id", "referral_sender", "number", sqlite_where=sa.text("done_at IS NULL")

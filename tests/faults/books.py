@@ -1,6 +1,7 @@
 """Reading an agency's ledger whole, for the checker."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from schemas.personal import ReferralBody, StatusBody
 from tests.faults.checker import Book, Entry, Heard
 
 _E, _O, _R, _H = tables.events.c, tables.outbox.c, tables.referrals.c, tables.handovers.c
+_T = tables.tombstones.c
 
 
 def read_book(desk: Desk, heard: Sequence[Heard]) -> Book:
@@ -29,7 +31,9 @@ def read_book(desk: Desk, heard: Sequence[Heard]) -> Book:
     )
     with desk.ledger.read() as tx:
         entries = [_entry(tx, row._mapping) for row in tx.connection.execute(query)]
-        return Book(entries, statuses(tx), heard)
+        rows = tx.connection.execute(sa.select(_T.referral_sender, _T.referral_id, _T.status)).all()
+        erased = {ReferralKey(row.referral_sender, row.referral_id): Status(row.status) for row in rows}
+        return Book(entries, statuses(tx), heard, erased)
 
 
 def _entry(tx: Tx, held: sa.RowMapping) -> Entry:
@@ -59,6 +63,13 @@ def without_receipt(desk: Desk) -> int:
     query = sa.select(sa.func.count()).where(_O.state.not_in(FINAL))
     with desk.ledger.read() as tx:
         return int(tx.connection.execute(query).scalar_one())
+
+
+def handed_over(desk: Desk) -> frozenset[UUID]:
+    """The events that the agency's own system has taken, as its ledger knows."""
+    query = sa.select(_E.event_id).join(tables.handovers, _H.number == _E.number).where(_H.done_at.is_not(None))
+    with desk.ledger.read() as tx:
+        return frozenset(tx.connection.execute(query).scalars())
 
 
 def came_in(desk: Desk) -> int:

@@ -6,8 +6,8 @@ At each arrow what goes in is compared with what comes out, referral by referral
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import TypeVar
 from uuid import UUID
@@ -58,17 +58,20 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One agency's ledger, in the order in which events came to be known, and what its own system was given."""
+    """One agency's ledger, in the order in which events came to be known, and what its own system was given. `erased`
+    are the tombstones with their final status."""
 
     entries: Sequence[Entry]
     statuses: Mapping[ReferralKey, Status]
     heard: Sequence[Heard]
+    erased: Mapping[ReferralKey, Status] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """How many events there were, and what was wrong. `refused` are honest events that the other side refused: not
-    lost, since their writer knows; yet nobody honest should be refused. `differing` counts referrals."""
+    lost, since their writer knows; yet nobody honest should be refused. `differing` counts referrals, and `left` those
+    that are erased at one side only, or of which something can still be read."""
 
     events: int = 0
     lost: int = 0
@@ -77,6 +80,7 @@ class Result:
     invented: int = 0
     differing: int = 0
     refused: int = 0
+    left: int = 0
 
     def __add__(self, other: "Result") -> "Result":
         return Result(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
@@ -87,8 +91,13 @@ class Result:
 
 
 def check(said: Iterable[Said], books: Mapping[str, Book]) -> Result:
-    """Compares everything with everything, once all is quiet."""
+    """Compares everything with everything, once all is quiet. Of an erased referral only the end counts."""
+    erased = {key for book in books.values() for key in book.erased}
+    remains = _remains(books, erased)
+    said = [words for words in said if words.referral not in {key.referral_id for key in erased}]
+    books = {code: _without(book, erased) for code, book in books.items()}
     parts = [
+        remains,
         Result(events=sum(1 for _ in _own(books)), refused=_refused(books)),
         _said_and_written(said, books),
         *(_written_and_stored(code, books) for code in books),
@@ -96,6 +105,26 @@ def check(said: Iterable[Said], books: Mapping[str, Book]) -> Result:
         Result(lost=_without_a_word(books), differing=_differing(books)),
     ]
     return sum(parts, Result())
+
+
+def _remains(books: Mapping[str, Book], erased: Set[ReferralKey]) -> Result:
+    """Both sides have a tombstone with one status, and nothing beside it."""
+    differing = left = 0
+    for key in erased:
+        ends = {book.erased.get(key) for book in books.values() if key in book.erased or key in book.statuses}
+        differing += len(ends) > 1
+        read = [entry for book in books.values() for entry in book.entries if entry.referral == key and entry.text]
+        left += bool(read) or any(key in book.statuses for book in books.values())
+    return Result(differing=differing, left=left)
+
+
+def _without(book: Book, erased: Set[ReferralKey]) -> Book:
+    ids = {key.referral_id for key in erased}
+    return Book(
+        [entry for entry in book.entries if entry.referral not in erased],
+        {key: status for key, status in book.statuses.items() if key not in erased},
+        [each for each in book.heard if each.referral not in ids],
+    )
 
 
 def compare(before: Sequence[T], after: Sequence[T], *, at_least_once: bool = False) -> Result:

@@ -1,6 +1,6 @@
 """How an agency's own system is given what came in: it pulls, or its handler is called by the service."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +13,7 @@ from deploy.app.desk import Desk
 from referral_bus.ledger.handing_over import Received
 from schemas.lifecycle import Side
 from schemas.personal import StatusBody
-from tests.faults.books import text_of
+from tests.faults.books import handed_over, text_of
 
 HANDLER = "tests.faults.ears:note_down"
 PULLED_AT_ONCE = 500
@@ -36,6 +36,9 @@ _LINE = TypeAdapter(News)
 
 
 class Ear(Protocol):
+    heard_before: Container[UUID]
+    """What it does not tell again, though its ledger was restored."""
+
     def listen(self) -> Sequence[News]:
         """What has come since the last time."""
         ...
@@ -45,6 +48,7 @@ class Pull:
     """Asks with a cursor; asking anew says that what was before it has been taken."""
 
     def __init__(self, desk: Desk) -> None:
+        self.heard_before: Container[UUID] = ()
         self._desk = desk
         self._cursor = 0
 
@@ -60,7 +64,8 @@ class Notes:
 
     def __init__(self, desk: Desk) -> None:
         self._path = _notes(desk)
-        self._read = 0
+        self._read = self._path.stat().st_size if self._path.exists() else 0
+        self.heard_before: Container[UUID] = handed_over(desk)
 
     def listen(self) -> Sequence[News]:
         if not self._path.exists():

@@ -17,8 +17,10 @@ from tests.kafka.services import AGENCY_RUN, Process, Services
 from tests.unit.deploy.app.homes import OTHER, RECIPIENT, SENDER, Agency
 
 FIRST, MIDDLE, LAST = SENDER, RECIPIENT, OTHER
-"""Three agencies; the one in the middle has agreements with both others, both ways. Its system is called by the
-service, the other two pull."""
+"""Three agencies; the one in the middle has agreements with both others, both ways."""
+
+NOTES_AT_MIDDLE = {MIDDLE: HANDLER}
+"""Its own system is called by its service; the other two pull."""
 
 BOTH_WAYS = (Flow(FIRST, MIDDLE), Flow(MIDDLE, FIRST))
 QUICK = {"resend_after_s": "1", "handover_retry_s": "1"}
@@ -35,8 +37,9 @@ class Field:
     """`programs` are run in the place of the ordinary service, by agency code."""
 
     services: Services
-    desks: Mapping[str, Desk]
+    desks: dict[str, Desk]
     load: Load
+    handlers: Mapping[str, str]
     programs: dict[str, Sequence[str]] = field(default_factory=dict)
     running: dict[str, Process] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
@@ -62,6 +65,17 @@ class Field:
         self.kill(code)
         self.start(code)
 
+    def tell(self, what: str) -> None:
+        """Where the run is."""
+        seconds = time.monotonic() - self.began
+        say(f"  {seconds:6.1f} s  {what}: {self.events} events, {self.waiting} under way")
+
+    def begin_again(self, code: str) -> None:
+        """The agency's ledger was restored: everybody opens it anew."""
+        desk = open_desk(self.agency(code).home)
+        self.desks[code] = desk
+        self.load.staff[code].begin_again(desk, Notes(desk) if code in self.handlers else Pull(desk))
+
     @property
     def events(self) -> int:
         """How many people's words have been accepted so far."""
@@ -78,9 +92,10 @@ class Field:
         deadline = time.monotonic() + within_s
         while not (self.load.idle() and self._quiet()):
             if time.monotonic() > deadline:
-                say(f"  not settled: {self.waiting} without a receipt")
+                self.tell("not settled")
                 break
             time.sleep(0.1)
+        self.tell("at rest")
         said = [words for staff in self.load.staff.values() for words in staff.said]
         return check(said, {code: read_book(desk, self.load.staff[code].heard) for code, desk in self.desks.items()})
 
@@ -105,6 +120,7 @@ def field_of(
     settings: Mapping[str, str] = QUICK,
     copies: int = 1,
     clocks: Mapping[str, Clock] | None = None,
+    handlers: Mapping[str, str] = NOTES_AT_MIDDLE,
 ) -> Iterator[Field]:
     """A federation of its own with topics, no service running yet, nobody at work before `want`. `clocks` are those of
     people whose agency has a clock of its own."""
@@ -112,13 +128,14 @@ def field_of(
     codes = sorted({code for flow in flows for code in (flow.sender, flow.recipient)})
     for code in codes:
         Agency(folder / code).set_to(**settings)
-    Agency(folder / MIDDLE).set_to(handler=f"'{HANDLER}'")
+    for code, handler in handlers.items():
+        Agency(folder / code).set_to(handler=f"'{handler}'")
     services.make_topics()
     desks = {code: open_desk(folder / code, (clocks or {}).get(code, system_clock)) for code in codes}
-    staff = {code: Staff(desk, Notes(desk) if code == MIDDLE else Pull(desk)) for code, desk in desks.items()}
+    staff = {code: Staff(desk, Notes(desk) if code in handlers else Pull(desk)) for code, desk in desks.items()}
     try:
         with Load(staff, flows, stories) as load:
-            yield Field(services, desks, load)
+            yield Field(services, desks, load, handlers)
     finally:
         services.end()
         for desk in desks.values():

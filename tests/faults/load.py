@@ -4,18 +4,23 @@ What a call has returned for is durable, so it is noted down as said. Nothing is
 """
 
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, cycle, islice
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from deploy.app.desk import Desk
-from referral_bus.errors import Reason, Refused
+from referral_bus.errors import Reason, Refused, Unreachable
 from tests.faults.checker import Heard, Said
 from tests.faults.ears import Ear, News
 from tests.kit.people import request
+
+T = TypeVar("T")
 
 IDLE_S = 0.02
 TOGETHER = 25
@@ -78,14 +83,15 @@ class Staff:
     def refer(self, recipient: str, stories: Sequence[Story]) -> None:
         """Publishes all of them in one transaction, and says the first words about them."""
         texts = [f"{self._label()}: {story.name}" for story in stories]
-        published = [each.referral_id for each in self.desk.publish([request(recipient, need=text) for text in texts])]
+        requests = [request(recipient, need=text) for text in texts]
+        published = [each.referral_id for each in patiently(lambda: self.desk.publish(requests))]
         self.said += [Said(self.code, referral, text) for referral, text in zip(published, texts, strict=True)]
         for referral, story in zip(published, stories, strict=True):
             self._say(referral, story.by_sender)
 
     def work(self) -> bool:
         """Hears what came in and does what follows from it; tells whether anything came."""
-        came = self._ear.listen()
+        came = patiently(self._ear.listen)
         for news in came:
             self.heard.append(Heard(news.event_id, news.referral, news.peer, news.text))
             if news.event_id not in self._known:  # a handler may be called again
@@ -108,15 +114,33 @@ class Staff:
         for verb, detail in words:
             text = self._label()
             try:
-                self.desk.move(verb, str(referral), {**detail, "text": text})
+                patiently(partial(self.desk.move, verb, str(referral), {**detail, "text": text}))
             except Refused as error:
-                if error.reason is not Reason.TRANSITION_REFUSED:
+                if error.reason not in (Reason.TRANSITION_REFUSED, Reason.REFERRAL_ERASED):
                     raise
-                return  # the other side was quicker
+                return  # the other side was quicker, or it has been erased
             self.said.append(Said(self.code, referral, text))
+
+    def begin_again(self, desk: Desk, ear: Ear) -> None:
+        """Their ledger was restored: they go on, and hear again what it has lost."""
+        self.heard = [each for each in self.heard if each.event_id in ear.heard_before]
+        self.desk, self._ear = desk, ear
+
+    def listen_to(self, ear: Ear) -> None:
+        """Their own system is another one from now on."""
+        self._ear = ear
 
     def _label(self) -> str:
         return f"synthetic word {next(self._numbers)} of {self.code}"
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """As a person tries again who is told that the ledger is locked; nothing was written then."""
+    while True:
+        try:
+            return call()
+        except Unreachable:
+            time.sleep(IDLE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +159,11 @@ class Load:
         self._flows = cycle(flows)
         self._stories = cycle(stories)
         self._wanted = 0
+        self._asked: list[tuple[Flow, list[Story]]] = []
         self._stop = threading.Event()
         self._failed: Exception | None = None
         self._lock = threading.Lock()
+        self._working = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
     def __enter__(self) -> "Load":
@@ -153,18 +179,30 @@ class Load:
         with self._lock:
             self._wanted += referrals
 
+    def ask_for(self, flow: Flow, story: Story, referrals: int) -> None:
+        """So many of this story from here to there, beside what is wanted."""
+        with self._lock:
+            self._asked += [(flow, [story] * referrals)]
+
     def idle(self) -> bool:
         """Whether everything wanted has been started. Raises what went wrong."""
         if self._failed is not None:
             raise self._failed
         with self._lock:
-            return self._wanted == 0
+            return self._wanted == 0 and not self._asked
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Nobody works meanwhile."""
+        with self._working:
+            yield
 
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
-                started = self._start_some()
-                came = [staff.work() for staff in self.staff.values()]
+                with self._working:
+                    started = self._start_some()
+                    came = [staff.work() for staff in self.staff.values()]
                 if not started and not any(came):
                     self._stop.wait(IDLE_S)
         except Exception as error:  # noqa: BLE001 # raised again by `idle`
@@ -173,9 +211,14 @@ class Load:
     def _start_some(self) -> bool:
         with self._lock:
             number = min(TOGETHER, self._wanted)
+            asked = self._asked[0] if self._asked else None
+        if asked is not None:
+            self.staff[asked[0].sender].refer(asked[0].recipient, asked[1])
+            with self._lock:
+                del self._asked[0]
         if number:
             flow = next(self._flows)
             self.staff[flow.sender].refer(flow.recipient, list(islice(self._stories, number)))
             with self._lock:
                 self._wanted -= number
-        return number > 0
+        return number > 0 or asked is not None

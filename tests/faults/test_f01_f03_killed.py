@@ -10,7 +10,7 @@ import pytest
 from tests.faults.checker import Result
 from tests.faults.conftest import Report
 from tests.faults.dose import Dose
-from tests.faults.field import FIRST, LAST, MIDDLE, Field, field_of, say
+from tests.faults.field import FIRST, LAST, MIDDLE, Field, field_of
 from tests.faults.load import Flow, referrals_for
 
 pytestmark = pytest.mark.kafka
@@ -45,5 +45,5 @@ def kill_under_load(field: Field, victims: Sequence[str], kills: int, events: in
         time.sleep(chance.uniform(*LIVES_S))
         field.start_again(victims[number % len(victims)])
         if number % 10 == 9:
-            say(f"  {number + 1} kills, {field.events} events, {field.waiting} under way")
+            field.tell(f"{number + 1} kills")
     return field.settle()

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.brokers import own_kafka
 from tests.faults.conftest import Report
 from tests.faults.dose import Dose
-from tests.faults.field import MIDDLE, field_of, say
+from tests.faults.field import MIDDLE, field_of
 from tests.faults.load import referrals_for
 
 pytestmark = pytest.mark.kafka
@@ -32,7 +32,7 @@ def test_f7_two_of_three_brokers_go_on_when_the_leader_is_killed(
             field.load.want(referrals_for(events))
             time.sleep(chance.uniform(*WORKS_S))
             kafka.kill(kafka.leader(inbox))
-            say(f"  {number + 1} kills, {field.events} events, {field.waiting} under way")
+            field.tell(f"{number + 1} kills")
         result = field.settle()  # with the two that are left
         assert len(kafka.running()) == 2
     report("F7", f"{kills} leaders killed, the last for good", result)

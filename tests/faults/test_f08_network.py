@@ -10,7 +10,7 @@ from deploy.kafka.plan import HOST, free_port
 from tests.faults.brokers import own_kafka
 from tests.faults.conftest import Report
 from tests.faults.dose import Dose
-from tests.faults.field import field_of, say
+from tests.faults.field import field_of
 from tests.faults.load import referrals_for
 from tests.faults.proxy import Kind, proxy
 from tests.kafka.services import wait_until
@@ -33,7 +33,7 @@ def test_f8_a_bad_network_delays_and_loses_nothing(
             field.load.want(referrals_for(events))
             wait_until(field.load.idle)
             time.sleep(lasts_s)
-            say(f"  {kind}: {field.events} events, {field.waiting} under way")
+            field.tell(kind)
             network.kind = None
             if dose is Dose.FULL:
                 assert field.settle().kept, kind

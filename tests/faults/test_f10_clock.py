@@ -9,7 +9,7 @@ import pytest
 from tests.faults.clocked_service import PROGRAM, set_wrong, wrong_clock
 from tests.faults.conftest import Report
 from tests.faults.dose import Dose
-from tests.faults.field import FIRST, MIDDLE, field_of, say
+from tests.faults.field import FIRST, MIDDLE, field_of
 from tests.faults.load import referrals_for
 
 pytestmark = pytest.mark.kafka
@@ -24,17 +24,17 @@ def test_f10_a_clock_that_is_wrong_and_jumps_loses_nothing(
 ) -> None:
     jumps, events = dose(full=10, small=3), dose(full=300, small=100)
     clocks = {code: wrong_clock(tmp_path / code) for code in (FIRST, MIDDLE)}
+    for code in clocks:
+        set_wrong(tmp_path / code, chance.choice(JUMPS))
     with field_of(tmp_path, kafka_bootstrap, clocks=clocks) as field:
-        for code in clocks:
-            field.programs[code] = PROGRAM
-            set_wrong(tmp_path / code, chance.choice(JUMPS))
+        field.programs |= dict.fromkeys(clocks, PROGRAM)
         field.start_and_wait(*field.desks)
         for number in range(jumps):
             field.load.want(referrals_for(events))
             time.sleep(chance.uniform(*STAYS_S))
             code, wrong = chance.choice([FIRST, MIDDLE]), chance.choice(JUMPS)
             set_wrong(tmp_path / code, wrong)
-            say(f"  {code} is {wrong:+} s off: {field.events} events, {field.waiting} under way")
+            field.tell(f"{code} is {wrong:+} s off")
             if number % 3 == 2:
                 field.start_again(code)
         result = field.settle()

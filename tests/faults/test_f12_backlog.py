@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.conftest import Report
 from tests.faults.dose import Dose
-from tests.faults.field import FIRST, MIDDLE, Field, field_of, say
+from tests.faults.field import FIRST, MIDDLE, Field, field_of
 from tests.faults.load import TO_AND_FRO, UNANSWERED, Flow, referrals_for
 from tests.kafka.services import Process, wait_until
 
@@ -28,7 +28,7 @@ def test_f12_a_recipient_that_was_away_catches_up(
         field.load.want(referrals_for(events, STORIES))
         wait_until(field.load.idle, within_s=CAUGHT_UP_WITHIN_S)
         backlog = field.waiting
-        say(f"  {backlog} events wait")
+        field.tell("it comes back")
 
         began = time.monotonic()
         field.start_and_wait(MIDDLE)

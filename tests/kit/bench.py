@@ -91,7 +91,7 @@ class Station:
         return self.bench.register_of(self.code)
 
     def publish(self, *requests: ReferralRequest) -> list[UUID]:
-        published = publish(self.ledger, self.register, requests, self.bench.clock, uuid4, "test")
+        published = publish(self.ledger, self.register, requests, self.bench.clock, self.bench.new_id, "test")
         return [each.referral_id for each in published]
 
     def refer(self, recipient: str, **changes: object) -> UUID:
@@ -101,7 +101,7 @@ class Station:
         return move(self.ledger, verb, str(referral_id), detail, self.writing())
 
     def writing(self) -> Writing:
-        return Writing(self.bench.clock(), self.register.version, uuid4)
+        return Writing(self.bench.clock(), self.register.version, self.bench.new_id)
 
     def status(self, referral_id: UUID) -> str | None:
         with self.ledger.read() as tx:
@@ -146,9 +146,12 @@ class Station:
 
     def take(self, *records: RawRecord) -> list[Verdict]:
         """As if ingest had just read them, in one transaction."""
-        around = Surroundings(self.code, self.register, self.keyring.find_sealing, uuid4, self.bench.clock())
         with self.ledger.write() as tx:
-            return [take_in(tx, record, around) for record in records]
+            return [take_in(tx, record, self.surroundings()) for record in records]
+
+    def surroundings(self) -> Surroundings:
+        new_id = self.bench.new_id
+        return Surroundings(self.code, self.register, self.keyring.find_sealing, new_id, self.bench.clock())
 
     def owed(self, addressee: str) -> list[ReceiptItem]:
         """The receipt items that `addressee` has not been sent yet."""
@@ -176,9 +179,14 @@ class Station:
         return found
 
     def reopen(self) -> None:
-        """As after a restart: a new relay and a new reader over the same ledger."""
+        """As after a restart: a new relay, ingest and reader over the same ledger."""
         self.relay.close()
         self.reader.close()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.outside = self.bench.make_outside(self.code)
+        self.ingest = self.bench.make_ingest(self.ledger, self.keyring, self.metrics)
         self.relay = self.bench.make_relay(self.ledger, self.keyring, outside=self.outside)
         self.reader = self.ingest.reader()
         self.ingest.assign(self.reader)
@@ -191,20 +199,25 @@ class Station:
 
     def reopened_from(self, backup: Path) -> Ledger:
         """The backup as a ledger of its own, beside the real one."""
-        return open_ledger(backup, AtRest(self.keyring.at_rest), self.code)
+        return self.bench.open_ledger(backup, self.code)
 
     def restore(self, backup: Path) -> None:
         """The ledger is lost, the backup is put in its place, and the agency goes on as `agency restored` does."""
+        self.put_back(backup)
+        self.go_on()
+
+    def put_back(self, backup: Path) -> None:
+        """The ledger is lost, and the backup stands in its place. Nothing runs."""
         self.relay.close()
         self.reader.close()
         self.ledger.close()
         put_in_place(backup, self.ledger.path, self.code)
-        self.ledger = open_ledger(self.ledger.path, AtRest(self.keyring.at_rest), self.code)
+        self.ledger = self.bench.open_ledger(self.ledger.path, self.code)
+
+    def go_on(self) -> None:
+        """As `agency restored` does, and then a start."""
         go_on(self.ledger, self.outside, self.writing())
-        self.ingest = self.bench.make_ingest(self.ledger, self.keyring, self.metrics)
-        self.relay = self.bench.make_relay(self.ledger, self.keyring, outside=self.outside)
-        self.reader = self.ingest.reader()
-        self.ingest.assign(self.reader)
+        self._begin()
 
 
 class Bench:
@@ -214,13 +227,14 @@ class Bench:
         self, folder: Path, codes: tuple[str, ...], now: datetime | None = None, broker: MemoryBroker | None = None
     ) -> None:
         self.clock = SetClock(now or START)
+        self.folder = folder
         self.log_lines = LogLines()
         self.broker = broker or MemoryBroker(self.clock)
         self.generated, self.register = federation(codes, self.clock.now)
         self.own_registers: dict[str, Register] = {}  # of agencies that have another than `register`
         for plan in wanted_topics(self.register):
             self.broker.create_topic(plan)
-        self.stations = {code: self._station(folder, code) for code in codes}
+        self.stations = {code: self._station(code) for code in codes}
 
     def __getitem__(self, code: str) -> Station:
         return self.stations[code]
@@ -228,14 +242,27 @@ class Bench:
     def register_of(self, code: str) -> Register:
         return self.own_registers.get(code, self.register)
 
-    def _station(self, folder: Path, code: str) -> Station:
-        keyring = make_keyring(self.generated.agency_keys[code], self.clock())
-        path = folder / f"{code}.sqlite"
+    def new_id(self) -> UUID:
+        return uuid4()
+
+    def new_keyring(self, code: str) -> Keyring:
+        """Its own signing key, and sealing keys that nobody has seen."""
+        return make_keyring(self.generated.agency_keys[code], self.clock())
+
+    def open_ledger(self, path: Path, code: str) -> Ledger:
+        return open_ledger(path, AtRest(AT_REST), code)
+
+    def make_outside(self, code: str) -> OutsideBackups:
+        return OutsideBackups(self.folder / f"{code}-outside")
+
+    def _station(self, code: str) -> Station:
+        keyring = self.new_keyring(code)
+        path = self.folder / f"{code}.sqlite"
         if not path.exists():
             path.write_bytes(empty_ledger(code))
-        ledger = open_ledger(path, AtRest(keyring.at_rest), code)
+        ledger = self.open_ledger(path, code)
         metrics = ServiceMetrics()
-        outside = OutsideBackups(folder / f"{code}-outside")
+        outside = self.make_outside(code)
         ingest = self.make_ingest(ledger, keyring, metrics)
         reader = ingest.reader()
         ingest.assign(reader)
@@ -249,7 +276,7 @@ class Bench:
             lambda: self.register_of(ledger.code),
             keyring.find_sealing,
             self.clock,
-            uuid4,
+            self.new_id,
             metrics,
             make_log(self.log_lines, agency=ledger.code),
         )
@@ -268,7 +295,7 @@ class Bench:
             lambda: self.register_of(ledger.code),
             keyring.signing,
             clock or self.clock,
-            uuid4,
+            self.new_id,
             RESEND_AFTER,
             ServiceMetrics(),
             make_log(self.log_lines, agency=ledger.code),

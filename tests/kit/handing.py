@@ -16,13 +16,13 @@ ATTEMPTS = 3
 
 
 @contextmanager
-def handover_to(bench: Bench, endpoint: Endpoint, workers: int = 4) -> Iterator[Handover]:
+def handover_to(bench: Bench, endpoint: Endpoint, workers: int = 4, attempts: int = ATTEMPTS) -> Iterator[Handover]:
     """Closed at the end."""
     made = Handover(
         bench[RECIPIENT].ledger,
         endpoint,
         bench[RECIPIENT].writing,
-        Patience(ATTEMPTS, PAUSE),
+        Patience(attempts, PAUSE),
         workers,
         bench[RECIPIENT].metrics,
         make_log(bench.log_lines, agency=RECIPIENT),

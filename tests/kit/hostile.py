@@ -1,5 +1,7 @@
 """A host that is an adversary: it acknowledges what it likes, and delivers what, when and as often as it likes."""
 
+from collections.abc import Collection
+
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.broker.memory_ends import MemorySending
 from referral_bus.wire.raw import RawRecord
@@ -16,17 +18,21 @@ class HostileBroker(MemoryBroker):
         super().__init__()
         self.kept: list[RawRecord] = []
         self.shown: list[RawRecord] = []
+        self.seen: list[RawRecord] = []  # all that it was ever given
 
     def accept(self, sending: MemorySending) -> None:
+        self.seen.append(sending.record)
         if not self.hostile:
             super().accept(sending)
             return
         self.kept.append(sending.record)
         sending.end("timed_out" if self.lying else None)
 
-    def deliver(self, number: int) -> None:
-        if self.kept:
-            self._show(self.kept.pop(number % len(self.kept)))
+    def deliver(self, number: int, topics: Collection[str] | None = None) -> None:
+        """One of those that it keeps; of these topics only, where any are named."""
+        there = [place for place, record in enumerate(self.kept) if topics is None or record.topic in topics]
+        if there:
+            self._show(self.kept.pop(there[number % len(there)]))
 
     def deliver_all(self) -> None:
         while self.kept:
@@ -36,10 +42,11 @@ class HostileBroker(MemoryBroker):
         if self.kept:
             self.kept.pop(number % len(self.kept))
 
-    def replay(self, number: int) -> None:
-        """Anything that was delivered before, however old."""
-        if self.shown:
-            self._show(self.shown[number % len(self.shown)])
+    def replay(self, number: int, topics: Collection[str] | None = None) -> None:
+        """Anything that was delivered before, however old; of these topics only, where any are named."""
+        there = [record for record in self.shown if topics is None or record.topic in topics]
+        if there:
+            self._show(there[number % len(there)])
 
     def lie(self) -> None:
         """From now on it says of everything that it was not taken, and keeps it all the same; or no more so."""

@@ -99,7 +99,7 @@ class Exchange:
 
     def outbox(self, code: str) -> int:
         with self.bench[code].ledger.read() as tx:
-            counts = looking.counts(tx, self.bench.clock())
+            counts = looking.counts(tx)
         return counts.outbox + counts.receipts_owed
 
 

@@ -1,6 +1,7 @@
 """The documents: their commands exist, their examples run, their tables are the code's, their links lead somewhere."""
 
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -17,7 +18,10 @@ from uuid import uuid4
 import pytest
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from standardwebhooks import WebhookVerificationError
 
+from consumers.agency.webhook import signature
+from consumers.agency.webhook_secrets import shown
 from deploy.app.cli import app
 from deploy.app.desk import open_desk
 from deploy.demo.federation import Terms, agency_key, example_template, make_federation
@@ -226,16 +230,31 @@ def test_the_guide_can_be_followed_word_for_word(place: Path, guide: str) -> Non
     desk.close()
 
 
-def test_the_handler_of_the_guide_takes_an_event_once(
-    place: Path, guide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "our_system.py").write_text(blocks(guide, "python run")[0], encoding="utf-8")
-    monkeypatch.setenv("OUR_DATABASE", str(tmp_path / "cases.sqlite"))
-    specification = importlib.util.spec_from_file_location("our_system", tmp_path / "our_system.py")
+def module_of(path: Path, text: str) -> Any:
+    """An example, as whoever has copied it into a file imports it."""
+    path.write_text(text, encoding="utf-8")
+    specification = importlib.util.spec_from_file_location(path.stem, path)
     assert specification
     assert specification.loader
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
+    return module
+
+
+def test_the_endpoint_of_the_guide_verifies_a_call(guide: str, tmp_path: Path) -> None:
+    example = module_of(tmp_path / "endpoint.py", blocks(guide, "python verify")[0])
+    body = json.dumps({"event_id": "e", "referral_id": "r", "referral_sender": "s", "cursor": 42})
+    headers = signature("e", body, [b"another secret", b"a synthetic secret"], system_clock())
+    assert example.about(shown(b"a synthetic secret"), body.encode(), headers) == ("e", "r")
+    with pytest.raises(WebhookVerificationError):
+        example.about(shown(b"somebody's secret"), body.encode(), headers)
+
+
+def test_the_handler_of_the_guide_takes_an_event_once(
+    place: Path, guide: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUR_DATABASE", str(tmp_path / "cases.sqlite"))
+    module = module_of(tmp_path / "our_system.py", blocks(guide, "python run")[0])
     now, body = system_clock(), request("public-health").body
     key = ReferralKey("family-women", uuid4())
     received = Received(1, uuid4(), key, Side.RECIPIENT, "family-women", "ReferralEvent", None, now, now, body)

@@ -23,6 +23,27 @@ FRAME_BYTES = 16 * 1024 * 1024
 
 CLOSE_S = 1.0
 
+RESTS_MS = 50.0
+"""For so long at least a producer leaves a broker alone that it cannot send to yet; news of it ends the rest."""
+
+
+class Network(KafkaNetClient):  # type: ignore[misc]
+    """Lets a producer rest while it cannot send. The library's own has it ask without a pause, and use a whole
+    processor for as long as Kafka or a topic is away: it is told seconds where it takes milliseconds, 0 while it
+    connects, and each wish for newer metadata wakes it, also one that was made before."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._wish = self.cluster.request_update
+        self.cluster.request_update = self._wish_once
+
+    def connection_delay(self, node_id: Any) -> float:
+        return max(super().connection_delay(node_id) * 1000, RESTS_MS)
+
+    def _wish_once(self) -> Any:
+        asked = self.cluster._future
+        return asked if self.cluster.need_update and asked and not asked.is_done else self._wish()
+
 
 class Producer(KafkaProducer):  # type: ignore[misc]  # the library has no types
     """Ends when it is told to. The library's own `close` waits for records that never land, raises, and leaves its
@@ -85,7 +106,7 @@ def _opened(kind: Callable[..., Any], close: Callable[[Any], None], connection: 
     networks: list[Any] = []
 
     def network(**settings: Any) -> Any:
-        client = KafkaNetClient(**{**settings, "proxy_url": DIRECT})
+        client = Network(**{**settings, "proxy_url": DIRECT})
         networks.append(client)
         # The option of this name is taken by the library and reaches nothing: every look would create the topic.
         client.cluster.config["allow_auto_create_topics"] = False

@@ -81,3 +81,12 @@ def fragile(host: Host) -> Iterator[Bench]:
         bench = _kafka_bench(host.bootstrap, KafkaBroker(host.bootstrap, FRAGILE, limits=limits, answer_within_s=3))
     yield bench
     bench.close()
+
+
+@pytest.fixture
+def patient(spare_kafka: KafkaHost) -> Iterator[Bench]:
+    """On a Kafka that may be stopped and wiped, with the limits that a service has."""
+    spare_kafka.be_up()
+    bench = _kafka_bench(spare_kafka.bootstrap, KafkaBroker(spare_kafka.bootstrap, FRAGILE))
+    yield bench
+    bench.close()

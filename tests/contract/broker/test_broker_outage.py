@@ -7,7 +7,7 @@ import pytest
 
 from referral_bus.broker.protocols import TOPIC_MADE_ANEW, ReaderBroken
 from referral_bus.errors import Unreachable
-from tests.contract.broker.lab import BOUND_BYTES, FRAGILE, Bench, Host, record, wait_until
+from tests.contract.broker.lab import BOUND_BYTES, FRAGILE, Bench, Host, KafkaHost, record, wait_until
 
 
 def test_a_topic_made_anew_has_another_id(fragile: Bench, host: Host) -> None:
@@ -97,6 +97,23 @@ def test_a_poll_keeps_to_its_time_while_the_broker_is_away(fragile: Bench, host:
             assert not one.poll(0.5, 1)
             assert 0.4 < time.monotonic() - started < 1.0
             assert time.process_time() - worked < 0.4
+
+
+@pytest.mark.kafka
+def test_a_sender_rests_while_a_topic_is_gone_that_it_has_known(patient: Bench, spare_kafka: KafkaHost) -> None:
+    topic = patient.topic()
+    sender = patient.sender()
+    assert patient.outcomes([sender.send(record(topic.name))]) == [None]
+    spare_kafka.down()
+    waiting = sender.send(record(topic.name))
+    spare_kafka.lose_everything()
+    spare_kafka.up()
+
+    started, worked = time.monotonic(), time.process_time()
+    wait_until(lambda: time.monotonic() - started > 2)
+    assert waiting is not None
+    assert not waiting.done()
+    assert time.process_time() - worked < 0.3 * (time.monotonic() - started)
 
 
 def test_asking_for_topics_ends_in_time(fragile: Bench, host: Host) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from referral_bus.ledger.referrals import Referral, Word, after
 from referral_bus.ledger.sending import State
-from referral_bus.stages import Stage, Standing, standing
+from referral_bus.stages import Progress, Stage, Standing, standing
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.events import ReferralKey
 from schemas.lifecycle import ENDED, Side, Status
+from schemas.outcomes import Code
 from tests.kit.people import RECIPIENT, SENDER
 
 START = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -31,7 +32,7 @@ NEW = Referral(
 
 
 def _at_sender(referral: Referral, delivery: State = State.STORED, handed_over: bool = True) -> Standing:
-    return standing(referral, delivery, handed_over)
+    return standing(referral, Progress(delivery, handed_over))
 
 
 def _said(status: Status, business_status: str | None = None) -> Referral:
@@ -57,6 +58,39 @@ def test_what_has_not_been_stored_waits_for_a_service_or_is_undelivered(
 
 
 @pytest.mark.parametrize(
+    ("delivery", "code", "stage", "actor"),
+    [
+        (State.REFUSED, Code.CONSENT_INVALID, Stage.UNDELIVERED, "sender's staff"),
+        (State.REFUSED, Code.NOT_A_PARTY, Stage.UNDELIVERED, "operators"),
+        (State.HELD, Code.CODE_UNKNOWN, Stage.HELD, "recipient's staff"),
+        (State.HELD, Code.REGISTER_NEWER, Stage.HELD, "recipient's service"),
+    ],
+)
+def test_a_code_tells_who_must_act(delivery: State, code: Code, stage: Stage, actor: str) -> None:
+    found = standing(NEW, Progress(delivery, False, code))
+    assert (found.stage, found.actor, found.code, found.due) == (stage, actor, code, NEW.acknowledge_by)
+
+
+@pytest.mark.parametrize("delivery", [State.SENT, State.UNDELIVERABLE])
+def test_the_code_of_an_earlier_word_says_nothing_of_a_later_state(delivery: State) -> None:
+    assert standing(NEW, Progress(delivery, False, Code.CODE_UNKNOWN)).code is None
+
+
+def test_a_hand_over_that_has_failed_for_good_waits_for_the_recipients_staff() -> None:
+    found = standing(NEW, Progress(None, False, blocked=True))
+    assert (found.stage, found.actor) == (Stage.NOT_HANDED_OVER, "recipient's staff")
+    assert found.code is Code.HANDOVER_EXHAUSTED
+    later = standing(NEW, Progress(None, True, blocked=True))
+    assert (later.stage, later.code) == (Stage.NOT_SEEN, Code.HANDOVER_EXHAUSTED)
+
+
+def test_the_earliest_of_several_deadlines_counts() -> None:
+    long_ago = START - 100 * HOUR
+    found = _at_sender(replace(NEW, cancel_requested_at=long_ago), State.SENT)
+    assert found.due == long_ago + DEFAULT_LIMITS.unanswered
+
+
+@pytest.mark.parametrize(
     ("handed_over", "stage", "actor"),
     [
         (False, Stage.NOT_HANDED_OVER, "recipient's service"),
@@ -64,7 +98,7 @@ def test_what_has_not_been_stored_waits_for_a_service_or_is_undelivered(
     ],
 )
 def test_stored_and_handed_over_are_told_apart_on_both_sides(handed_over: bool, stage: Stage, actor: str) -> None:
-    for found in (_at_sender(NEW, handed_over=handed_over), standing(NEW, None, handed_over)):
+    for found in (_at_sender(NEW, handed_over=handed_over), standing(NEW, Progress(None, handed_over))):
         assert (found.stage, found.actor, found.due, found.asked) == (stage, actor, NEW.acknowledge_by, None)
 
 
@@ -95,7 +129,7 @@ def test_a_request_to_cancel_waits_for_the_recipient_and_goes_before_a_question(
     asked = replace(_said(Status.ACCEPTED), cancel_requested_at=START + HOUR, question_asked_at=START)
     found = _at_sender(asked)
     assert (found.actor, found.asked) == ("recipient's staff", "cancellation")
-    assert found.due == START + HOUR + DEFAULT_LIMITS.unanswered
+    assert found.due == START + DEFAULT_LIMITS.unanswered, "the question is not answered either"
 
 
 def test_a_question_waits_for_the_sender_until_its_own_limit_or_an_earlier_deadline() -> None:

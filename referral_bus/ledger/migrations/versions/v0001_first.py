@@ -59,6 +59,9 @@ def upgrade() -> None:
         "ix_handovers_due", "handovers", ["next_attempt_at"], unique=False, sqlite_where=sa.text("done_at IS NULL")
     )
     op.create_index(
+        "ix_handovers_undone", "handovers", ["number"], unique=False, sqlite_where=sa.text("done_at IS NULL")
+    )
+    op.create_index(
         "ix_handovers_waiting",
         "handovers",
         ["referral_id", "referral_sender", "number"],
@@ -148,11 +151,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number"),
         sa.UniqueConstraint("event_id", name=op.f("uq_outbox_event_id")),
     )
-    op.create_index(op.f("ix_outbox_addressee_next_send_at"), "outbox", ["addressee", "next_send_at"], unique=False)
     op.create_index(
-        op.f("ix_outbox_referral_sender_referral_id_number"),
+        op.f("ix_outbox_addressee_next_send_at"),
         "outbox",
-        ["referral_sender", "referral_id", "number"],
+        ["addressee", "next_send_at"],
+        unique=False,
+        sqlite_where=sa.text("next_send_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_outbox_due", "outbox", ["next_send_at"], unique=False, sqlite_where=sa.text("next_send_at IS NOT NULL")
+    )
+    op.create_index(
+        "ix_outbox_turns",
+        "outbox",
+        ["referral_sender", "referral_id", "number", "state", "erasure", "receipt_issued_at"],
         unique=False,
     )
     op.create_table(
@@ -211,6 +223,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
     )
     op.create_index(op.f("ix_referrals_referral_id"), "referrals", ["referral_id"], unique=False)
+    op.create_index(
+        "ix_referrals_open",
+        "referrals",
+        ["side"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('accepted', 'in-progress', 'on-hold', 'received', 'requested')"),
+    )
     op.create_table(
         "sent_values",
         sa.Column("value_sha256", sa.LargeBinary(), nullable=False),

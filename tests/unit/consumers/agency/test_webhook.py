@@ -165,7 +165,6 @@ def _long_headers(line: socket.socket) -> None:
         (_hangs, Down("TimeoutError")),
         (_drips, Down("TimeoutError")),
         (_drips_its_body, Taken()),
-        (_endless, Taken()),
         (_closes, Down("RemoteDisconnected")),
         (_garbage, Failed("BadStatusLine")),
         (_long_headers, Failed("HTTPException")),
@@ -176,6 +175,20 @@ def test_an_endpoint_that_misbehaves_is_let_go_in_time(talk: Talk, answer: Answe
     with listening(talk) as listener:
         assert _call(listener) == answer
     assert time.monotonic() - begun < 4 * TIMEOUT_S
+
+
+@pytest.mark.parametrize("beginning", [b"HTTP/1.1 200 O", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX-Half: ye"])
+def test_an_answer_that_is_cut_off_before_its_headers_end_acknowledges_nothing(beginning: bytes) -> None:
+    with listening(lambda line: line.sendall(beginning)) as listener:
+        assert _call(listener) == Down("ConnectionResetError")
+
+
+def test_of_an_endless_answer_only_the_beginning_is_read() -> None:
+    begun = time.monotonic()
+    with listening(_endless) as listener:
+        url, trust = f"http://127.0.0.1:{listener.port}/", ssl.create_default_context()
+        assert WebhookEndpoint(url, lambda: [SECRET], 20, system_clock, trust)(_received()) == Taken()
+    assert time.monotonic() - begun < 10
 
 
 def test_an_endpoint_that_is_not_there_is_down() -> None:

@@ -9,9 +9,11 @@ import pytest
 from deploy.app.desk import Case
 from deploy.app.explain import why
 from referral_bus.ledger.referrals import Referral
+from referral_bus.silence import Presence
 from referral_bus.stages import Actor, Stage, Standing
 from schemas.events import ReferralKey
 from schemas.lifecycle import Side, Status
+from schemas.outcomes import Code
 from tests.kit.made_once import federation
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -20,7 +22,13 @@ REGISTER = federation((SENDER, RECIPIENT), NOW)[1]
 DESK_OF = {code: f"referral desk, referrals@{code}.example, Mon-Sat 08:00-20:00" for code in (SENDER, RECIPIENT)}
 
 
-def case(standing: Standing, side: Side = Side.SENDER, status: Status = Status.REQUESTED, code: str = "") -> Case:
+def case(
+    standing: Standing,
+    side: Side = Side.SENDER,
+    status: Status = Status.REQUESTED,
+    silent: bool = False,
+    heard_at: datetime | None = NOW - timedelta(days=3),
+) -> Case:
     referral = Referral(
         key=ReferralKey(SENDER, UUID("7b1f3c52-3f0e-4d43-9a52-0d3f6c0a1b01")),
         side=side,
@@ -33,7 +41,9 @@ def case(standing: Standing, side: Side = Side.SENDER, status: Status = Status.R
         changed_at=NOW,
         consent_expires_at=NOW,
     )
-    return Case(referral, standing, code or None, "PLANTED-7731", [])
+    other = REGISTER.agency(referral.peer)
+    assert other is not None
+    return Case(referral, standing, Presence(other, heard_at, silent), "PLANTED-7731", [])
 
 
 def sentence(case: Case, now: datetime = NOW) -> str:
@@ -91,10 +101,67 @@ def test_the_recipient_is_not_told_its_own_telephone_number() -> None:
     assert f"next must act the staff of public-health; {LEFT}." in said
 
 
-def test_what_was_refused_names_the_code() -> None:
-    standing = Standing(Stage.UNDELIVERED, "sender's staff", None, None)
-    said = sentence(case(standing, code="CONSENT_INVALID"))
-    assert "was refused by public-health's service (CONSENT_INVALID); next must act the staff of family-women." in said
+@pytest.mark.parametrize(
+    ("code", "actor", "who"),
+    [
+        (Code.CONSENT_INVALID, "sender's staff", "the staff of family-women"),
+        (Code.NOT_A_PARTY, "operators", "the operators of the bus"),
+    ],
+)
+def test_what_was_refused_names_the_code_and_who_acts(code: Code, actor: Actor, who: str) -> None:
+    said = sentence(case(Standing(Stage.UNDELIVERED, actor, None, None, code)))
+    assert f"was refused by public-health's service ({code}); next must act {who}." in said
+
+
+def test_what_can_never_be_delivered_any_more_says_so() -> None:
+    said = sentence(case(Standing(Stage.UNDELIVERED, "sender's staff", DUE, None)))
+    assert "cannot be delivered any more: consent has expired, or public-health has left or erased it; next" in said
+    assert f"must act the staff of family-women; {LEFT}." in said
+
+
+@pytest.mark.parametrize(
+    ("code", "actor", "who"),
+    [
+        (Code.CODE_UNKNOWN, "recipient's staff", "the staff of public-health"),
+        (Code.REGISTER_NEWER, "recipient's service", "the service of public-health, by itself once it runs"),
+    ],
+)
+def test_what_is_held_names_the_code_and_who_acts(code: Code, actor: Actor, who: str) -> None:
+    said = sentence(case(Standing(Stage.HELD, actor, DUE, None, code)))
+    where = f"is held by public-health's service ({code}) and is taken in once that is mended"
+    assert f"{where}; next must act {who} ({DESK_OF[RECIPIENT]}); {LEFT}." in said
+
+
+def test_a_hand_over_that_has_failed_for_good_says_what_to_do_at_the_recipient() -> None:
+    standing = Standing(Stage.NOT_HANDED_OVER, "recipient's staff", DUE, None, Code.HANDOVER_EXHAUSTED)
+    said = sentence(case(standing, Side.RECIPIENT))
+    assert "not yet handed over to its system; its hand-over here has failed for good (HANDOVER_EXHAUSTED), " in said
+    assert f"retry or discard the dead letter; next must act the staff of public-health; {LEFT}." in said
+
+
+WAITS_FOR_THEM = Standing(Stage.NOT_SEEN, "recipient's staff", DUE, None)
+
+
+def test_a_silent_agency_that_must_act_is_said_to_be_silent() -> None:
+    said = sentence(case(WAITS_FOR_THEM, silent=True))
+    since = "nothing was heard of public-health since 2026-11-20 19:00 +05:00"
+    assert f"({DESK_OF[RECIPIENT]}); {since}; {LEFT}." in said
+    never = sentence(case(WAITS_FOR_THEM, silent=True, heard_at=None))
+    assert "; nothing was heard of public-health yet; " in never
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        case(WAITS_FOR_THEM),
+        case(WAITS_FOR_THEM, Side.RECIPIENT, silent=True),
+        case(Standing(Stage.UNDELIVERED, "operators", DUE, None, Code.NOT_A_PARTY), silent=True),
+        case(Standing(Stage.NOT_STORED, "sender's service", DUE, None), silent=True),
+    ],
+    ids=["it is not silent", "we must act ourselves", "the operators must act", "our service must act"],
+)
+def test_silence_that_holds_nothing_up_is_not_mentioned(other: Case) -> None:
+    assert "nothing was heard" not in sentence(other)
 
 
 @pytest.mark.parametrize("status", [Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD])
@@ -147,5 +214,5 @@ def test_every_stage_has_a_sentence_and_none_says_more_than_ids_and_agencies() -
 
 def test_an_agency_that_the_register_does_not_know_any_more_has_no_contact() -> None:
     seen = case(Standing(Stage.NOT_SEEN, "recipient's staff", None, None))
-    gone = replace(seen, referral=replace(seen.referral, peer="gone-agency"))
+    gone = replace(seen, referral=replace(seen.referral, peer="gone-agency"), other=None)
     assert sentence(gone).endswith("next must act the staff of gone-agency.")

@@ -66,3 +66,33 @@ def test_no_question_about_a_topic_makes_it(nobody: Connection) -> None:
     client._opened(Quiet, lambda _: None, nobody)
     assert networks[0].cluster.metadata_request().allow_auto_topic_creation is False
     networks[0].close()
+
+
+def test_a_producer_is_told_in_milliseconds_how_long_a_broker_is_to_be_left_alone() -> None:
+    network = client.Network(bootstrap_servers="127.0.0.1:1", reconnect_backoff_ms=5000)
+    try:
+        assert network.connection_delay(1) == client.RESTS_MS  # as while it connects
+        network._manager.update_backoff(1)
+        assert network.connection_delay(1) > 1000
+    finally:
+        network.close()
+
+
+def test_a_wish_for_newer_metadata_that_was_made_before_wakes_nobody() -> None:
+    network = client.Network(bootstrap_servers="127.0.0.1:1")
+    woken: list[bool] = []
+
+    class Counting:
+        def notify(self) -> None:
+            woken.append(True)
+
+    try:
+        network.cluster._wakeup = Counting()
+        first = network.cluster.request_update()
+        assert network.cluster.request_update() is first
+        assert len(woken) == 1
+        first.success(None)
+        network.cluster.request_update()
+        assert len(woken) == 2
+    finally:
+        network.close()

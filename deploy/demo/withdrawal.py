@@ -1,0 +1,67 @@
+"""The story of a referral that is withdrawn: what is left of it at both sides, and of a copy that comes too late."""
+
+import hashlib
+import random
+from collections.abc import Callable
+from uuid import UUID
+
+from deploy.app.erasures import erasure_sentence
+from deploy.demo.host import Host
+from deploy.demo.story import Story
+from deploy.demo.world import World
+from referral_bus.broker.kafka import KafkaBroker
+from referral_bus.ledger.looking import history
+from referral_bus.wire.avro_codec import decode
+from referral_bus.wire.raw import RawRecord
+from schemas.events import StorageReceipt
+from schemas.lifecycle import ErasureReason
+from schemas.outcomes import Outcome
+
+
+def withdrawn(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
+    say("(j) child-adaptation withdraws a referral to public-health: the person has taken back the consent.")
+    story, to = Story(world, random_source, "child-adaptation", say), "public-health"
+    referral = story.refer(to, "disability-rehabilitation", "Synthetic: a made-up wheelchair is too small.")
+    story.tell(to, referral, "accept")
+    inbox, ours = (world.register.inbox(agency) or "" for agency in (to, story.sender))
+    broker = KafkaBroker(world.bootstrap, "referral-bus-demo-host")
+    try:
+        host = Host(broker)
+        copy = host.find(inbox, lambda record: record.key == str(referral).encode())
+        world.desks[story.sender].withdraw(str(referral), ErasureReason.WITHDRAWN)
+        story.until(lambda: _confirmed(world, story.sender, referral))
+        say("    Erased at both sides, and confirmed. Now whoever runs Kafka sends a copy of the referral once more.")
+        before = host.end(ours)
+        host.replay(copy)
+        host.find(ours, lambda record: _says_erased(record, copy), before)
+        say(f"    {to}'s service has answered {Outcome.ERASED}: it has a tombstone, and has not opened the copy.")
+    finally:
+        broker.close()
+    for agency in (story.sender, to):
+        say(f"    {agency}: {_left(world, agency, referral)}")
+
+
+def _confirmed(world: World, agency: str, referral: UUID) -> bool:
+    """Whether the other side's own system has confirmed it."""
+    left = world.desks[agency].erased(str(referral))
+    return left is not None and left.peer_confirmed_at is not None
+
+
+def _says_erased(record: RawRecord, copy: RawRecord) -> bool:
+    """Whether it is a receipt that says so of the copy."""
+    receipt, digest = decode(record.value), hashlib.sha256(copy.value).digest()
+    items = receipt.items if isinstance(receipt, StorageReceipt) else ()
+    return any(item.value_sha256 == digest and item.outcome == Outcome.ERASED for item in items)
+
+
+def _left(world: World, agency: str, referral: UUID) -> str:
+    """Its tombstone in a sentence, and how much of the rest can be read."""
+    desk = world.desks[agency]
+    left = desk.erased(str(referral))
+    if left is None:
+        return "nothing is erased."
+    with desk.ledger.read() as tx:
+        steps = history(tx, left.key)
+    readable = sum(1 for step in steps if step.body is not None)
+    sentence = erasure_sentence(left, desk.clock(), desk.settings)
+    return f"{sentence} Of its {len(steps)} events {readable} can be opened."
