@@ -1,6 +1,6 @@
 """An agency's home folder: settings, keys, register and ledger, readable by its owner only.
 
-settings.toml   register.yaml   register.signatures.yaml   register.pin.json   keys/   ledger.sqlite   run.lock
+settings.toml   register/   register.pin.json   keys/   ledger.sqlite   outside-backups/   run.lock
 """
 
 import fcntl
@@ -15,9 +15,9 @@ from pathlib import Path
 
 from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.federation.keyring import Keyring, create_keys, load_keys
-from referral_bus.federation.pin import load_pin, save_pin
 from referral_bus.federation.register import Register
-from referral_bus.federation.trust import accept, first_pin, parse_signatures
+from referral_bus.federation.register_folder import RegisterFolder
+from referral_bus.files import private
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.store import Ledger, create_ledger, open_ledger
 from referral_bus.outside_backups import OutsideBackups
@@ -49,11 +49,13 @@ class Home:
     def keyring(self, now: datetime) -> Keyring:
         return load_keys(self.keys, now)
 
+    @property
+    def registers(self) -> RegisterFolder:
+        return RegisterFolder(self.folder, known_services(), "register accept")
+
     def register(self, now: datetime) -> Register:
         """The accepted register, checked against its pin each time."""
-        pin = load_pin(self.folder / "register.pin.json")
-        data, signatures = (_read(self.folder / name) for name in ("register.yaml", "register.signatures.yaml"))
-        return accept(pin, data, parse_signatures(signatures), now, known_services())[0]
+        return self.registers.read(now)
 
     def open_ledger(self, keyring: Keyring, code: str) -> Ledger:
         return open_ledger(self.ledger, AtRest(keyring.at_rest), code)
@@ -67,16 +69,6 @@ def create_home(folder: Path, settings: Settings, now: datetime) -> Home:
     """A new home with fresh keys and an empty ledger. Refuses a folder that has anything in it."""
     with private():
         return _create(folder, settings, now)
-
-
-@contextmanager
-def private() -> Iterator[None]:
-    """What is made meanwhile can be read by its owner only. The command sets this for its whole life."""
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def _create(folder: Path, settings: Settings, now: datetime) -> Home:
@@ -121,23 +113,7 @@ def _others_read(path: Path) -> bool:
 def accept_register(home: Home, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:
     """Takes a register in place of the pinned one. The first one needs the SHA-256 that the stewards told by another
     way, because a register names its own stewards."""
-    pin_path = home.folder / "register.pin.json"
-    given = parse_signatures(signatures)
-    if pin_path.exists():
-        register, pin = accept(load_pin(pin_path), data, given, now, known_services())
-    else:
-        register, pin = first_pin(data, given, now, known_services())
-        if sha256 != register.sha256:
-            advice = "the first register needs --sha256 with the value that the stewards give; this file's is another"
-            raise Refused(Reason.REGISTER_UNSIGNED, advice, "sha256")
-    federation = home.settings().federation
-    if register.federation != federation:
-        raise Refused(Reason.REGISTER_INVALID, "this is another federation's register", "federation")
-    with private():
-        _replace(home.folder / "register.yaml", data)
-        _replace(home.folder / "register.signatures.yaml", signatures)
-        save_pin(pin_path, pin)
-    return register
+    return home.registers.accept(data, signatures, now, home.settings().federation, sha256)
 
 
 def check_own_key(register: Register, keyring: Keyring, code: str, now: datetime) -> None:
@@ -169,21 +145,3 @@ def _lock(descriptor: int) -> None:
         except BlockingIOError:
             time.sleep(0.02 * (left > 1))
     raise Refused(Reason.ALREADY_RUNNING, "this agency's service is running already", "home")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise Refused(Reason.HOME_INVALID, "no register was accepted yet; see `register accept`", path.name) from None
-    except OSError:
-        raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be read; look at the disk", path.name) from None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.new")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError:
-        raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", path.name) from None

@@ -1,6 +1,6 @@
 """The monitor's home folder: settings, register and database, readable by its owner only. No key of any kind.
 
-settings.toml   register.yaml   register.signatures.yaml   register.pin.json   monitor.sqlite   run.lock   run.json
+settings.toml   register/   register.pin.json   monitor.sqlite   run.lock   run.json
 """
 
 import stat
@@ -12,13 +12,11 @@ from consumers.monitor.settings import FILE, MonitorSettings, load_settings, ren
 from consumers.monitor.store import Store, open_store
 from referral_bus.clock import Clock
 from referral_bus.errors import BusError, Reason, Refused, Unreachable
-from referral_bus.federation.pin import load_pin, save_pin
 from referral_bus.federation.register import Register
-from referral_bus.federation.trust import accept, first_pin, parse_signatures
-from referral_bus.home import known_services, private
+from referral_bus.federation.register_folder import RegisterFolder
+from referral_bus.files import private
+from referral_bus.home import known_services
 from referral_bus.logs import Log
-
-REGISTER, SIGNATURES, PIN = "register.yaml", "register.signatures.yaml", "register.pin.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +28,17 @@ class MonitorHome:
     def settings(self) -> MonitorSettings:
         return load_settings(self.folder)
 
+    @property
+    def registers(self) -> RegisterFolder:
+        return RegisterFolder(self.folder, known_services(), "monitor accept")
+
     def register(self, now: datetime) -> Register:
         """The accepted register, checked against its pin each time."""
-        data, signatures = self._read(REGISTER), self._read(SIGNATURES)
-        return accept(load_pin(self.folder / PIN), data, parse_signatures(signatures), now, known_services())[0]
+        return self.registers.read(now)
 
     def open_store(self, federation: str, now: datetime) -> Store:
         with private():
             return open_store(self.folder / "monitor.sqlite", federation, now)
-
-    def _read(self, name: str) -> bytes:
-        try:
-            return (self.folder / name).read_bytes()
-        except FileNotFoundError:
-            raise Refused(Reason.HOME_INVALID, "no register was accepted yet; see `monitor accept`", name) from None
-        except OSError:
-            raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be read; look at the disk", name) from None
 
 
 def create_monitor_home(folder: Path, settings: MonitorSettings) -> MonitorHome:
@@ -89,30 +82,7 @@ def _others_read(path: Path) -> bool:
 def accept_register(home: MonitorHome, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:
     """Takes a register in place of the pinned one, as an agency does: the first one needs the SHA-256 that the stewards
     told by another way."""
-    given = parse_signatures(signatures)
-    if (home.folder / PIN).exists():
-        register, pin = accept(load_pin(home.folder / PIN), data, given, now, known_services())
-    else:
-        register, pin = first_pin(data, given, now, known_services())
-        if sha256 != register.sha256:
-            advice = "the first register needs --sha256 with the value that the stewards give; this file's is another"
-            raise Refused(Reason.REGISTER_UNSIGNED, advice, "sha256")
-    if register.federation != home.settings().federation:
-        raise Refused(Reason.REGISTER_INVALID, "this is another federation's register", "federation")
-    _replace(home.folder / REGISTER, data)
-    _replace(home.folder / SIGNATURES, signatures)
-    save_pin(home.folder / PIN, pin)
-    return register
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.new")
-    try:
-        with private():
-            partial.write_bytes(content)
-        partial.replace(path)
-    except OSError:
-        raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", path.name) from None
+    return home.registers.accept(data, signatures, now, home.settings().federation, sha256)
 
 
 class CurrentRegister:
@@ -143,7 +113,7 @@ class CurrentRegister:
 
     def _pinned(self) -> tuple[int, int]:
         try:
-            found = (self._home.folder / PIN).stat()
+            found = self._home.registers.pin.stat()
         except OSError:
             return 0, 0
         return found.st_mtime_ns, found.st_ino

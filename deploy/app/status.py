@@ -8,7 +8,8 @@ from pathlib import Path
 
 from deploy.app.http import LOOPBACK
 from referral_bus.errors import Reason, Refused, Unreachable
-from referral_bus.home import Home, private, running
+from referral_bus.files import private
+from referral_bus.home import Home, running
 
 TIMEOUT_S = 3.0
 

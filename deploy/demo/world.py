@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +23,7 @@ from deploy.demo.monitored import make_monitor
 from deploy.demo.narrator import wait_for
 from deploy.demo.stewards import FEDERATION, DemoStewards
 from deploy.kafka.local import KafkaPlan, RunningKafka, free_port, start, status, stop
+from deploy.kafka.plan import HOST
 from deploy.provision.register_topic import publish_register
 from deploy.provision.topic_changes import apply, difference
 from deploy.provision.topics import wanted_topics
@@ -47,12 +49,15 @@ class World:
 
     folder: Path
     kafka: KafkaPlan
-    bootstrap: str
     register: Register
     desks: dict[str, Desk]
     stewards: DemoStewards
     monitor: MonitorHome
     services: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def bootstrap(self) -> str:
+        return _bootstrap(self.kafka)
 
     def start_services(self, codes: Sequence[str]) -> None:
         for code in codes:
@@ -101,7 +106,16 @@ class World:
         again out of the register, as `register apply` does."""
         shutil.rmtree(self.kafka.data_folder)
         start(self.kafka, say)
-        make_topics(self.bootstrap, self.register)
+        self.make_topics()
+
+    def make_topics(self) -> None:
+        """Those of the register that are not there yet."""
+        admin = KafkaTopicAdmin(Connection(self.bootstrap, "referral-bus-demo"))
+        try:
+            prefix = self.register.content.cluster.topic_prefix
+            apply(difference(wanted_topics(self.register), admin.live_topics(), prefix), admin)
+        finally:
+            admin.close()
 
     def stop_services(self) -> None:
         """SIGTERM to all; what has not ended in time is killed with its whole group."""
@@ -141,9 +155,13 @@ def world(codes: Sequence[str], say: Say, keep: bool = False) -> Iterator[World]
     kept = False
     try:
         plan = KafkaPlan(folder / "kafka", free_port(), free_port(), owner_pid=None if keep else os.getpid())
-        bootstrap = start(plan, say).bootstrap
-        say("Kafka is there. Making keys for the agencies and their stewards, and the topics of the register.")
-        built = _build(folder, plan, bootstrap, codes)
+        say(f"Making keys for {len(codes)} agencies and their stewards, and meanwhile:")
+        with ThreadPoolExecutor(1) as pool:
+            building = pool.submit(_build, folder, plan, codes)
+            start(plan, say)
+            built = building.result()
+        say("Kafka is there. Making the topics of the register.")
+        built.make_topics()
         yield built
         kept = keep
     finally:
@@ -174,18 +192,9 @@ def _stopped(home: Home) -> bool:
     return not read_status(home).running
 
 
-def make_topics(bootstrap: str, register: Register) -> None:
-    """Every topic of the register that is not there yet."""
-    admin = KafkaTopicAdmin(Connection(bootstrap, "referral-bus-demo"))
-    try:
-        prefix = register.content.cluster.topic_prefix
-        apply(difference(wanted_topics(register), admin.live_topics(), prefix), admin)
-    finally:
-        admin.close()
-
-
-def _build(folder: Path, kafka: KafkaPlan, bootstrap: str, codes: Sequence[str]) -> World:
-    now = system_clock()
+def _build(folder: Path, kafka: KafkaPlan, codes: Sequence[str]) -> World:
+    """Everything that can be made without Kafka."""
+    now, bootstrap = system_clock(), _bootstrap(kafka)
     homes = {code: create_home(folder / code, _settings(code, bootstrap), now) for code in codes}
     signing = {code: home.keyring(now).signing for code, home in homes.items()}
     keys = {code: agency_key(FEDERATION, code, key) for code, key in signing.items()}
@@ -194,10 +203,12 @@ def _build(folder: Path, kafka: KafkaPlan, bootstrap: str, codes: Sequence[str])
     register = parse_register(files.register, known_services())
     for home in homes.values():
         accept_register(home, files.register, files.signatures, now, register.sha256)
-    make_topics(bootstrap, register)
     monitor = make_monitor(folder / MONITOR, FEDERATION, bootstrap, files, register)
-    desks = {code: open_desk(folder / code) for code in codes}
-    return World(folder, kafka, bootstrap, register, desks, stewards, monitor)
+    return World(folder, kafka, register, {code: open_desk(folder / code) for code in codes}, stewards, monitor)
+
+
+def _bootstrap(kafka: KafkaPlan) -> str:
+    return f"{HOST}:{kafka.port}"
 
 
 def _settings(code: str, bootstrap: str) -> Settings:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from referral_bus.errors import Reason, Refused, Unreachable
+from referral_bus.files import sync_folder
 from referral_bus.wire.signing import key_id_of
 from schemas.events import SealingKey
 
@@ -96,7 +97,8 @@ def load_keys(folder: Path, now: datetime) -> Keyring:
     for epoch in range(epoch_at(now), epoch_at(now) + AHEAD + 1):
         path = folder / f"sealing-{epoch}.key"
         if not path.exists():
-            write_key(path, X25519PrivateKey.generate().private_bytes_raw())
+            with _disk(path):
+                write_key(path, X25519PrivateKey.generate().private_bytes_raw())
     epochs = tuple(
         EpochKey(int(path.stem.removeprefix("sealing-")), X25519PrivateKey.from_private_bytes(read_key(path)))
         for path in sorted(folder.glob("sealing-*.key"))
@@ -122,29 +124,24 @@ def destroy_keys(folder: Path, epochs: Collection[int]) -> None:
 def write_key(path: Path, key: bytes) -> None:
     """Whole or not at all: a second process that makes the same epoch's key at the same time keeps the first one."""
     partial = path.with_suffix(f".{secrets.token_hex(4)}")
-    with _disk(path):
-        try:
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(key.hex() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(key.hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(partial, path)
+    finally:
+        partial.unlink()
 
 
 @contextmanager
 def _disk(path: Path) -> Iterator[None]:
-    """The folder is written through as well, or a power cut brings the old name back."""
+    """What becomes of the folder's names is on the disk afterwards."""
     try:
         yield
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError:
         advice = "it cannot be written; look at the disk and at whose the folder is"
         raise Unreachable(Reason.FILE_UNREADABLE, advice, f"keys/{path.name}") from None

@@ -13,7 +13,7 @@ from tests.kit.wire_example import SEALED, SIGNED
 from tests.kit.wire_tables import DOCUMENT, parts, up_to_date
 
 TEXT = DOCUMENT.read_text(encoding="utf-8")
-EXAMPLE = TEXT[TEXT.index("## 10.") : TEXT.index("## 11.")]
+EXAMPLE = TEXT[TEXT.index("## 12.") : TEXT.index("## 13.")]
 BLOCKS = re.findall(r"```text\n(.*?)\n```", EXAMPLE, re.DOTALL)
 
 

@@ -104,7 +104,7 @@ class Services:
 
     @property
     def register(self) -> Path:
-        return self.sender.home / "register.yaml"
+        return Home(self.sender.home).registers.file
 
     def run(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
         """The command to its end."""

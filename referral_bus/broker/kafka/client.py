@@ -38,7 +38,7 @@ class Network(KafkaNetClient):  # type: ignore[misc]
         self.cluster.request_update = self._wish_once
 
     def connection_delay(self, node_id: Any) -> float:
-        return max(super().connection_delay(node_id) * 1000, RESTS_MS)
+        return max(float(super().connection_delay(node_id)) * 1000, RESTS_MS)
 
     def _wish_once(self) -> Any:
         asked = self.cluster._future

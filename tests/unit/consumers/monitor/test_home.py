@@ -168,8 +168,8 @@ def test_a_register_that_is_accepted_meanwhile_is_taken_and_a_broken_one_is_not(
     current.refresh()
     assert current().version == first.version + 1
 
-    (home.folder / "register.yaml").write_bytes(generated.files.register)
-    (home.folder / "register.pin.json").touch()
+    home.registers.file.write_bytes(generated.files.register)
+    home.registers.pin.touch()
     current.refresh()
     assert current().version == first.version + 1
 

@@ -57,6 +57,11 @@ def test_only_the_sender_enters_in_error(federation: Federation, command: Comman
     assert command(federation.sender, "entered-in-error", federation.referral).code == 0
 
 
+def test_entered_in_error_is_told_in_a_document_too(federation: Federation, command: Command) -> None:
+    document = command(federation.sender, "entered-in-error", federation.referral, "--json").document
+    assert (document["reason"], document["side"]) == ("entered-in-error", "sender")
+
+
 @pytest.mark.parametrize("verb", ["withdraw", "entered-in-error", "accept", "cancel"])
 def test_about_an_unknown_referral_each_says_so(federation: Federation, command: Command, verb: str) -> None:
     assert_refused(command(federation.sender, verb, "00000000"), "REFERRAL_UNKNOWN", "id")

@@ -132,7 +132,7 @@ def pin_damaged(home: Path) -> None:
 
 
 def register_missing(home: Path) -> None:
-    (home / "register.yaml").unlink()
+    Home(home).registers.file.unlink()
 
 
 Break = Callable[[Path], None]
@@ -162,7 +162,7 @@ def test_a_home_with_a_broken_part_is_refused(
 
 
 def test_a_changed_register_is_refused_at_every_start(federation: Federation, command: Command) -> None:
-    with (federation.sender.home / "register.yaml").open("ab") as register:
+    with Home(federation.sender.home).registers.file.open("ab") as register:
         register.write(f"# {PLANTED}\n".encode())
     assert_refused(command(federation.sender, "agency", "run"), "REGISTER_UNSIGNED")
 

@@ -21,6 +21,7 @@ TESTED_WITH_THE_MONITOR = {"monitor status"}
 TESTED_WITH_DEAD_LETTERS = {
     "dead-letters list", "dead-letters show", "dead-letters retry", "dead-letters discard", "agency webhook-secret",
 }  # fmt: skip
+TESTED_WITH_ERASURES_AND_BACKUPS = {"withdraw", "entered-in-error", "erasures", "agency restored"}
 TESTED_HERE = {
     "publish", "inbox", "show", "why", "codes", "agencies",
     "schemas", "schemas list", "schemas lint", "schemas check", "schemas diff",
@@ -36,7 +37,7 @@ def with_json(command: Any, name: str = "") -> Iterator[str]:
 
 
 def test_no_command_with_json_is_forgotten_here() -> None:
-    known = NEED_KAFKA | TESTED_WITH_THE_MONITOR | TESTED_WITH_DEAD_LETTERS
+    known = NEED_KAFKA | TESTED_WITH_THE_MONITOR | TESTED_WITH_DEAD_LETTERS | TESTED_WITH_ERASURES_AND_BACKUPS
     known |= TESTED_HERE | {move.verb for move in MOVES}
     assert set(with_json(typer.main.get_command(app))) == known
 

@@ -1,5 +1,6 @@
 """`register`: which registers a home takes, and what is said of the others."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,18 +8,23 @@ import pytest
 
 from deploy.demo.federation import SignedRegister, example_template
 from referral_bus.federation.register import read_register
+from referral_bus.home import Home
 from tests.unit.deploy.app.command import PLANTED, Command, Said, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import DEAD_KAFKA, Agency, new_stewards, signed_register
 
-PINNED = ("register.yaml", "register.signatures.yaml", "register.pin.json")
-
 Accept = Callable[..., Said]
 
 
-def pinned(agency: Agency) -> list[bytes | None]:
-    paths = [agency.home / name for name in PINNED]
-    return [path.read_bytes() if path.exists() else None for path in paths]
+def pinned(agency: Agency) -> dict[str, bytes]:
+    """Everything of the register in the home."""
+    folder = agency.home / "register"
+    paths = [agency.home / "register.pin.json", *folder.rglob("*.yaml")]
+    return {str(path.relative_to(agency.home)): path.read_bytes() for path in paths if path.exists()}
+
+
+def in_force(agency: Agency) -> Path:
+    return Home(agency.home).registers.file
 
 
 @pytest.fixture
@@ -39,8 +45,8 @@ def accept(federation: Federation, command: Command, tmp_path: Path) -> Accept:
 
 @pytest.fixture
 def unjoined(federation: Federation) -> Federation:
-    for name in PINNED:
-        (federation.sender.home / name).unlink()
+    (federation.sender.home / "register.pin.json").unlink()
+    shutil.rmtree(federation.sender.home / "register")
     return federation
 
 
@@ -48,7 +54,7 @@ def test_a_newer_register_is_taken_in_place_of_the_pinned_one(federation: Federa
     newer = signed_register(federation.folder, federation.stewards, version=2)
     said = accept(newer)
     assert (said.code, said.out) == (0, "version 2 of test-federation accepted\n")
-    assert pinned(federation.sender)[0] == newer.register
+    assert in_force(federation.sender).read_bytes() == newer.register
     assert accept(newer).code == 0
 
 
@@ -124,7 +130,7 @@ def test_what_is_no_register_is_refused_by_every_command(
 def test_files_that_are_not_there_are_named_by_what_they_stand_for(
     federation: Federation, command: Command, tmp_path: Path
 ) -> None:
-    there = federation.sender.home / "register.yaml"
+    there = in_force(federation.sender)
     missing = tmp_path / PLANTED
     assert_refused(command(federation.sender, "register", "accept", missing, there), "FILE_UNREADABLE", "REGISTER")
     assert_refused(command(federation.sender, "register", "accept", there, missing), "FILE_UNREADABLE", "SIGNATURES")
@@ -132,7 +138,7 @@ def test_files_that_are_not_there_are_named_by_what_they_stand_for(
 
 
 def test_kafka_that_is_not_there_is_unreachable(federation: Federation, command: Command) -> None:
-    said = command(None, "register", "plan", federation.sender.home / "register.yaml", "--kafka", DEAD_KAFKA)
+    said = command(None, "register", "plan", in_force(federation.sender), "--kafka", DEAD_KAFKA)
     assert_one_line(said)
     assert said.err.startswith("referral-bus: KAFKA_UNREACHABLE: ")
     assert said.code == 3
@@ -145,7 +151,7 @@ def test_kafka_that_is_not_there_is_unreachable(federation: Federation, command:
 def test_an_address_of_kafka_that_will_not_do_is_refused(
     kafka: str, reason: str, federation: Federation, command: Command
 ) -> None:
-    register = federation.sender.home / "register.yaml"
+    register = in_force(federation.sender)
     assert_refused(command(None, "register", "plan", register, "--kafka", kafka), reason, "kafka.bootstrap")
 
 

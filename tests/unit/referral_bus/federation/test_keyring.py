@@ -107,5 +107,5 @@ def test_a_damaged_key_is_refused_by_its_name(folder: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_something_to_wait_for(tmp_path: Path) -> None:
     with pytest.raises(Unreachable) as unreachable:
-        write_key(tmp_path / "gone" / "signing.key", bytes(32))
+        load_keys(tmp_path / "gone", NOW)
     assert unreachable.value.reason is Reason.FILE_UNREADABLE

@@ -33,7 +33,7 @@ def _spellings(text: str) -> Iterator[bytes]:
 
 def _contents(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Every file beside the ledger, its WAL included, and every value in every column."""
-    for path in sorted(folder.iterdir()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         yield path.name, path.read_bytes()
     for path in sorted(folder.glob("*.sqlite")):
         connection = sqlite3.connect(path)

@@ -1,0 +1,136 @@
+"""The register of a home: its versions, and which of them is in force.
+
+register/<version>-<beginning of its SHA-256>/register.yaml, register.signatures.yaml
+register.pin.json       names the one in force, and the stewards whose signatures count
+
+A version is put in place as a whole before the pin names it, so that a crash at any moment leaves the old one in force
+or the new one, never a mixture.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from referral_bus.errors import Reason, Refused, Unreachable
+from referral_bus.federation.pin import Pin, load_pin, save_pin
+from referral_bus.federation.register import Register
+from referral_bus.federation.trust import accept, first_pin, parse_signatures
+from referral_bus.files import private, sync_folder, write_through
+
+REGISTER, SIGNATURES = "register.yaml", "register.signatures.yaml"
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFolder:
+    """Of one home. `services` are the codes that a register may name; `how` is the command that accepts a first one."""
+
+    home: Path
+    services: Collection[str]
+    how: str
+
+    @property
+    def pin(self) -> Path:
+        return self.home / "register.pin.json"
+
+    @property
+    def file(self) -> Path:
+        """The register in force, for people and for other commands."""
+        return self._place(self._load_pin()) / REGISTER
+
+    def read(self, now: datetime) -> Register:
+        """The register in force, checked against its pin each time."""
+        pin = self._load_pin()
+        data, signatures = (self._read(self._place(pin) / name) for name in (REGISTER, SIGNATURES))
+        return accept(pin, data, parse_signatures(signatures), now, self.services)[0]
+
+    def accept(
+        self,
+        data: bytes,
+        signatures: bytes,
+        now: datetime,
+        federation: str,
+        sha256: str | None,
+        step: Step = lambda _: None,
+    ) -> Register:
+        """Takes a register in place of the one in force. The first one needs the SHA-256 that the stewards told by
+        another way, because a register names its own stewards. `step` is told what is durable by now."""
+        given = parse_signatures(signatures)
+        with self._alone(), private():
+            before = load_pin(self.pin) if self.pin.exists() else None
+            if before is not None:
+                register, pin = accept(before, data, given, now, self.services)
+            else:
+                register, pin = first_pin(data, given, now, self.services)
+                _refuse_untold(register, sha256)
+            if register.federation != federation:
+                raise Refused(Reason.REGISTER_INVALID, "this is another federation's register", "federation")
+            if pin != before or not self._place(pin).exists():
+                self._put_in_place(pin, data, signatures, step)
+            self._sweep({self._place(each).name for each in (before, pin) if each is not None})
+        return register
+
+    def _put_in_place(self, pin: Pin, data: bytes, signatures: bytes, step: Step) -> None:
+        place = self._place(pin)
+        partial = Path(tempfile.mkdtemp(prefix=".", dir=place.parent))
+        write_through(partial / REGISTER, data)
+        write_through(partial / SIGNATURES, signatures)
+        sync_folder(partial)
+        step("written")
+        if place.exists():  # of an earlier try, which the pin did not come to name
+            shutil.rmtree(place)
+        partial.rename(place)
+        sync_folder(place.parent)
+        step("in place")
+        save_pin(self.pin, pin)
+        step("pinned")
+
+    def _sweep(self, kept: Collection[str]) -> None:
+        """What earlier versions and crashes have left. The version before stays: somebody may be reading it."""
+        for path in (self.home / "register").iterdir():
+            if path.name not in kept:
+                shutil.rmtree(path)
+
+    def _load_pin(self) -> Pin:
+        if not self.pin.exists():
+            advice = f"{self.pin.name} is missing: no register was accepted yet, see `{self.how}`"
+            raise Refused(Reason.HOME_INVALID, advice)
+        return load_pin(self.pin)
+
+    def _place(self, pin: Pin) -> Path:
+        return self.home / "register" / f"{pin.version}-{pin.sha256[:16]}"
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time accepts. A full disk is something to wait for."""
+        folder = self.home / "register"
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(descriptor)
+        except OSError:
+            raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", REGISTER) from None
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise Refused(Reason.HOME_INVALID, f"it is missing; accept it again, see `{self.how}`", path.name) from None
+        except OSError:
+            raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be read; look at the disk", path.name) from None
+
+
+def _refuse_untold(register: Register, sha256: str | None) -> None:
+    if sha256 != register.sha256:
+        advice = "the first register needs --sha256 with the value that the stewards give; this file's is another"
+        raise Refused(Reason.REGISTER_UNSIGNED, advice, "sha256")

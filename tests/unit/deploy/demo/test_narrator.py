@@ -1,0 +1,41 @@
+"""What the demonstration tells of an event as it reaches the other side."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from deploy.demo.narrator import line
+from referral_bus.ledger.handing_over import Received
+from schemas.events import ReferralKey
+from schemas.lifecycle import ErasureKind, ErasureReason, Side, Status
+from schemas.personal import StatusBody
+
+AT = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
+
+
+def received(body: StatusBody | None, kind: ErasureKind | None = None, status: Status | None = None) -> Received:
+    return Received(
+        cursor=1,
+        event_id=UUID(int=1),
+        referral=ReferralKey("family-women", UUID("3f2a91bc-0000-4000-8000-000000000000")),
+        side=Side.SENDER,
+        peer="public-health",
+        record="StatusEvent" if kind is None else "ErasureEvent",
+        status=status,
+        occurred_at=AT,
+        recorded_at=AT + timedelta(milliseconds=41),
+        body=body,
+        kind=kind,
+        reason=None if kind is None else ErasureReason.WITHDRAWN,
+    )
+
+
+def test_an_answer_is_told_with_its_way_and_how_long_it_took() -> None:
+    told = line("family-women", received(StatusBody(), status=Status.ACCEPTED), AT + timedelta(milliseconds=41))
+    assert "public-health → family-women" in told
+    assert "3f2a91bc  accepted" in told
+    assert told.endswith("stored after 41 ms")
+
+
+def test_a_word_about_an_erasure_is_told_as_such() -> None:
+    told = line("family-women", received(None, ErasureKind.CONFIRMED, Status.CANCELLED), AT)
+    assert "erasure confirmed (withdrawn)" in told
