@@ -2,7 +2,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup test check faults clean demo
+.PHONY: help setup test check faults guards clean demo
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,10 @@ check: setup ## Checks format, style, types and the direction of imports
 
 faults: setup ## Breaks whatever can break, in full doses, for an hour; writes the table into docs/reliability.md
 	mkdir -p build && rm -f build/faults
-	REFERRAL_BUS_DOSE=full REFERRAL_BUS_FAULT_RESULTS=build/faults $(BIN)/pytest -s --timeout 1800 -m kafka tests/faults
+	REFERRAL_BUS_SCHEDULES=5000 nice $(BIN)/pytest -q tests/property/test_schedules.py > build/schedules 2>&1 & \
+	schedules=$$!; \
+	REFERRAL_BUS_DOSE=full REFERRAL_BUS_FAULT_RESULTS=build/faults $(BIN)/pytest -s --timeout 1800 -m kafka tests/faults; \
+	faults=$$?; wait $$schedules || { cat build/schedules; exit 1; }; tail -n 1 build/schedules; exit $$faults
 	$(BIN)/python -m tests.faults.table build/faults docs/reliability.md
 
 demo: setup ## Shows a whole federation at work over a real Kafka; KEEP=1 leaves it running

@@ -1,12 +1,16 @@
 """The keeper: what has to be done to the ledger from time to time, by nobody's wish.
 
-Erased content leaves the write-ahead log, what was kept long enough goes, and the outside marks follow the ledger.
+Erased content leaves the write-ahead log, and what was kept long enough goes. A clock that ran a year ahead would have
+us erase what is still needed, and nothing brings it back: so time has passed only when another agency's signed
+announcement agrees with our clock.
 """
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from referral_bus.ledger import tombstones
+from referral_bus.ledger.peers import latest_word
 from referral_bus.ledger.retaining import Retention, retain
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.writing import Writing
@@ -31,12 +35,19 @@ class Keeper:
             progress()
             scrub(self._ledger, self._writing())
             if rounds_to_go <= 0:
-                gone = retain(self._ledger, self._keep, self._writing())
+                gone = self.retain()
                 rounds_to_go = 0 if gone else int(RETAIN_EVERY_S / LOOK_EVERY_S)
                 if gone:
                     self._log.info("kept_long_enough", count=gone)
             rounds_to_go -= 1
             stop.wait(LOOK_EVERY_S)
+
+    def retain(self) -> int:
+        """One small step; returns how many things went. Nothing goes while nobody has been heard."""
+        writing = self._writing()
+        with self._ledger.read() as tx:
+            heard = latest_word(tx)
+        return 0 if heard is None else retain(self._ledger, self._keep, replace(writing, now=min(writing.now, heard)))
 
 
 def scrub(ledger: Ledger, writing: Writing) -> bool:

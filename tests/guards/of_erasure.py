@@ -149,6 +149,13 @@ ERASURE = (
         RETAINING,
     ),
     Guard(
+        "a clock that runs ahead erases nothing",
+        "consumers/agency/keeper.py",
+        "replace(writing, now=min(writing.now, heard))",
+        "replace(writing, now=writing.now)",
+        RETAINING,
+    ),
+    Guard(
         "expired consent becomes an erasure",
         "referral_bus/ledger/retaining.py",
         "over = _R.consent_expires_at < writing.now - keep.consent_grace",

@@ -5,8 +5,10 @@ from uuid import UUID
 
 import pytest
 
+from consumers.agency.keeper import Keeper
 from referral_bus.ledger import tables
 from referral_bus.ledger.retaining import STEP, Retention, retain
+from referral_bus.logs import make_log
 from schemas.lifecycle import ErasureReason, Status
 from schemas.outcomes import Outcome
 from tests.kit.bench import Bench
@@ -128,3 +130,19 @@ def test_it_works_in_small_steps_until_nothing_is_left(pair: Bench, many: int) -
     pair.clock.move(KEEP.erased + timedelta(days=1))
     steps = [_retain(pair, SENDER) for _ in range(4)]
     assert steps == [STEP, STEP, 1, 0]
+
+
+def test_a_clock_that_runs_months_ahead_erases_nothing(pair: Bench) -> None:
+    """Consent of an open referral, and the time of an ended one, are over only if somebody else says so, too."""
+    open_one, ended = pair[SENDER].refer(RECIPIENT), _ended(pair)
+    pair.settle()
+    station = pair[SENDER]
+    keeper = Keeper(station.ledger, KEEP, station.writing, make_log(pair.log_lines))
+    pair.clock.move(timedelta(days=91))
+    assert keeper.retain() == 0
+    assert station.status(open_one) is Status.REQUESTED
+    assert station.status(ended) is Status.REJECTED
+    pair[RECIPIENT].announce()
+    pair.settle()
+    assert keeper.retain() == 1
+    assert station.tombstone(ended) is not None
