@@ -11,7 +11,7 @@ from referral_bus.broker.protocols import Broker, Position, Reader, Topic
 from referral_bus.federation.register import Register
 from referral_bus.outside_backups import LOWEST, HighWater
 from referral_bus.wire.record import Authentic, authenticate
-from schemas.events import AgencyAnnouncement
+from schemas.events import AgencyAnnouncement, AnyRecord
 
 POLL_S = 0.2
 MOST = 500  # records at once
@@ -52,6 +52,13 @@ def _highest(
             if delivery.offset + 1 >= left.get(delivery.partition, 0):
                 left.pop(delivery.partition, None)
             found = authenticate(delivery.record, register, here, now)
-            if isinstance(found, Authentic) and isinstance(found.record, AgencyAnnouncement):
-                highest = max(highest, HighWater(found.record.incarnation, found.record.audit_count))
+            if isinstance(found, Authentic):
+                highest = max(highest, _said(found.record, here))
     return highest
+
+
+def _said(record: AnyRecord, here: str) -> HighWater:
+    """Others may have signed an announcement of themselves for our topic."""
+    if not isinstance(record, AgencyAnnouncement) or record.agency != here:
+        return LOWEST
+    return HighWater(record.incarnation, record.audit_count)
