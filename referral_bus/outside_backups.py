@@ -45,6 +45,7 @@ class OutsideBackups:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._journal = folder / "tombstones.jsonl"
+        self.writable = True  # as far as the last try has shown
         self._written: tuple[HighWater, int] | None = None  # what this process knows to be on the disk
 
     def high_water(self) -> HighWater:
@@ -76,10 +77,11 @@ class OutsideBackups:
             newest = tombstones.newest_revision(tx)
         if self._written == (here, newest):
             return
+        self.writable = False
         with _writing(self.folder):
             self._add(ledger, newest)
             self._raise(here)
-        self._written = (here, newest)
+        self.writable, self._written = True, (here, newest)
 
     def raise_to(self, mark: HighWater) -> None:
         """Before a ledger is restored, or once our own announcement has shown more than the ledger knows."""

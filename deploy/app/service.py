@@ -97,6 +97,7 @@ class Service:
         """What the service needs in order to work, part by part."""
         parts = {f"thread_{name}": well for name, well in self.supervisor.healthy().items()}
         parts["broker"] = self.ingest.reading
+        parts["home"] = self.desk.outside.writable
         parts["register"] = not self.desk.register.expired(self.desk.clock())
         try:
             with self.desk.ledger.read() as tx:

@@ -28,9 +28,11 @@ def test_nothing_leaves_before_the_mark_and_the_journal_are_durable(pair: Bench)
     with pytest.raises(Unreachable):
         station.send()
     assert events(pair, RECIPIENT) == []
+    assert not station.outside.writable
     folder.unlink()
     held.rename(folder)
     pair.settle()
+    assert station.outside.writable
     assert len(station.outside.journal()) == 1
     assert len(events(pair, RECIPIENT)) == 1
     with station.ledger.read() as tx:

@@ -75,7 +75,7 @@ def test_a_referral_goes_through_two_services_to_the_handler_and_the_receipt_com
     wait_until(lambda: all(all(service.ready().values()) for service in services))
     assert set(services[1].ready()) == {
         "thread_watchdog", "thread_changes", "thread_ingest", "thread_announcer", "thread_relay", "thread_keeper",
-        "thread_handover", "broker", "register", "ledger",
+        "thread_handover", "broker", "home", "register", "ledger",
     }  # fmt: skip
 
     desk = services[0].desk
