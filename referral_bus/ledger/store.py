@@ -21,6 +21,7 @@ from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.trouble import damaged, reachable
 
 BUSY_TIMEOUT_S = 5.0  # a service that is told to end waits for no lock longer than this
+CACHE = "cache_size=-512"  # KiB for each connection: threads are many, and the operating system has the pages anyway
 _READ_ONLY = {"referral_bus_read_only": True}
 
 
@@ -143,7 +144,7 @@ def _uri(path: Path) -> str:
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     """WAL with full syncs: what is committed survives a power cut. secure_delete: what is deleted leaves the file."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", CACHE):
         connection.execute(f"PRAGMA {pragma}")
 
 
