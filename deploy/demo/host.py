@@ -38,11 +38,15 @@ class Host:
         return found[0]
 
     def replay(self, record: RawRecord) -> None:
-        """When this returns the copy is in its topic."""
+        """When this returns the copy is in its topic, perhaps twice: after a failure nobody knows."""
+
+        def sent() -> bool:
+            sending = sender.send(record)
+            return sending is not None and wait_for(sending.done, self._within_s) and sending.failure() is None
+
         sender = self._broker.sender()
         try:
-            sending = sender.send(record)
-            self._in_time(sending is not None and wait_for(sending.done, self._within_s) and sending.failure() is None)
+            self._in_time(wait_for(sent, self._within_s))
         finally:
             sender.close()
 

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from deploy.app.desk import Desk
 from deploy.app.output import printable
 from referral_bus.ledger import handing_over
 from referral_bus.ledger.handing_over import Received
+from referral_bus.ledger.store import Ledger
 from schemas.personal import ReferralBody, StatusBody
 
 EVERY_S = 0.1
@@ -17,10 +17,10 @@ EVERY_S = 0.1
 class Narrator:
     """Watches the agencies' ledgers from now on."""
 
-    def __init__(self, desks: Mapping[str, Desk], say: Callable[[str], None]) -> None:
-        self._desks = desks
+    def __init__(self, ledgers: Mapping[str, Ledger], say: Callable[[str], None]) -> None:
+        self._ledgers = ledgers
         self._say = say
-        self._cursors = {code: _newest(desk) for code, desk in desks.items()}
+        self._cursors = {code: _newest(ledger) for code, ledger in ledgers.items()}
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="narrator", daemon=True)
@@ -49,8 +49,8 @@ class Narrator:
 
     def _tell_what_came(self) -> None:
         came: list[tuple[datetime, str, Received]] = []
-        for code, desk in self._desks.items():
-            with desk.ledger.read() as tx:
+        for code, ledger in self._ledgers.items():
+            with ledger.read() as tx:
                 for received in handing_over.after_cursor(tx, self._cursors[code], 1000):
                     came.append((received.recorded_at, code, received))
                     self._cursors[code] = received.cursor
@@ -58,8 +58,8 @@ class Narrator:
             self._say(line(code, received, at))
 
 
-def _newest(desk: Desk) -> int:
-    with desk.ledger.read() as tx:
+def _newest(ledger: Ledger) -> int:
+    with ledger.read() as tx:
         return handing_over.newest(tx)
 
 

@@ -63,7 +63,7 @@ def run_demo(keep: bool = False) -> int:
 
 def _tell(here: World, stories: Sequence[Tell], random_source: random.Random) -> None:
     """Aloud: one line for each event that reaches the other side."""
-    with Narrator(here.desks, say) as narrator:
+    with Narrator({code: desk.ledger for code, desk in here.desks.items()}, say) as narrator:
         for tell in stories:
             tell(here, random_source, narrator.say)
 

@@ -47,8 +47,7 @@ def format_storage(node: NodePlan, jars: Path, cluster_id: str) -> None:
         *_java(jars, 256, "-XX:TieredStopAtLevel=1"),
         "kafka.tools.StorageTool",
         "format",
-        "-t",
-        cluster_id,
+        f"--cluster-id={cluster_id}",  # it may begin with a hyphen
         "-c",
         SETTINGS,
     ]

@@ -207,6 +207,8 @@ def test_the_service_runs_says_how_it_is_and_ends_in_order(world: Monitored, tmp
             "thread_reading": True,
             "thread_watching": True,
             "thread_register": True,
+            "thread_http": True,
+            "thread_watchdog": True,
             "broker": True,
             "topics": True,
             "register": True,

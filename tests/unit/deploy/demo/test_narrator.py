@@ -1,13 +1,16 @@
 """What the demonstration tells of an event as it reaches the other side."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
-from deploy.demo.narrator import line
+from deploy.demo.narrator import Narrator, line
 from referral_bus.ledger.handing_over import Received
 from schemas.events import ReferralKey
 from schemas.lifecycle import ErasureKind, ErasureReason, Side, Status
 from schemas.personal import StatusBody
+from tests.kit.bench import bench
+from tests.kit.people import RECIPIENT, SENDER
 
 AT = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
 
@@ -39,3 +42,18 @@ def test_an_answer_is_told_with_its_way_and_how_long_it_took() -> None:
 def test_a_word_about_an_erasure_is_told_as_such() -> None:
     told = line("family-women", received(None, ErasureKind.CONFIRMED, Status.CANCELLED), AT)
     assert "erasure confirmed (withdrawn)" in told
+
+
+def test_it_tells_each_event_once_from_the_moment_on_at_which_it_was_made(tmp_path: Path) -> None:
+    told: list[str] = []
+    with bench(tmp_path, SENDER, RECIPIENT) as pair:
+        earlier = pair[SENDER].refer(RECIPIENT)
+        pair.settle()
+        with Narrator({code: pair[code].ledger for code in (SENDER, RECIPIENT)}, told.append) as narrator:
+            narrator.say("(a) A story.")
+            later = pair[SENDER].refer(RECIPIENT)
+            pair.settle()
+            narrator.say("    It goes on.")
+    assert len(told) == 3
+    assert str(later)[:8] in told[1]
+    assert not any(str(earlier)[:8] in line for line in told)

@@ -3,10 +3,12 @@
 import json
 import socket
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from deploy.kafka.folder import MARKER, claimed, write_whole
 from deploy.kafka.local import KafkaPlan, StoppedKafka, free_port, start, status, stop
 from deploy.kafka.process import identify, spawn
 from deploy.kafka.state import RECORD
@@ -92,6 +94,17 @@ def test_a_disk_that_becomes_full_while_storage_is_formatted_is_said(tmp_path: P
     provide("java", JAVA.replace("/bin/mkdir data;", "echo No space left on device; exit 1;").format(broker=":"))
 
     assert failure(plan(tmp_path)).reason is Reason.DISK_FULL
+
+
+def test_a_cluster_id_that_begins_with_a_hyphen_is_not_taken_for_an_option(tmp_path: Path, provide: Provide) -> None:
+    provide("java", JAVA.replace("/bin/mkdir data;", 'echo "$*" >said; /bin/mkdir data;').format(broker="exit 1"))
+    wanted = plan(tmp_path)
+    with claimed(wanted) as marker:
+        write_whole(wanted.data_folder / MARKER, json.dumps({**asdict(marker), "cluster_id": "-Y4fTy_0TYikcZPXtEXkSA"}))
+
+    failure(wanted)
+
+    assert " --cluster-id=-Y4fTy_0TYikcZPXtEXkSA " in (wanted.data_folder / "node-1" / "said").read_text()
 
 
 def test_a_broker_that_does_not_serve_in_time_is_not_left_running(tmp_path: Path, provide: Provide) -> None:
