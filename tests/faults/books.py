@@ -1,6 +1,6 @@
 """Reading an agency's ledger whole, for the checker."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,7 +21,7 @@ _E, _O, _R, _H = tables.events.c, tables.outbox.c, tables.referrals.c, tables.ha
 _T = tables.tombstones.c
 
 
-def read_book(desk: Desk, heard: Sequence[Heard]) -> Book:
+def read_book(desk: Desk, heard: Sequence[Heard], forgotten: Set[UUID]) -> Book:
     same = sa.and_(_R.referral_sender == _E.referral_sender, _R.referral_id == _E.referral_id)
     query = (
         sa.select(tables.events, _R.peer, _R.body_key, _O.state)
@@ -33,7 +33,7 @@ def read_book(desk: Desk, heard: Sequence[Heard]) -> Book:
         entries = [_entry(tx, row._mapping) for row in tx.connection.execute(query)]
         rows = tx.connection.execute(sa.select(_T.referral_sender, _T.referral_id, _T.status)).all()
         erased = {ReferralKey(row.referral_sender, row.referral_id): Status(row.status) for row in rows}
-        return Book(entries, statuses(tx), heard, erased)
+        return Book(entries, statuses(tx), heard, erased, forgotten)
 
 
 def _entry(tx: Tx, held: sa.RowMapping) -> Entry:
@@ -70,6 +70,12 @@ def handed_over(desk: Desk) -> frozenset[UUID]:
     query = sa.select(_E.event_id).join(tables.handovers, _H.number == _E.number).where(_H.done_at.is_not(None))
     with desk.ledger.read() as tx:
         return frozenset(tx.connection.execute(query).scalars())
+
+
+def written_by(desk: Desk) -> frozenset[UUID]:
+    """The events that the agency has written itself."""
+    with desk.ledger.read() as tx:
+        return frozenset(tx.connection.execute(sa.select(_E.event_id).where(_E.writer == tx.code)).scalars())
 
 
 def came_in(desk: Desk) -> int:

@@ -59,12 +59,14 @@ class Heard:
 @dataclass(frozen=True, slots=True)
 class Book:
     """One agency's ledger, in the order in which events came to be known, and what its own system was given. `erased`
-    are the tombstones with their final status."""
+    are the tombstones with their final status. `forgotten` was written before the ledger was lost and is not in the
+    backup that stands in its place: automatic answers among it may still stand at the other side."""
 
     entries: Sequence[Entry]
     statuses: Mapping[ReferralKey, Status]
     heard: Sequence[Heard]
     erased: Mapping[ReferralKey, Status] = field(default_factory=dict)
+    forgotten: Set[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ def _remains(books: Mapping[str, Book], erased: Set[ReferralKey]) -> Result:
         ends = {book.erased.get(key) for book in books.values() if key in book.erased or key in book.statuses}
         differing += len(ends) > 1
         read = [entry for book in books.values() for entry in book.entries if entry.referral == key and entry.text]
-        left += bool(read) or any(key in book.statuses for book in books.values())
+        one_sided = sum(1 for book in books.values() if key in book.erased) != 2
+        left += one_sided or bool(read) or any(key in book.statuses for book in books.values())
     return Result(differing=differing, left=left)
 
 
@@ -124,6 +127,7 @@ def _without(book: Book, erased: Set[ReferralKey]) -> Book:
         [entry for entry in book.entries if entry.referral not in erased],
         {key: status for key, status in book.statuses.items() if key not in erased},
         [each for each in book.heard if each.referral not in ids],
+        forgotten=book.forgotten,
     )
 
 
@@ -152,7 +156,11 @@ def _written_and_stored(code: str, books: Mapping[str, Book]) -> Result:
     """What is refused, erased or can never be delivered ends visibly, and is not looked for here."""
     ended = {State.REFUSED, State.ERASED, State.UNDELIVERABLE}
     written = [entry for entry in _own(books) if entry.addressee == code and entry.state not in ended]
-    return _compare_rows(_by_stream(written), _by_stream(_stored(code, books[code])))
+    forgotten = {event_id for book in books.values() for event_id in book.forgotten}
+    stored = [
+        entry for entry in _stored(code, books[code]) if entry.text is not None or entry.event_id not in forgotten
+    ]
+    return _compare_rows(_by_stream(written), _by_stream(stored))
 
 
 def _stored_and_heard(code: str, book: Book) -> Result:

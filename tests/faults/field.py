@@ -2,14 +2,16 @@
 
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 from deploy.app.desk import Desk, open_desk
 from referral_bus.clock import Clock, system_clock
-from tests.faults.books import came_in, read_book, without_receipt
+from tests.faults.books import came_in, read_book, without_receipt, written_by
 from tests.faults.checker import Result, check
 from tests.faults.ears import HANDLER, Notes, Pull
 from tests.faults.load import MIXED, Flow, Load, Staff, Story
@@ -42,6 +44,7 @@ class Field:
     handlers: Mapping[str, str]
     programs: dict[str, Sequence[str]] = field(default_factory=dict)
     running: dict[str, Process] = field(default_factory=dict)
+    forgotten: dict[str, frozenset[UUID]] = field(default_factory=lambda: defaultdict(frozenset))
     began: float = field(default_factory=time.monotonic)
 
     def agency(self, code: str) -> Agency:
@@ -70,9 +73,10 @@ class Field:
         seconds = time.monotonic() - self.began
         say(f"  {seconds:6.1f} s  {what}: {self.events} events, {self.waiting} under way")
 
-    def begin_again(self, code: str) -> None:
-        """The agency's ledger was restored: everybody opens it anew."""
+    def begin_again(self, code: str, wrote: frozenset[UUID]) -> None:
+        """The agency's ledger, in which it `wrote` all this, was lost and restored: everybody opens it anew."""
         desk = open_desk(self.agency(code).home)
+        self.forgotten[code] = (self.forgotten[code] | wrote) - written_by(desk)
         self.desks[code] = desk
         self.load.staff[code].begin_again(desk, Notes(desk) if code in self.handlers else Pull(desk))
 
@@ -97,7 +101,10 @@ class Field:
             time.sleep(0.1)
         self.tell("at rest")
         said = [words for staff in self.load.staff.values() for words in staff.said]
-        return check(said, {code: read_book(desk, self.load.staff[code].heard) for code, desk in self.desks.items()})
+        heard = {code: staff.heard for code, staff in self.load.staff.items()}
+        return check(
+            said, {code: read_book(desk, heard[code], self.forgotten[code]) for code, desk in self.desks.items()}
+        )
 
     def _quiet(self) -> bool:
         """Twice in a row with nothing said between: people may be about to answer what has just come."""

@@ -171,6 +171,43 @@ def test_an_automatic_answer_needs_nobody_who_said_it() -> None:
     )
 
 
+ERASED = Book([], {}, heard(SEEN), {KEY: Status.CANCELLED})
+"""What is left of the referral at each side once it was withdrawn."""
+
+
+def test_of_an_erased_referral_only_the_end_counts() -> None:
+    assert found(at_a=ERASED, at_b=replace(ERASED, entries=[replace(SEEN, text=None)])) == Result()
+
+
+HALF_ERASED: dict[str, tuple[Book, Result]] = {
+    "the other side has erased nothing": (AT_B, Result(differing=1, left=1)),
+    "the other side has no tombstone": (Book([], {}, []), Result(left=1)),
+    "the other side still has the referral": (replace(ERASED, statuses={KEY: Status.CANCELLED}), Result(left=1)),
+    "a text can still be read": (replace(ERASED, entries=[REFERRAL]), Result(left=1)),
+    "the two sides know another end": (replace(ERASED, erased={KEY: Status.COMPLETED}), Result(differing=1)),
+}
+
+
+@pytest.mark.parametrize("half", HALF_ERASED)
+def test_what_is_erased_by_half_is_seen(half: str) -> None:
+    at_b, expected = HALF_ERASED[half]
+    assert found(at_a=ERASED, at_b=at_b) == expected
+    assert not expected.kept
+
+
+def test_an_automatic_answer_that_was_lost_with_its_ledger_may_stand_at_the_other_side_and_no_persons_word() -> None:
+    forgetting = replace(AT_B, forgotten=frozenset([SEEN.event_id]))
+    without = replace(forgetting, entries=[each for each in AT_B.entries if each.event_id != SEEN.event_id])
+    there = replace(AT_A, entries=[own(REFERRAL), own(ANSWER), replace(SEEN, text=None), DONE])
+    said = [words for words in SAID if words.text != SEEN.text]
+    heard_so = replace(
+        there, heard=[replace(each, text=None) if each.text == SEEN.text else each for each in AT_A.heard]
+    )
+    assert found(said, heard_so, without) == replace(WHOLE, events=3)
+    assert found(said, heard_so, replace(without, forgotten=frozenset())).invented == 1
+    assert found(said, AT_A, without).invented == 1
+
+
 @pytest.mark.parametrize("state", [State.ERASED, State.UNDELIVERABLE])
 def test_an_event_that_ended_visibly_without_arriving_is_no_damage(state: State) -> None:
     ended = replace(AT_A, entries=[own(REFERRAL), own(ANSWER, state), SEEN, DONE])

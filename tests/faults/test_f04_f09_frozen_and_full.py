@@ -63,7 +63,7 @@ def test_f9_an_agency_whose_disk_is_full_loses_nothing_and_goes_on_once_there_is
     with field_of(tmp_path, kafka_bootstrap) as field:
         field.desks[MIDDLE].close()
         with small_disk(field.agency(MIDDLE).home, MEGABYTES) as disk:
-            field.begin_again(MIDDLE)
+            field.begin_again(MIDDLE, frozenset())
             field.start_and_wait(*field.desks)
             for number in range(times):
                 field.load.want(referrals_for(events))

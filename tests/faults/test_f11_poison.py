@@ -24,7 +24,7 @@ from tests.kafka.test_service import ask
 
 pytestmark = pytest.mark.kafka
 
-STORIES = (QUIET, *MIXED)
+STORIES = (*[QUIET] * 40, *MIXED)
 ONE_IN = 20
 
 

@@ -10,6 +10,7 @@ from deploy.app.backups import back_up, go_on_after_restore
 from deploy.app.desk import open_desk
 from referral_bus.ledger.looking import statuses
 from schemas.lifecycle import ErasureReason
+from tests.faults.books import written_by
 from tests.faults.checker import Result
 from tests.faults.conftest import Report
 from tests.faults.dose import Dose
@@ -52,11 +53,12 @@ def restore(field: Field, victim: str, backup: Path, events: int, chance: random
     wait_until(lambda: field.load.idle() and field.waiting == 0, 120)
     field.kill(victim)
     with field.load.at_rest():
+        wrote = written_by(field.desks[victim])
         field.desks[victim].close()
         desk = open_desk(field.agency(victim).home)
         go_on_after_restore(desk, backup)
         desk.close()
-        field.begin_again(victim)
+        field.begin_again(victim, wrote)
     field.start_and_wait(victim)
     return field.settle()
 
