@@ -5,7 +5,6 @@
 An event is due until its addressee's signed receipt says that it is stored; the broker's word only paces it.
 """
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,8 +20,9 @@ from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
 from referral_bus.ledger import sending
 from referral_bus.ledger.peers import Peer, all_peers
-from referral_bus.ledger.sending import DueRow, OwedReceipts
+from referral_bus.ledger.sending import Leaving, OwedReceipts
 from referral_bus.ledger.store import Ledger
+from referral_bus.ledger.turns import DueRow, due, next_due
 from referral_bus.ledger.waking import wake
 from referral_bus.logs import Log, Seldom
 from referral_bus.metrics import ServiceMetrics
@@ -40,7 +40,7 @@ from schemas.events import (
     StorageReceipt,
 )
 
-PER_ADDRESSEE = 200  # events in one tick, so that a long backlog to one agency leaves room for the others
+AT_ONCE = 200  # events under way to one addressee: a long backlog leaves room for the others, and memory stays small
 RECEIPT_ITEMS = 400  # of at most 500: with every field at its longest this still fits in 64 KiB
 BROKER_RETRY = timedelta(seconds=1)  # after the broker has not taken a record
 GIVE_UP_EVERY = timedelta(minutes=1)
@@ -52,7 +52,7 @@ SLOWER = 1.25
 
 @dataclass(slots=True)
 class _EventFlight:
-    row: DueRow
+    addressee: str
     sending: Sending | None
 
 
@@ -121,10 +121,10 @@ class Relay:
             return self._in_flight_s
         self._in_flight_s = IN_FLIGHT_S
         with self._ledger.read() as tx:
-            next_due = sending.next_due(tx)
-        if next_due is None:
+            moment = next_due(tx)
+        if moment is None:
             return IDLE_S
-        return min(IDLE_S, max(IN_FLIGHT_S, (next_due - self._clock()).total_seconds()))
+        return min(IDLE_S, max(IN_FLIGHT_S, (moment - self._clock()).total_seconds()))
 
     # what the broker has answered
 
@@ -135,7 +135,7 @@ class Relay:
         if not events and not receipts:
             return False
         now = self._clock()
-        failed = [number for number, flight in events if self._failed(flight.sending, flight.row.addressee)]
+        failed = [number for number, flight in events if self._failed(flight.sending, flight.addressee)]
         with self._ledger.write() as tx:
             sending.broker_has(tx, [number for number, _ in events if number not in failed], now)
             sending.broker_refused(tx, failed, now + BROKER_RETRY)
@@ -164,7 +164,7 @@ class Relay:
         now = self._clock()
         self._give_up(now)
         with self._ledger.read() as tx:
-            rows = sending.due(tx, now, self._events.keys(), PER_ADDRESSEE)
+            rows = due(tx, now, {number: each.addressee for number, each in self._events.items()}, AT_ONCE)
             peers = all_peers(tx) if rows else {}
         if any(row.over for row in rows):
             self._give_up_at = now
@@ -185,14 +185,15 @@ class Relay:
         with self._ledger.write() as tx:
             peers = all_peers(tx) if keyless else {}  # a key may have been announced meanwhile
             sending.waits_for_key(tx, [row.number for row in keyless if self._key(row, peers) is None])
-            for row, event, value in ready:
-                digest, again_at = hashlib.sha256(value).digest(), row.next_send_at(now, self._resend_after)
-                key_id = event.sealing_key_id if isinstance(event, ReferralEvent | StatusEvent) else None
-                sending.leaves(tx, row.number, value, digest, key_id, again_at)
+            sending.leave(tx, [self._leaving(row, event, value, now) for row, event, value in ready])
         if keyless:
             self._log.info("waiting_for_key", count=len(keyless))
         for row, event, value in ready:
-            self._events[row.number] = _EventFlight(row, self._dispatch(event, value))
+            self._events[row.number] = _EventFlight(row.addressee, self._dispatch(event, value))
+
+    def _leaving(self, row: DueRow, event: AnyEvent, value: bytes, now: datetime) -> Leaving:
+        key_id = event.sealing_key_id if isinstance(event, ReferralEvent | StatusEvent) else None
+        return Leaving(row.number, value, key_id, row.next_send_at(now, self._resend_after))
 
     def _give_up(self, now: datetime) -> None:
         """Once a minute: what can never be delivered any more is shown, not tried for ever; what can be again, goes."""
@@ -205,7 +206,7 @@ class Relay:
         ]
         with self._ledger.write() as tx:
             ended = sending.give_up(tx, departed, now)
-            wake(tx, now)
+            wake(tx, now, self._resend_after)
         if ended:
             self._log.warning("undeliverable", count=ended)
 

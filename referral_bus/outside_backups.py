@@ -79,8 +79,8 @@ class OutsideBackups:
             return
         self.writable = False
         with _writing(self.folder):
+            self._raise(here)  # first: a ledger that lacks what the journal has must never be taken for the newest
             self._add(ledger, newest)
-            self._raise(here)
         self.writable, self._written = True, (here, newest)
 
     def raise_to(self, mark: HighWater) -> None:

@@ -24,6 +24,7 @@ from schemas.events import ReferralKey
 from schemas.outcomes import Code
 
 IDLE_S = 0.5
+LOOK_S, LONGEST_LOOK_S, SLOWER = 0.005, 0.1, 1.25  # while something is at work; less and less while it hangs
 LONGEST_REST = timedelta(minutes=5)
 
 
@@ -116,24 +117,28 @@ class Handover:
         self._log = log
         self._rest = _Rest(patience.first_pause)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="handover")
+        self._look_s = LOOK_S
         self._busy: dict[ReferralKey, tuple[Received, Future[Answer]]] = {}
 
     def tick(self) -> float:
         """One round; returns how many seconds may pass before the next one unless something happens."""
-        self._collect()
+        moves = self._collect()
         now = self._writing().now
         room = self._rest.room(now, self._workers, len(self._busy))
         if room > 0:
             with self._ledger.read() as tx:
                 found = handing_over.due(tx, now, self._busy.keys(), room)
+            moves = moves or bool(found)
             for received in found:
                 self._busy[received.referral] = (received, self._pool.submit(self._endpoint, received))
-        return 0.005 if self._busy else IDLE_S
+        self._look_s = LOOK_S if moves or not self._busy else min(self._look_s * SLOWER, LONGEST_LOOK_S)
+        return self._look_s if self._busy else IDLE_S
 
-    def _collect(self) -> None:
+    def _collect(self) -> bool:
+        """Tells whether there was an answer."""
         finished = [(received, _answer(future)) for received, future in self._busy.values() if future.done()]
         if not finished:
-            return
+            return False
         if any(not isinstance(answer, Down) for _, answer in finished):
             self._rest.end()
         with self._ledger.write() as tx:
@@ -145,6 +150,7 @@ class Handover:
         for cursor in given_up:
             self._metrics.dead_letter(Code.HANDOVER_EXHAUSTED)
             self._log.error("dead_letter", code=Code.HANDOVER_EXHAUSTED, cursor=cursor)
+        return True
 
     def _write_down(self, tx: Tx, finished: Sequence[tuple[Received, Answer]]) -> list[int]:
         """What follows from the answers; the cursors of events that have had their last attempt."""

@@ -52,5 +52,5 @@ def _decrypt(cipher: AESGCM, encrypted: bytes, bound_to: bytes) -> bytes:
     try:
         return cipher.decrypt(encrypted[:_NONCE], encrypted[_NONCE:], bound_to)
     except (InvalidTag, ValueError):
-        advice = "a body in the ledger is damaged, or keys/at-rest.key is not its key; put a backup in its place"
+        advice = "a body in the ledger is damaged, or keys/at-rest.key is not its key; see `agency restored --from`"
         raise LedgerUnusable(Reason.LEDGER_DAMAGED, advice, path="ledger") from None

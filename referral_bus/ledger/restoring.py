@@ -3,7 +3,7 @@
 They send again what they had sent before; what was erased meanwhile is erased again before anything is read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
@@ -13,6 +13,7 @@ from referral_bus.ledger.erasing import destroy, tell
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.ledger.writing import Writing, write_note
+from schemas.events import ReferralKey
 from schemas.lifecycle import ErasureKind, Side
 
 
@@ -22,19 +23,30 @@ def restored(tx: Tx, incarnation: int, journal: Iterable[Tombstone], writing: Wr
     tx.connection.execute(sa.update(tables.agency).values(incarnation=incarnation))
     tx.connection.execute(sa.delete(tables.positions))
     audit.note(tx, Action.RESTORED, writing.now, by=writing.by)
-    for left in journal:
-        _erase_again(tx, left, writing)
+    _put_back(tx, {left.key: left for left in journal}, writing)
     to_us = sa.select(tables.referrals).where(tables.referrals.c.side == Side.RECIPIENT)
     for row in tx.connection.execute(to_us).all():
         write_note(tx, referrals.from_row(row), writing)
 
 
+def _put_back(tx: Tx, journal: Mapping[ReferralKey, Tombstone], writing: Writing) -> None:
+    """What the journal has counts, with what the backup knows beside it under new revisions: its own ones may have been
+    used again since."""
+    backup = {left.key: left for left in tombstones.changed_since(tx, 0)}
+    tombstones.put_back(tx, journal.values())
+    for key, left in backup.items():
+        written = journal.get(key)
+        if written is None:
+            tombstones.insert(tx, left)
+        elif (both := tombstones.known_to_either(written, left)) != written:
+            tombstones.save(tx, both)
+    for key, left in journal.items():
+        if key not in backup:
+            _erase_again(tx, left, writing)
+
+
 def _erase_again(tx: Tx, left: Tombstone, writing: Writing) -> None:
     """A side whose own time had run out tells nobody, unless it is the recipient: its last word may have been lost."""
-    there = tombstones.load(tx, left.key)
-    tombstones.put_back(tx, left)
-    if there is not None:
-        return
     destroy(tx, left.key)
     audit.note(tx, Action.ERASED, writing.now, by=writing.by, referral=left.key, peer=left.peer, code=left.reason)
     if left.chased or left.side is Side.RECIPIENT:

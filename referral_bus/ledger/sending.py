@@ -6,7 +6,8 @@ new ──> sent ──> stored | erased | refused         a signed receipt of t
 any that is not final ──> undeliverable            consent has expired, or the addressee has left
 """
 
-from collections.abc import Collection, Iterable, Sequence
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,10 +16,8 @@ import sqlalchemy as sa
 
 from referral_bus.ledger import tables
 from referral_bus.ledger.store import Tx
-from referral_bus.wire.avro_codec import encode
-from schemas.events import ReceiptItem, ReferralKey
+from schemas.events import ReceiptItem
 from schemas.lifecycle import Side
-from schemas.personal import StatusBody
 
 
 class State(StrEnum):
@@ -40,122 +39,44 @@ _OUT = tables.outbox.c
 
 
 @dataclass(frozen=True, slots=True)
-class DueRow:
-    """An event that is due. `value` is None before it has been sealed; `body` is then decrypted already."""
+class Leaving:
+    """The bytes of an event that go out now, and when they go again without a receipt."""
 
     number: int
-    referral: ReferralKey
-    addressee: str
-    state: State
-    bare: bytes
-    value: bytes | None
-    body: bytes | None
-    sends: int
-    gone_key_id: str | None
-    over: bool  # consent has expired, so that it may not go any more
-
-    def next_send_at(self, now: datetime, first_pause: timedelta) -> datetime:
-        """When it is sent again without a receipt: the pauses double, up to a day."""
-        return now + min(first_pause * (1 << min(self.sends, 20)), LONGEST_PAUSE)
+    value: bytes
+    key_id: str | None
+    next_send_at: datetime
 
 
-def due(tx: Tx, now: datetime, in_flight: Collection[int], per_addressee: int) -> list[DueRow]:
-    """What is to be sent now, at most so many for each addressee, so that no one delays another.
-
-    Of what was sent before, only the oldest event of a referral without a final receipt is sent again, unless the
-    recipient has asked for another."""
-    waiting = sa.select(_OUT.addressee).where(_OUT.next_send_at <= now).distinct()
-    found: list[DueRow] = []
-    for addressee in tx.connection.execute(waiting).scalars().all():
-        found += _due_for(tx, addressee, now, in_flight, per_addressee)
-    return found
-
-
-def _due_for(tx: Tx, addressee: str, now: datetime, in_flight: Collection[int], limit: int) -> Iterable[DueRow]:
-    query = (
-        sa.select(
-            tables.outbox, tables.events.c.body, tables.referrals.c.body_key, tables.referrals.c.consent_expires_at
-        )
-        .join(tables.events, tables.events.c.number == _OUT.number)
-        .outerjoin(  # an erased referral has no row any more, yet its erasure has to be told
-            tables.referrals,
-            sa.and_(
-                tables.referrals.c.referral_sender == _OUT.referral_sender,
-                tables.referrals.c.referral_id == _OUT.referral_id,
-            ),
-        )
-        .where(_OUT.addressee == addressee, _OUT.next_send_at <= now, _its_turn())
-        .order_by(_OUT.number)
-        .limit(limit + len(in_flight))
+# Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
+_IS_FINAL = sa.or_(*(_OUT.state == state for state in sorted(FINAL)))
+_REMEMBER = sa.insert(tables.sent_values).prefix_with("OR IGNORE", dialect="sqlite")
+_LEAVES = (
+    sa.update(tables.outbox)
+    .where(_OUT.number == sa.bindparam("of_number"))
+    .values(
+        value=sa.bindparam("these_bytes"),
+        key_id=sa.bindparam("this_key"),
+        state=sa.case((_OUT.state == State.NEW, State.SENT.value), else_=_OUT.state),
+        next_send_at=sa.case((_IS_FINAL, None), else_=sa.bindparam("again_at", type_=tables.Moment())),
+        sends=_OUT.sends + 1,
+        asked=False,
+        acknowledged_at=None,
     )
-    rows = [row for row in tx.connection.execute(query) if row.number not in in_flight]
-    return [_due_row(tx, row, now) for row in rows[:limit]]
+)
 
 
-def _its_turn() -> sa.ColumnElement[bool]:
-    """Never sent, asked for, the oldest of its referral without a final receipt, or an erasure, which overtakes."""
-    older = tables.outbox.alias("older")
-    has_older = sa.exists().where(
-        older.c.referral_sender == _OUT.referral_sender,
-        older.c.referral_id == _OUT.referral_id,
-        older.c.number < _OUT.number,
-        older.c.state.not_in(FINAL),
-        sa.not_(older.c.erasure),
-    )
-    return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older))
-
-
-def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> DueRow:
-    held = row._mapping
-    key = ReferralKey(held["referral_sender"], held["referral_id"])
-    body, expires_at = None, held["consent_expires_at"]
-    expired = expires_at is not None and expires_at <= now
-    if held["value"] is None and held["body"] is not None and held["body_key"] is not None:
-        body = tx.at_rest.decrypt(held["body_key"], key, held["body"])
-        if expired:  # only the recipient's words still go: their status, nothing sealed
-            body = encode(StatusBody())
-    return DueRow(
-        number=held["number"],
-        referral=key,
-        addressee=held["addressee"],
-        state=State(held["state"]),
-        bare=held["bare"],
-        value=held["value"],
-        body=body,
-        sends=held["sends"],
-        gone_key_id=held["gone_key_id"],
-        over=expired and key.sender == tx.code,
-    )
-
-
-def next_due(tx: Tx) -> datetime | None:
-    """When something is due next; None when nothing waits for a time."""
-    query = sa.select(sa.func.min(_OUT.next_send_at)).where(_OUT.next_send_at.is_not(None), _its_turn())
-    moment: datetime | None = tx.connection.execute(query).scalar_one()
-    return moment
-
-
-def leaves(tx: Tx, number: int, value: bytes, value_sha256: bytes, key_id: str | None, next_send_at: datetime) -> None:
+def leave(tx: Tx, leaving: Sequence[Leaving]) -> None:
     """Before the bytes go out: they are kept, so that their receipt is recognised and they can be sent again."""
-    remember = sa.insert(tables.sent_values).prefix_with("OR IGNORE", dialect="sqlite")
-    tx.connection.execute(remember.values(value_sha256=value_sha256, number=number))
-    tx.connection.execute(
-        sa.update(tables.outbox)
-        .where(_OUT.number == number)
-        .values(
-            value=value,
-            key_id=key_id,
-            state=sa.case((_OUT.state == State.NEW, State.SENT.value), else_=_OUT.state),
-            next_send_at=sa.case((_OUT.state.in_(FINAL), None), else_=_moment(next_send_at)),
-            sends=_OUT.sends + 1,
-            asked=False,
-            acknowledged_at=None,
-        )
-    )
-
-
-def _moment(moment: datetime) -> sa.BindParameter[datetime]:
-    return sa.bindparam(None, moment, type_=tables.Moment())
+    if not leaving:
+        return
+    digests = [{"value_sha256": hashlib.sha256(each.value).digest(), "number": each.number} for each in leaving]
+    tx.connection.execute(_REMEMBER, digests)
+    changes = [
+        {"of_number": each.number, "these_bytes": each.value, "this_key": each.key_id, "again_at": each.next_send_at}
+        for each in leaving
+    ]
+    tx.connection.execute(_LEAVES, changes)
 
 
 def waits_for_key(tx: Tx, numbers: Sequence[int]) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -18,10 +19,11 @@ from sqlalchemy.exc import DBAPIError
 from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import AtRest
-from referral_bus.ledger.trouble import damaged, reachable
+from referral_bus.ledger.trouble import damaged, is_lock, reachable
 
 BUSY_TIMEOUT_S = 5.0  # a service that is told to end waits for no lock longer than this
 CACHE = "cache_size=-512"  # KiB for each connection: threads are many, and the operating system has the pages anyway
+LOOK_S = 0.002
 _READ_ONLY = {"referral_bus_read_only": True}
 
 
@@ -149,8 +151,29 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    read_only = connection.get_execution_options().get("referral_bus_read_only")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("referral_bus_read_only"):
+        connection.exec_driver_sql("BEGIN")
+    else:
+        _take_the_lock(connection)
+
+
+def _take_the_lock(connection: Connection) -> None:
+    """Looks every 2 ms. SQLite itself looks every 100 ms after a while, and somebody who writes one transaction after
+    the other, as ingest does with a backlog, would keep it out for seconds."""
+    driver = connection.connection.cursor()
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if not is_lock(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(LOOK_S)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
 
 
 def _migrate(tx: Connection) -> None:

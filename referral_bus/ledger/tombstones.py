@@ -1,5 +1,6 @@
 """Tombstones: what is left of an erased referral, for ever. No late copy passes one; nothing in it is of a person."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -73,12 +74,27 @@ def save(tx: Tx, tombstone: Tombstone) -> Tombstone:
     return numbered
 
 
-def put_back(tx: Tx, tombstone: Tombstone) -> None:
-    """As the journal has it, revision and all, so that the journal goes on after it."""
-    key = tombstone.key
-    here = (_T.referral_sender == key.sender, _T.referral_id == key.referral_id)
-    tx.connection.execute(sa.delete(tables.tombstones).where(*here))
-    tx.connection.execute(sa.insert(tables.tombstones), _to_row(tombstone))
+def put_back(tx: Tx, journal: Iterable[Tombstone]) -> None:
+    """These and no others, revisions and all, so that the journal goes on after them."""
+    tx.connection.execute(sa.delete(tables.tombstones))
+    for left in journal:
+        tx.connection.execute(sa.insert(tables.tombstones), _to_row(left))
+
+
+def known_to_either(one: Tombstone, other: Tombstone) -> Tombstone:
+    """Two accounts of the same erasure: whatever has been heard was so. The revision is that of `one`."""
+    later = max(one, other, key=lambda left: left.taken)
+    return replace(
+        one,
+        status=later.status,
+        taken=later.taken,
+        reason=one.reason if one.chased else other.reason,
+        asked_by_us=one.asked_by_us or other.asked_by_us,
+        asked_by_peer=one.asked_by_peer or other.asked_by_peer,
+        confirmed_at=one.confirmed_at or other.confirmed_at,
+        peer_erased_at=one.peer_erased_at or other.peer_erased_at,
+        peer_confirmed_at=one.peer_confirmed_at or other.peer_confirmed_at,
+    )
 
 
 def changed_since(tx: Tx, revision: int) -> list[Tombstone]:

@@ -32,8 +32,13 @@ def reachable(path: Path) -> Iterator[None]:
         raise meaning from None
 
 
+def is_lock(error: sqlite3.Error) -> bool:
+    """Whether somebody else holds the ledger just now."""
+    return error.sqlite_errorcode & 0xFF in LOCKED
+
+
 def damaged() -> LedgerUnusable:
-    advice = "the ledger is missing or damaged; put a backup in its place, then run: referral-bus agency restored"
+    advice = "the ledger is missing or damaged; put a backup in its place: referral-bus agency restored --from FILE"
     return LedgerUnusable(Reason.LEDGER_DAMAGED, advice, path="ledger")
 
 

@@ -1,7 +1,7 @@
 """What would wait for too long in the outbox: nothing but the passing of time could end it, so it is looked at now and
 then."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -14,9 +14,9 @@ from referral_bus.wire.signing import key_id_of
 _OUT = tables.outbox.c
 
 
-def wake(tx: Tx, now: datetime) -> None:
+def wake(tx: Tx, now: datetime, first_pause: timedelta) -> None:
     """Sends what waits for a key that has become valid since it was announced, and what was put off by a clock that was
-    ahead."""
+    ahead: what waits for longer than its own pause, which doubles with each time that it is sent."""
     peers = all_peers(tx)
     waiting = sa.select(_OUT.addressee).where(_OUT.state == State.WAITING_FOR_KEY).distinct()
     for addressee in tx.connection.execute(waiting).scalars().all():
@@ -26,5 +26,9 @@ def wake(tx: Tx, now: datetime) -> None:
             here = (_OUT.addressee == addressee, _OUT.state == State.WAITING_FOR_KEY, usable)
             values = {"state": State.NEW.value, "next_send_at": now}
             tx.connection.execute(sa.update(tables.outbox).where(*here).values(values))
-    put_off = _OUT.next_send_at > now + LONGEST_PAUSE
+    pauses = [(sends, min(first_pause * (1 << sends), LONGEST_PAUSE)) for sends in range(21)]
+    put_off = sa.or_(
+        *(sa.and_(_OUT.sends <= sends, _OUT.next_send_at > now + pause) for sends, pause in pauses),
+        _OUT.next_send_at > now + LONGEST_PAUSE,
+    )
     tx.connection.execute(sa.update(tables.outbox).where(put_off).values(next_send_at=now))

@@ -105,7 +105,7 @@ ERASURE = (
         "if left is None:",
         RULES,
     ),
-    Guard("an erasure overtakes", "referral_bus/ledger/sending.py", "        sa.not_(older.c.erasure),\n", "", RULES),
+    Guard("an erasure overtakes", "referral_bus/ledger/turns.py", "        sa.not_(older.c.erasure),\n", "", RULES),
     Guard(
         "what is erased here stays erased whatever a receipt says",
         "referral_bus/ledger/settling.py",
@@ -130,8 +130,8 @@ ERASURE = (
     Guard(
         "the journal erases again after a restore",
         "referral_bus/ledger/restoring.py",
-        "    for left in journal:\n        _erase_again(tx, left, writing)\n",
-        "",
+        "        if key not in backup:\n            _erase_again(tx, left, writing)\n",
+        "        pass\n",
         RESTORING,
     ),
     Guard(

@@ -4,6 +4,7 @@ from tests.guards.guard import Guard
 
 RELAY = "producers/relay.py"
 LEDGER_SENDING = "referral_bus/ledger/sending.py"
+TURNS = "referral_bus/ledger/turns.py"
 SETTLING = "referral_bus/ledger/settling.py"
 PEERS = "referral_bus/ledger/peers.py"
 UNIT = "tests/unit/producers"
@@ -19,25 +20,25 @@ SENDING = (
     Guard(
         "the bytes are kept before they go",
         LEDGER_SENDING,
-        "    tx.connection.execute(remember.values(value_sha256=value_sha256, number=number))\n",
+        "    tx.connection.execute(_REMEMBER, digests)\n",
         "",
         RELAYS,
     ),
     Guard(
         "only the oldest is sent again",
-        LEDGER_SENDING,
+        TURNS,
         "return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older))",
         "return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older), sa.true())",
         RELAYS,
     ),
     Guard(
         "pauses grow to a day and no further",
-        LEDGER_SENDING,
+        TURNS,
         "return now + min(first_pause * (1 << min(self.sends, 20)), LONGEST_PAUSE)",
         "return now + first_pause",
         RELAYS,
     ),
-    Guard("one recipient delays no other", LEDGER_SENDING, ".limit(limit + len(in_flight))", ".limit(1)", RELAYS),
+    Guard("one recipient delays no other", TURNS, ".limit(room + len(under_way))", ".limit(1)", RELAYS),
     Guard(
         "nothing is sealed to an expired key", PEERS, "if key.valid_from <= now < key.valid_until", "if True", RELAYS
     ),
@@ -85,7 +86,7 @@ SENDING = (
     ),
     Guard(
         "no sealed content after consent",
-        LEDGER_SENDING,
+        TURNS,
         "            body = encode(StatusBody())\n",
         "            pass\n",
         (*RELAYS, "tests/unit/producers"),

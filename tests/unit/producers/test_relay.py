@@ -6,15 +6,16 @@ from uuid import UUID
 
 import pytest
 
-from producers.relay import BROKER_RETRY, IDLE_S
+from producers.relay import AT_ONCE, BROKER_RETRY, IDLE_S
 from referral_bus.ledger import looking, sending
 from referral_bus.ledger.sending import State
+from referral_bus.ledger.turns import due
 from referral_bus.wire.record import Opened, read
 from schemas.events import ReferralEvent
 from schemas.outcomes import Outcome
 from tests.kit.bench import RESEND_AFTER, Bench, Station, bench
 from tests.kit.forge import body_for
-from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, SENDER, THIRD
+from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, SENDER, THIRD, request
 from tests.kit.topics import events, records
 
 
@@ -118,10 +119,24 @@ def test_an_outbox_of_one_recipient_leaves_room_for_anothers(tmp_path: Path) -> 
             trio[SENDER].refer(RECIPIENT)
         trio[SENDER].refer(THIRD)
         with trio[SENDER].ledger.read() as tx:
-            due = sending.due(tx, trio.clock(), (), 2)
-            assert sorted(row.addressee for row in due) == sorted([RECIPIENT, RECIPIENT, THIRD])
-            taken = [row.number for row in due]
-            assert [row.addressee for row in sending.due(tx, trio.clock(), taken, 2)] == [RECIPIENT]
+            found = due(tx, trio.clock(), {}, 2)
+            assert sorted(row.addressee for row in found) == sorted([RECIPIENT, RECIPIENT, THIRD])
+            under_way = {row.number: row.addressee for row in found}
+            assert [row.addressee for row in due(tx, trio.clock(), under_way, 3)] == [RECIPIENT]
+            assert due(tx, trio.clock(), under_way, 2) == []
+
+
+def test_while_kafka_is_away_no_more_is_under_way_however_much_waits(pair: Bench) -> None:
+    pair[SENDER].publish(*[request(RECIPIENT) for _ in range(2 * AT_ONCE)])
+    pair.broker.go_down()
+    for _ in range(5):
+        pair[SENDER].relay.tick()
+    with pair[SENDER].ledger.read() as tx:
+        left = tx.connection.exec_driver_sql("SELECT count(*) FROM outbox WHERE state = 'sent'").scalar_one()
+    assert left == AT_ONCE
+    pair.broker.come_up()
+    pair.settle(20)
+    assert len(events(pair, RECIPIENT)) == 2 * AT_ONCE
 
 
 def test_a_missing_topic_delays_nobody_else(tmp_path: Path) -> None:
@@ -166,7 +181,7 @@ def test_a_receipt_that_overtakes_the_brokers_failure_is_not_undone_by_it(pair: 
     pair[SENDER].send()
     [raw] = records(pair, pair.register.inbox(RECIPIENT))
     with pair[SENDER].ledger.read() as tx:
-        rows = sending.due(tx, pair.clock() + RESEND_AFTER, (), 9)
+        rows = due(tx, pair.clock() + RESEND_AFTER, {}, 9)
     pair.settle()
     with pair[SENDER].ledger.write() as tx:
         sending.broker_refused(tx, [row.number for row in rows], pair.clock())

@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 from uuid import UUID
 
+from consumers.agency.handover import LONGEST_LOOK_S, LOOK_S
 from referral_bus.ledger import handing_over
 from referral_bus.ledger.handing_over import Received
 from schemas.lifecycle import Side
@@ -133,6 +134,24 @@ def test_different_referrals_are_handed_over_in_parallel_by_so_many_workers(trio
         release.set()
         until_quiet(made)
         assert begun.acquire(timeout=0)
+
+
+def test_a_handler_that_hangs_is_looked_at_less_and_less_and_costs_no_processor(trio: Bench) -> None:
+    trio[SENDER].refer(RECIPIENT)
+    trio.settle()
+    release = threading.Event()
+
+    def hangs(_: Received) -> None:
+        release.wait(30)
+
+    with handover(trio, hangs, workers=2) as made:
+        assert made.tick() == LOOK_S
+        assert [made.tick() for _ in range(30)][-1] == LONGEST_LOOK_S
+        release.set()
+        until_quiet(made)
+        trio[SENDER].refer(RECIPIENT)
+        trio.settle()
+        assert made.tick() == LOOK_S
 
 
 def test_closing_waits_for_handlers_at_work_remembers_what_they_took_and_begins_nothing(trio: Bench) -> None:

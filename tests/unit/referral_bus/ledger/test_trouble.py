@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ from referral_bus.errors import LedgerUnusable, Reason, Refused, Unreachable
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.peers import next_announcement_place
-from referral_bus.ledger.store import Changes, Ledger, create_ledger, open_ledger
+from referral_bus.ledger.store import BUSY_TIMEOUT_S, Changes, Ledger, create_ledger, open_ledger
 from referral_bus.ledger.trouble import reachable
 from schemas.events import Place
 from tests.kit.made_once import AT_REST
@@ -211,3 +212,34 @@ def test_a_ledger_on_a_full_disk_that_cannot_be_opened_is_unreachable_and_opens_
     assert "the disk is full" in unreachable.value.advice
     disk.free()
     _open(path)
+
+
+def test_somebody_who_writes_without_a_pause_keeps_nobody_out(ledger: Ledger) -> None:
+    """As ingest does with a backlog, while a command wants to publish."""
+    done, waits = threading.Event(), list[float]()
+    other = open_ledger(ledger.path, AT, SENDER)
+
+    def write_on_and_on() -> None:
+        while not done.is_set():
+            with other.write() as tx:
+                next_announcement_place(tx)
+                done.wait(0.1)
+            done.wait(0.005)
+
+    writer = threading.Thread(target=write_on_and_on)
+    writer.start()
+    for _ in range(10):
+        began = time.monotonic()
+        with ledger.write() as tx:
+            next_announcement_place(tx)
+        waits.append(time.monotonic() - began)
+        done.wait(0.12)
+    done.set()
+    writer.join(10)
+    other.close()
+    assert sorted(waits)[-2] < 0.5, "one of them may be the machine's"
+
+
+def test_after_waiting_for_the_lock_a_connection_waits_as_before(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        assert tx.connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == BUSY_TIMEOUT_S * 1000

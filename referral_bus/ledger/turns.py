@@ -1,0 +1,117 @@
+"""Whose turn it is to leave the outbox, and when the next one's is."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from referral_bus.ledger import tables
+from referral_bus.ledger.sending import FINAL, LONGEST_PAUSE, State
+from referral_bus.ledger.store import Tx
+from referral_bus.wire.avro_codec import encode
+from schemas.events import ReferralKey
+from schemas.personal import StatusBody
+
+_OUT = tables.outbox.c
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """An event that is due. `value` is None before it has been sealed; `body` is then decrypted already."""
+
+    number: int
+    referral: ReferralKey
+    addressee: str
+    state: State
+    bare: bytes
+    value: bytes | None
+    body: bytes | None
+    sends: int
+    gone_key_id: str | None
+    over: bool  # consent has expired, so that it may not go any more
+
+    def next_send_at(self, now: datetime, first_pause: timedelta) -> datetime:
+        """When it is sent again without a receipt: the pauses double, up to a day."""
+        return now + min(first_pause * (1 << min(self.sends, 20)), LONGEST_PAUSE)
+
+
+def due(tx: Tx, now: datetime, in_flight: Mapping[int, str], per_addressee: int) -> list[DueRow]:
+    """What is to be sent now. `in_flight` is under way already, and to whom: at most so many at once for each
+    addressee, so that no one delays another, and what is under way does not grow with the outbox.
+
+    Of what was sent before, only the oldest event of a referral without a final receipt is sent again, unless the
+    recipient has asked for another."""
+    waiting = sa.select(_OUT.addressee).where(_OUT.next_send_at <= now).distinct()
+    found: list[DueRow] = []
+    for addressee in tx.connection.execute(waiting).scalars().all():
+        under_way = [number for number, to in in_flight.items() if to == addressee]
+        if len(under_way) < per_addressee:
+            found += _due_for(tx, addressee, now, under_way, per_addressee - len(under_way))
+    return found
+
+
+def _due_for(tx: Tx, addressee: str, now: datetime, under_way: Collection[int], room: int) -> list[DueRow]:
+    """First the numbers, in the order of their index and no further than needed, then the rows, which are large."""
+    turn = sa.select(_OUT.number).where(_OUT.addressee == addressee, _OUT.next_send_at <= now, _its_turn())
+    turn = turn.order_by(_OUT.next_send_at, _OUT.number).limit(room + len(under_way))
+    numbers = [number for number in tx.connection.execute(turn).scalars() if number not in under_way]
+    query = (
+        sa.select(
+            tables.outbox, tables.events.c.body, tables.referrals.c.body_key, tables.referrals.c.consent_expires_at
+        )
+        .join(tables.events, tables.events.c.number == _OUT.number)
+        .outerjoin(  # an erased referral has no row any more, yet its erasure has to be told
+            tables.referrals,
+            sa.and_(
+                tables.referrals.c.referral_sender == _OUT.referral_sender,
+                tables.referrals.c.referral_id == _OUT.referral_id,
+            ),
+        )
+        .where(_OUT.number.in_(numbers[:room]))
+        .order_by(_OUT.number)
+    )
+    return [_due_row(tx, row, now) for row in tx.connection.execute(query)]
+
+
+def _its_turn() -> sa.ColumnElement[bool]:
+    """Never sent, asked for, the oldest of its referral without a final receipt, or an erasure, which overtakes."""
+    older = tables.outbox.alias("older")
+    has_older = sa.exists().where(
+        older.c.referral_sender == _OUT.referral_sender,
+        older.c.referral_id == _OUT.referral_id,
+        older.c.number < _OUT.number,
+        older.c.state.not_in(FINAL),
+        sa.not_(older.c.erasure),
+    )
+    return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older))
+
+
+def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> DueRow:
+    held = row._mapping
+    key = ReferralKey(held["referral_sender"], held["referral_id"])
+    body, expires_at = None, held["consent_expires_at"]
+    expired = expires_at is not None and expires_at <= now
+    if held["value"] is None and held["body"] is not None and held["body_key"] is not None:
+        body = tx.at_rest.decrypt(held["body_key"], key, held["body"])
+        if expired:  # only the recipient's words still go: their status, nothing sealed
+            body = encode(StatusBody())
+    return DueRow(
+        number=held["number"],
+        referral=key,
+        addressee=held["addressee"],
+        state=State(held["state"]),
+        bare=held["bare"],
+        value=held["value"],
+        body=body,
+        sends=held["sends"],
+        gone_key_id=held["gone_key_id"],
+        over=expired and key.sender == tx.code,
+    )
+
+
+def next_due(tx: Tx) -> datetime | None:
+    """When something is due next; None when nothing waits for a time."""
+    query = sa.select(_OUT.next_send_at).where(_OUT.next_send_at.is_not(None), _its_turn())
+    moment: datetime | None = tx.connection.execute(query.order_by(_OUT.next_send_at).limit(1)).scalar_one_or_none()
+    return moment
