@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import Patience, Received
+from referral_bus.ledger.handing_over import LONGEST_REST, Patience, Received
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import Writing
 from referral_bus.logs import Log, defect
@@ -25,7 +25,6 @@ from schemas.outcomes import Code
 
 IDLE_S = 0.5
 LOOK_S, LONGEST_LOOK_S, SLOWER = 0.005, 0.1, 1.25  # while something is at work; less and less while it hangs
-LONGEST_REST = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class _Rest:
         """How many more events may be handed over now."""
         if self._until is None:
             return workers - busy
-        resting = timedelta(0) < self._until - now <= LONGEST_REST  # a clock that was set back ends it as well
+        resting = timedelta(0) < self._until - now <= self._pause  # a clock that was set back ends it as well
         return 0 if resting or busy else 1
 
     def begin(self, now: datetime) -> datetime:
@@ -127,7 +126,7 @@ class Handover:
         room = self._rest.room(now, self._workers, len(self._busy))
         if room > 0:
             with self._ledger.read() as tx:
-                found = handing_over.due(tx, now, self._busy.keys(), room)
+                found = handing_over.due(tx, now, self._busy.keys(), room, self._patience)
             moves = moves or bool(found)
             for received in found:
                 self._busy[received.referral] = (received, self._pool.submit(self._endpoint, received))

@@ -24,6 +24,8 @@ from schemas.outcomes import Outcome
 from schemas.personal import ReferralBody, StatusBody
 
 LONGEST_PAUSE = timedelta(hours=1)
+LONGEST_REST = timedelta(minutes=5)  # of a system that was not there
+_DOUBLINGS = 20
 _H, _E, _R, _T = tables.handovers.c, tables.events.c, tables.referrals.c, tables.tombstones.c
 
 
@@ -62,16 +64,23 @@ class Patience:
             raise ValueError("an event is tried at least once, and rests in between")
 
     def pause(self, failures: int) -> timedelta:
-        return min(self.first_pause * (1 << min(failures - 1, 20)), LONGEST_PAUSE)
+        return min(self.first_pause * (1 << min(failures - 1, _DOUBLINGS)), LONGEST_PAUSE)
 
 
-def due(tx: Tx, now: datetime, busy: Collection[ReferralKey], most: int) -> list[Received]:
+def due(
+    tx: Tx, now: datetime, busy: Collection[ReferralKey], most: int, patience: Patience | None = None
+) -> list[Received]:
     """The oldest event not handed over of each referral, where it is due; a later one waits for it. What has waited
     longest since it was tried comes first, so that nothing that fails keeps others back."""
     found = _due(tx, _H.next_attempt_at <= now, busy, most)
-    if found:
-        return found
-    return _due(tx, _H.next_attempt_at > now + LONGEST_PAUSE, busy, most)  # written when the clock was ahead
+    return found or ([] if patience is None else _due(tx, _put_off(now, patience), busy, most))
+
+
+def _put_off(now: datetime, patience: Patience) -> sa.ColumnElement[bool]:
+    """Written when the clock was ahead: nothing rests for as long."""
+    pauses = [(tried, max(patience.pause(tried), LONGEST_REST)) for tried in range(1, _DOUBLINGS)]
+    longer = (sa.and_(_H.attempts <= tried, _H.next_attempt_at > now + pause) for tried, pause in pauses)
+    return sa.and_(_H.next_attempt_at > now + LONGEST_REST, sa.or_(_H.next_attempt_at > now + LONGEST_PAUSE, *longer))
 
 
 def _due(tx: Tx, when: sa.ColumnElement[bool], busy: Collection[ReferralKey], most: int) -> list[Received]:
