@@ -7,7 +7,7 @@ An event is due until its addressee's signed receipt says that it is stored; the
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -15,27 +15,23 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from producers.notices import Notices
+from producers.sealed import key_for, sealed
 from referral_bus.broker.protocols import Broker, Sender, Sending
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
 from referral_bus.ledger import sending
-from referral_bus.ledger.peers import Peer, all_peers
+from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.sending import Leaving, OwedReceipts
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.turns import DueRow, due, next_due
 from referral_bus.ledger.waking import wake
 from referral_bus.logs import Log, Seldom
 from referral_bus.metrics import ServiceMetrics
-from referral_bus.wire.avro_codec import decode, encode
 from referral_bus.wire.record import sign_value, write
-from referral_bus.wire.sealing import seal
-from referral_bus.wire.signing import key_id_of
 from schemas.events import (
     AgencyAnnouncement,
     AnyEvent,
-    ErasureEvent,
     ReferralEvent,
-    SealingKey,
     StatusEvent,
     StorageReceipt,
 )
@@ -173,18 +169,18 @@ class Relay:
         keyless: list[DueRow] = []
         ready: list[tuple[DueRow, AnyEvent, bytes]] = []
         for row in rows:
-            sealed = self._sealed(row, self._key(row, peers))
-            if sealed is None:
+            to_send = sealed(row, key_for(row, peers, self._clock()))
+            if to_send is None:
                 keyless.append(row)
             else:
-                ready.append((row, *sealed))
+                ready.append((row, *to_send))
         if not rows:
             return
         if ready:
             self._before_sending()
         with self._ledger.write() as tx:
             peers = all_peers(tx) if keyless else {}  # a key may have been announced meanwhile
-            sending.waits_for_key(tx, [row.number for row in keyless if self._key(row, peers) is None])
+            sending.waits_for_key(tx, [row.number for row in keyless if key_for(row, peers, self._clock()) is None])
             sending.leave(tx, [self._leaving(row, event, value, now) for row, event, value in ready])
         if keyless:
             self._log.info("waiting_for_key", count=len(keyless))
@@ -209,24 +205,6 @@ class Relay:
             wake(tx, now, self._resend_after)
         if ended:
             self._log.warning("undeliverable", count=ended)
-
-    def _key(self, row: DueRow, peers: Mapping[str, Peer]) -> SealingKey | None:
-        """What to seal a row to now; None while no key is known but one that is gone, or with nothing to seal."""
-        peer = peers.get(row.addressee)
-        key = None if peer is None or row.body is None else peer.sealing_key(self._clock())
-        return None if key is None or key_id_of(key.public_key) == row.gone_key_id else key
-
-    def _sealed(self, row: DueRow, key: SealingKey | None) -> tuple[AnyEvent, bytes] | None:
-        """The event and its bytes: those sent before, or newly sealed ones; None while no key is known."""
-        bare = decode(row.value or row.bare)
-        if row.value is not None or isinstance(bare, ErasureEvent):
-            return _event(bare), row.value or row.bare
-        if key is None or row.body is None:
-            return None
-        event = seal(_sealable(bare, key), row.body, key.public_key)
-        value = encode(event)
-        decode(value)  # what we could not read ourselves never leaves
-        return event, value
 
     def _dispatch(self, event: AnyEvent, value: bytes) -> Sending | None:
         register = self._register()
@@ -271,15 +249,3 @@ class Relay:
 
 def _done(attempt: Sending | None) -> bool:
     return attempt is None or attempt.done()
-
-
-def _event(record: object) -> AnyEvent:
-    if not isinstance(record, AnyEvent):
-        raise TypeError("the outbox holds events only")
-    return record
-
-
-def _sealable(record: object, key: SealingKey) -> ReferralEvent | StatusEvent:
-    if not isinstance(record, ReferralEvent | StatusEvent):
-        raise TypeError("only events with a body are sealed")
-    return record.model_copy(update={"sealing_key_id": key_id_of(key.public_key)})

@@ -9,6 +9,7 @@ SETTLING = "referral_bus/ledger/settling.py"
 PEERS = "referral_bus/ledger/peers.py"
 UNIT = "tests/unit/producers"
 RELAYS = (
+    f"{UNIT}/test_pauses.py",
     f"{UNIT}/test_relay.py",
     f"{UNIT}/test_relay_and_the_host.py",
     f"{UNIT}/test_relay_keys_and_restarts.py",
@@ -44,7 +45,7 @@ SENDING = (
     ),
     Guard(
         "nothing is sealed to a key that is gone",
-        RELAY,
+        "producers/sealed.py",
         "return None if key is None or key_id_of(key.public_key) == row.gone_key_id else key",
         "return key",
         RELAYS,
@@ -52,7 +53,7 @@ SENDING = (
     Guard(
         "a row without a key waits",
         RELAY,
-        "            sending.waits_for_key(tx, [row.number for row in keyless if self._key(row, peers) is None])\n",
+        "            sending.waits_for_key(tx, [row.number for row in keyless if key_for(row, peers, self._clock()) is None])\n",
         "            sending.receipts_sent(tx, ())\n",
         RELAYS,
     ),
