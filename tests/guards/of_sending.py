@@ -39,7 +39,13 @@ SENDING = (
         "return now + first_pause",
         RELAYS,
     ),
-    Guard("one recipient delays no other", TURNS, ".limit(room + len(under_way))", ".limit(1)", RELAYS),
+    Guard(
+        "one recipient delays no other",
+        TURNS,
+        "[number for number, to in in_flight.items() if to == addressee]",
+        "list(in_flight)",
+        RELAYS,
+    ),
     Guard(
         "nothing is sealed to an expired key", PEERS, "if key.valid_from <= now < key.valid_until", "if True", RELAYS
     ),
