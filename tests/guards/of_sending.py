@@ -89,14 +89,14 @@ SENDING = (
         LEDGER_SENDING,
         "sa.or_(tables.referrals.c.consent_expires_at <= now, tables.referrals.c.peer.in_(departed))",
         "tables.referrals.c.peer.in_(departed)",
-        (*RELAYS, "tests/unit/producers"),
+        (f"{UNIT}/test_consent_over.py",),
     ),
     Guard(
         "no sealed content after consent",
         TURNS,
         "            body = encode(StatusBody())\n",
         "            pass\n",
-        (*RELAYS, "tests/unit/producers"),
+        (f"{UNIT}/test_consent_over.py",),
     ),
     Guard(
         "a receipt counts from the addressee only",
