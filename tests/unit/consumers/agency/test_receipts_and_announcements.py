@@ -65,6 +65,20 @@ def test_an_outcome_that_is_not_final_leaves_the_event_in_the_outbox(trio: Bench
     assert _state(trio, referral_id)[0] is State.STORED
 
 
+@pytest.mark.parametrize("late", [Outcome.HELD, Outcome.MISSING, Outcome.RESEAL])
+@pytest.mark.parametrize("final", [Outcome.STORED, Outcome.ERASED, Outcome.REFUSED])
+def test_a_word_that_is_not_final_opens_nothing_that_is(trio: Bench, final: Outcome, late: Outcome) -> None:
+    """It was said before, and the host has kept it back."""
+    referral_id, digest = _sent(trio)
+    trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, final, code=Code.NOT_AGREED))
+    before = _state(trio, referral_id)
+    trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, late, code=Code.REGISTER_NEWER))
+    trio.clock.move(timedelta(days=1))
+    trio[SENDER].relay.tick()
+    assert _state(trio, referral_id) == before
+    assert _sends(trio) == 1
+
+
 def test_receipts_count_only_from_the_addressee(trio: Bench) -> None:
     """The host has shown a third agency our event's bytes; it says that they are stored."""
     referral_id, digest = _sent(trio)
