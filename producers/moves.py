@@ -6,8 +6,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from referral_bus.errors import Reason, Refused
-from referral_bus.ledger import referrals, tombstones
+from referral_bus.ledger import referrals
 from referral_bus.ledger.looking import undelivered
+from referral_bus.ledger.naming import the_referral
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import Writing, write_word
@@ -26,7 +27,8 @@ def move(
     local_ref: str | None = None,
 ) -> Referral:
     """Says `verb` about a referral, durably, and returns it as it is then. `referral_id` may be shortened to what is
-    unambiguous. Raises `Refused`: unknown id, illegal move, missing or wrong detail; then nothing is written."""
+    unambiguous, and may name its sender too, as in `family-women/3f2a91`. Raises `Refused`: unknown id, illegal move,
+    missing or wrong detail; then nothing is written."""
     wanted = MOVE_BY_VERB[verb]
     with ledger.write() as tx:
         referral = the_referral(tx, referral_id)
@@ -36,20 +38,6 @@ def move(
         if local_ref is not None:
             referrals.set_local_ref(tx, referral.key, local_ref)
     return changed
-
-
-def the_referral(tx: Tx, referral_id: str) -> Referral:
-    """The one referral that an id, or its beginning of at least six characters, names."""
-    found = referrals.find(tx, referral_id)
-    if not found and tombstones.find(tx, referral_id):
-        raise Refused(Reason.REFERRAL_ERASED, "this referral has been erased; `show` says when and why", "id")
-    if not found:
-        raise Refused(
-            Reason.REFERRAL_UNKNOWN, "this ledger has no referral with this id; see `referral-bus inbox`", "id"
-        )
-    if len(found) > 1:
-        raise Refused(Reason.REFERRAL_UNKNOWN, "several referrals begin like this; give the whole id", "id")
-    return found[0]
 
 
 def _legal(tx: Tx, wanted: Move, referral: Referral) -> Status:

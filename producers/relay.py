@@ -7,7 +7,7 @@ An event is due until its addressee's signed receipt says that it is stored; the
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,7 +20,7 @@ from referral_bus.broker.protocols import Broker, Sender, Sending
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
 from referral_bus.ledger import sending
-from referral_bus.ledger.peers import all_peers
+from referral_bus.ledger.peers import agreed_time, all_peers
 from referral_bus.ledger.sending import Leaving, OwedReceipts
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.turns import DueRow, due, next_due
@@ -162,9 +162,10 @@ class Relay:
         with self._ledger.read() as tx:
             rows = due(tx, now, {number: each.addressee for number, each in self._events.items()}, AT_ONCE)
             peers = all_peers(tx) if rows else {}
-        if any(row.over for row in rows):
+        over = [row.number for row in rows if row.over]
+        if over:
             self._give_up_at = now
-            self._give_up(now)
+            self._give_up(now, over)
             rows = [row for row in rows if not row.over]
         keyless: list[DueRow] = []
         ready: list[tuple[DueRow, AnyEvent, bytes]] = []
@@ -181,28 +182,28 @@ class Relay:
         with self._ledger.write() as tx:
             peers = all_peers(tx) if keyless else {}  # a key may have been announced meanwhile
             sending.waits_for_key(tx, [row.number for row in keyless if key_for(row, peers, self._clock()) is None])
-            sending.leave(tx, [self._leaving(row, event, value, now) for row, event, value in ready])
+            may_go = sending.leave(tx, [self._leaving(row, event, value, now) for row, event, value in ready])
         if keyless:
             self._log.info("waiting_for_key", count=len(keyless))
         for row, event, value in ready:
-            self._events[row.number] = _EventFlight(row.addressee, self._dispatch(event, value))
+            if row.number in may_go:
+                self._events[row.number] = _EventFlight(row.addressee, self._dispatch(event, value))
 
     def _leaving(self, row: DueRow, event: AnyEvent, value: bytes, now: datetime) -> Leaving:
         key_id = event.sealing_key_id if isinstance(event, ReferralEvent | StatusEvent) else None
         return Leaving(row.number, value, key_id, row.next_send_at(now, self._resend_after))
 
-    def _give_up(self, now: datetime) -> None:
-        """Once a minute: what can never be delivered any more is shown, not tried for ever; what can be again, goes."""
+    def _give_up(self, now: datetime, over: Sequence[int] = ()) -> None:
+        """Once a minute: what can never be delivered any more is shown, not tried for ever; what can be again, goes.
+        What is over by our clock alone, which may be wrong, rests."""
         if timedelta(0) < self._give_up_at - now <= GIVE_UP_EVERY:  # a clock that was set back ends it as well
             return
         self._give_up_at = now + GIVE_UP_EVERY
-        agencies = self._register().content.agencies
-        departed = [
-            agency.code for agency in agencies if agency.member_until is not None and agency.member_until <= now
-        ]
         with self._ledger.write() as tx:
-            ended = sending.give_up(tx, departed, now)
+            agreed = agreed_time(tx, now)
+            ended = 0 if agreed is None else sending.give_up(tx, self._register().departed(agreed), agreed)
             wake(tx, now, self._resend_after)
+            sending.rest(tx, over, now + GIVE_UP_EVERY)
         if ended:
             self._log.warning("undeliverable", count=ended)
 

@@ -1,9 +1,9 @@
 """Withdrawing: the person has taken back the consent, or the referral should never have been sent."""
 
 from referral_bus.errors import Reason, Refused
-from referral_bus.ledger import erasing, referrals, tombstones
-from referral_bus.ledger.referrals import Referral
-from referral_bus.ledger.store import Ledger, Tx
+from referral_bus.ledger import erasing
+from referral_bus.ledger.naming import the_referral_or_its_tombstone
+from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.ledger.writing import Writing
 from schemas.lifecycle import ErasureReason, Side
@@ -13,18 +13,8 @@ def withdraw(ledger: Ledger, referral_id: str, reason: ErasureReason, writing: W
     """Erases a referral here, at once and whatever its status, and asks the other side to. Said twice it changes
     nothing. Raises `Refused`: unknown id, or *entered in error* by another than the sender."""
     with ledger.write() as tx:
-        about = _about(tx, referral_id)
+        about = the_referral_or_its_tombstone(tx, referral_id)
         if reason is ErasureReason.ENTERED_IN_ERROR and about.side is not Side.SENDER:
             advice = "only the sender can say so; the recipient can withdraw"
             raise Refused(Reason.TRANSITION_REFUSED, advice, "entered-in-error")
         return erasing.ask(tx, about.key, about.side, about.peer, reason, writing)
-
-
-def _about(tx: Tx, referral_id: str) -> Referral | Tombstone:
-    found: list[Referral | Tombstone] = [*referrals.find(tx, referral_id), *tombstones.find(tx, referral_id)]
-    if not found:
-        advice = "this ledger has no referral with this id; see `referral-bus inbox`"
-        raise Refused(Reason.REFERRAL_UNKNOWN, advice, "id")
-    if len(found) > 1:
-        raise Refused(Reason.REFERRAL_UNKNOWN, "several referrals begin like this; give the whole id", "id")
-    return found[0]

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from referral_bus.federation.keyring import Keyring, destroy_keys, load_keys
-from referral_bus.ledger.peers import latest_word
+from referral_bus.ledger.peers import agreed_time
 from referral_bus.ledger.store import Ledger
 
 
@@ -28,7 +28,7 @@ def renew_keys(folder: Path, ledger: Ledger, now: datetime) -> Renewed:
     if not keyring.over(now):
         return Renewed(keyring, ())
     with ledger.read() as tx:
-        heard = latest_word(tx)
-    over = () if heard is None else keyring.over(min(now, heard))
+        agreed = agreed_time(tx, now)
+    over = () if agreed is None else keyring.over(agreed)
     destroy_keys(folder, over)
     return Renewed(keyring.without(over), over)

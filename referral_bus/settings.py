@@ -62,7 +62,9 @@ class Settings(BaseSettings):
         Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=2000), AfterValidator(_webhook_url)] | None
     ) = None
     webhook_timeout_s: Annotated[float, Field(gt=0, le=60)] = 8.0  # for a whole call
-    dead_letters_kept: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000  # refused ones; others are always kept
+    dead_letters_kept: Annotated[int, Field(ge=1, le=1_000_000)] = (
+        10_000  # refused ones; what is held is bounded by its writer
+    )
     resend_after_s: Seconds = 30.0
     announce_every_s: Seconds = 60.0
     unanswered_after_h: Annotated[float, Field(gt=0, le=8760)] = 72.0  # a question or a request to cancel is overdue

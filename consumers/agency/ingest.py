@@ -16,6 +16,7 @@ from consumers.agency.take_in import judge_held, take_in
 from consumers.agency.verdicts import (
     Again,
     Missing,
+    NoRoom,
     NotTaken,
     RegisterHeard,
     Reseal,
@@ -37,9 +38,11 @@ from referral_bus.clock import Clock
 from referral_bus.errors import LedgerUnusable, Reason, Unreachable
 from referral_bus.federation.register import Register
 from referral_bus.ledger import receiving, sending
-from referral_bus.ledger.store import Ledger
+from referral_bus.ledger.holding import TooManyHeld
+from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.logs import Log, Seldom, defect
 from referral_bus.metrics import ServiceMetrics
+from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import KeyFinder
 from schemas.events import RegisterVersion
 from schemas.outcomes import Code
@@ -81,11 +84,14 @@ class Ingest:
         self._topics: dict[str, Topic] = {}
         self._inboxes: dict[str, str] = {}
         self._looked = 0.0
+        self._judged_with = 0  # the register's version when what is held was last judged anew
+        self._progress: Callable[[], None] = lambda: None
         self.reading = False  # whether our inbox is there and being read
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
         """Reads until `stop`. Raises `Unreachable` while Kafka or the ledger does not answer; begun again it goes on
         where the ledger says, so that nothing is skipped."""
+        self._progress = progress
         while not stop.is_set():
             progress()
             reader = self.reader()
@@ -115,7 +121,7 @@ class Ingest:
         """Looks which of our topics are there, and goes on in each where the ledger says."""
         self._topics = self._look_for_topics()
         self._looked = time.monotonic()
-        self.judge_held()
+        self._judge_held_if_it_can_help()
         reader.assign(self._positions())
         self.reading = self._register().inbox(self._ledger.code) in self._topics
 
@@ -179,13 +185,20 @@ class Ingest:
         around = self._surroundings()
         reached = self._reached(batch)
         with self._ledger.write() as tx:
-            verdicts = [take_in(tx, delivery.record, around) for delivery in batch]
+            verdicts = [_take_in(tx, delivery.record, around) for delivery in batch]
             dropped = keep_places(tx, batch, verdicts, self._dead_letters_kept)
             receiving.read_up_to(tx, reached)
         self._metrics.dead_letters_dropped(dropped)
         for verdict in verdicts:
             self._follow(verdict)
         return reached
+
+    def _judge_held_if_it_can_help(self) -> None:
+        """Once after the start, when our software may be newer, and then with each version of the register."""
+        version = self._register().version
+        if version != self._judged_with:
+            self.judge_held()
+            self._judged_with = version
 
     def judge_held(self) -> None:
         """Events that waited for a newer register, or for newer software, are judged anew."""
@@ -197,6 +210,7 @@ class Ingest:
                 if not still_held(verdict):
                     self._follow(verdict)
             last = judged.last
+            self._progress()
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(self._ledger.code, self._register(), self._find_key, self._new_id, self._clock())
@@ -245,9 +259,19 @@ class Ingest:
             case RegisterHeard(version):
                 self._metrics.consumed(version.record)
                 self._on_register(version)
-                self.judge_held()
+                self._judge_held_if_it_can_help()
+            case NoRoom(record):
+                self._metrics.process_failures(record, "NO_ROOM")
+                self._tell("NO_ROOM", record)
             case NotTaken(record, code, owed):
                 self._metrics.process_failures(record, code)
                 if owed:
                     self._metrics.dead_letter(code)
                 self._tell(code, record)
+
+
+def _take_in(tx: Tx, raw: RawRecord, around: Surroundings) -> Verdict:
+    try:
+        return take_in(tx, raw, around)
+    except TooManyHeld as full:
+        return NoRoom(full.record)

@@ -91,7 +91,8 @@ class Judging:
         """Somebody here has decided against a held event. Its place is used up, as by any refusal."""
         if not self.event.follows <= self.held < self.event.place:  # another has taken its place meanwhile
             return self.take()
-        return self._refuse(_No(Code.DISCARDED), self.referral)
+        party = isinstance(self.event, StatusEvent) and _party(self.event, self.referral) is None
+        return self._refuse(_No(Code.DISCARDED), self.referral if party else None)
 
     def _judge(self) -> Verdict:
         event, around = self.event, self.around

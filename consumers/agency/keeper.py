@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from referral_bus.ledger import tombstones
-from referral_bus.ledger.peers import latest_word
+from referral_bus.ledger.peers import agreed_time
 from referral_bus.ledger.retaining import Retention, retain
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.writing import Writing
@@ -46,8 +46,8 @@ class Keeper:
         """One small step; returns how many things went. Nothing goes while nobody has been heard."""
         writing = self._writing()
         with self._ledger.read() as tx:
-            heard = latest_word(tx)
-        return 0 if heard is None else retain(self._ledger, self._keep, replace(writing, now=min(writing.now, heard)))
+            agreed = agreed_time(tx, writing.now)
+        return 0 if agreed is None else retain(self._ledger, self._keep, replace(writing, now=agreed))
 
 
 def scrub(ledger: Ledger, writing: Writing) -> bool:

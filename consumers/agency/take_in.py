@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import assert_never
+from uuid import UUID
 
 from consumers.agency.judging import Judging
 from consumers.agency.taking_erasures import take_erasure
-from consumers.agency.verdicts import NotTaken, RegisterHeard, Surroundings, Taken, Verdict
-from referral_bus.ledger import receiving
+from consumers.agency.verdicts import Again, NotTaken, RegisterHeard, Surroundings, Taken, Verdict
+from referral_bus.ledger import receiving, tombstones
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
 from referral_bus.ledger.holding import hold, judged, release
 from referral_bus.ledger.peers import take_announcement
@@ -21,6 +22,7 @@ from schemas.events import (
     AgencyAnnouncement,
     ErasureEvent,
     ReferralEvent,
+    ReferralKey,
     RegisterVersion,
     StatusEvent,
     StorageReceipt,
@@ -38,6 +40,9 @@ def take_in(tx: Tx, raw: RawRecord, around: Surroundings) -> Verdict:
             outcome = CODES[code].outcome
             if outcome is None or raw.topic != around.register.inbox(around.here):  # elsewhere nothing is for us
                 return NotTaken("unknown", code, owed=False)
+            if _erased(tx, raw.key, writer, around.here):
+                receiving.owe(tx, [Owed(writer, digest, None, Outcome.ERASED)])
+                return Again("unknown")
             letter = NotTakenIn(raw, digest, writer, None, code, path)
             if outcome is Outcome.HELD:
                 hold(tx, letter, around.now)
@@ -48,6 +53,16 @@ def take_in(tx: Tx, raw: RawRecord, around: Surroundings) -> Verdict:
         case Authentic(record, digest):
             return _take_authentic(tx, record, digest, raw, around)
     assert_never(found)
+
+
+def _erased(tx: Tx, key: bytes, writer: str, here: str) -> bool:
+    """Whether a record's key names a referral between us and its writer that was erased here."""
+    try:
+        referral_id = UUID(key.decode("ascii"))
+    except ValueError:
+        return False
+    left = [tombstones.load(tx, ReferralKey(sender, referral_id)) for sender in (writer, here)]
+    return any(each is not None and each.peer == writer for each in left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,13 @@ class Reseal:
 
 
 @dataclass(frozen=True, slots=True)
+class NoRoom:
+    """As much of its writer is held as is kept; not kept and not receipted, so its writer sends it again."""
+
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotTaken:
     """Refused, held back or not believed, by this code. `owed` tells whether its writer is told."""
 
@@ -73,4 +80,4 @@ class RegisterHeard:
     version: RegisterVersion
 
 
-Verdict = Taken | Again | Missing | Reseal | NotTaken | RegisterHeard
+Verdict = Taken | Again | Missing | Reseal | NoRoom | NotTaken | RegisterHeard

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from consumers.agency.dead_letters import Discarded, Done, DueAgain
-from consumers.agency.verdicts import Again, Missing, NotTaken, RegisterHeard, Reseal, Taken
+from consumers.agency.verdicts import Again, Missing, NoRoom, NotTaken, RegisterHeard, Reseal, Taken
 from deploy.app.output import local_time
 from referral_bus.ledger.dead_letter_lists import DeadLetter, Group
 from referral_bus.ledger.dead_letters import WAITING
@@ -107,10 +107,8 @@ def _result(done: Done) -> str:
             return "settled by somebody else"
         case DueAgain():
             return "handed over again at once"
-        case Discarded(answered=True):
-            return "discarded, the referral is answered as rejected"
-        case Discarded():
-            return "discarded"
+        case Discarded(answered):
+            return f"discarded{', the referral is answered as rejected' if answered else ''}"
         case Taken() | RegisterHeard():
             return "stored"
         case Again():
@@ -119,6 +117,8 @@ def _result(done: Done) -> str:
             return "waits for what stands before it"
         case Reseal():
             return "to be sealed anew by its writer"
+        case NoRoom():
+            return "not kept, its writer sends it again"
         case NotTaken(_, code, _):
             return f"{'still held' if CODES[code].outcome is Outcome.HELD else 'refused'}, {code}"
         case _:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from pydantic import TypeAdapter, ValidationError
 
 from consumers.agency.keeper import scrub
-from producers.moves import move, the_referral
+from producers.moves import move
 from producers.publish import Published, publish
 from producers.request_file import refused
 from producers.withdrawals import withdraw
@@ -26,6 +26,7 @@ from referral_bus.ledger import audit, handing_over, looking, tombstones
 from referral_bus.ledger.audit import Action
 from referral_bus.ledger.handing_over import Received
 from referral_bus.ledger.looking import Step
+from referral_bus.ledger.naming import the_referral, the_referral_or_its_tombstone
 from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.searching import Wanted, search
@@ -132,7 +133,8 @@ class Desk:
         return publish(self.ledger, self.register, requests, self.clock, uuid4, caller)
 
     def move(self, verb: str, referral_id: str, detail: Mapping[str, Any], local_ref: str | None = None) -> Referral:
-        """Says a verb of the life cycle about a referral. Durable when it returns."""
+        """Says a verb of the life cycle about a referral. Durable when it returns. `referral_id` may be shortened to
+        what is unambiguous, and may name its sender too, as in `family-women/3f2a91`."""
         if local_ref is not None:
             _check_local_ref(local_ref)
         return move(self.ledger, verb, referral_id, detail, self.writing(), local_ref)
@@ -148,8 +150,8 @@ class Desk:
     def erased(self, referral_id: str) -> Tombstone | None:
         """What is left of an erased referral; None when it was not erased."""
         with self.ledger.read() as tx:
-            found = tombstones.find(tx, referral_id)
-        return found[0] if len(found) == 1 else None
+            found = the_referral_or_its_tombstone(tx, referral_id)
+        return found if isinstance(found, Tombstone) else None
 
     def unconfirmed(self, most: int) -> list[Tombstone]:
         """Erasures that an agency's own system has not acknowledged, the oldest first."""
@@ -160,7 +162,7 @@ class Desk:
         """What came in after a cursor. Passing a cursor says that everything up to it has been taken."""
         if cursor > 0:
             with self.ledger.write() as tx:
-                if cursor > handing_over.newest(tx):
+                if cursor > handing_over.highest_cursor(tx):
                     raise Refused(Reason.VALUE_REFUSED, "nothing with this cursor has come in yet", "--after")
                 handing_over.acknowledged_up_to(tx, cursor, self.writing())
         with self.ledger.read() as tx:
@@ -182,7 +184,7 @@ class Desk:
                     audit.note(tx, Action.SHOWED, now, by=COMMAND, referral=key, event_id=event_id)
 
     def case(self, referral_id: str) -> Case:
-        """One referral with its history. `referral_id` may be shortened to what is unambiguous."""
+        """One referral with its history. `referral_id` is as for `move`."""
         with self.ledger.read() as tx:
             referral = the_referral(tx, referral_id)
             steps = looking.history(tx, referral.key)

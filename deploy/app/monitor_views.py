@@ -4,7 +4,7 @@ and mailboxes were written by others."""
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, astuple
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -86,19 +86,11 @@ def _waiting(seen: Overview, zone: str) -> Table:
     contacts = {state.code: state.contact for state in seen.agencies}
     for one in seen.waiting:
         late = one.due is not None and one.due < seen.now
-        due = _foreign_time(one.due, zone) if one.due else "not known"
+        due = local_time(one.due, zone) if one.due else "not known"
         left = f"{span(abs(one.due - seen.now))} {'late' if late else 'left'}" if one.due else ""
         short, call = str(one.referral_id)[:_SHORT], _call(contacts.get(one.recipient))
         _add(table, (short, one.sender, one.recipient, one.stage, due, left, call), "yellow" if late else "")
     return table
-
-
-def _foreign_time(moment: datetime, zone: str) -> str:
-    """A sender may have put the end of time there, which another zone cannot show."""
-    try:
-        return local_time(moment, zone)
-    except OverflowError:
-        return "never"
 
 
 def _call(contact: Contact | None) -> str:

@@ -13,7 +13,9 @@ HomeOption = Annotated[
     Path, typer.Option("--home", envvar="REFERRAL_BUS_HOME", help="The agency's home folder.", show_envvar=True)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-ReferralArgument = Annotated[str, typer.Argument(metavar="ID", help="The referral's id, or how it begins.")]
+ReferralArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="The referral's id, or how it begins; or SENDER/ID, to say whose it is.")
+]
 RegisterArgument = Annotated[Path, typer.Argument(metavar="REGISTER", help="The register file, register.yaml.")]
 SignaturesArgument = Annotated[Path, typer.Argument(metavar="SIGNATURES", help="The stewards' signatures over it.")]
 KafkaOption = Annotated[str, typer.Option("--kafka", help="host:port of the brokers, several with commas.")]

@@ -6,7 +6,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -49,8 +49,11 @@ def say_error(line: str) -> None:
 
 
 def local_time(moment: datetime, zone: str) -> str:
-    """As in 2026-11-23 19:05 +05:00."""
-    shown = moment.astimezone(ZoneInfo(zone))
+    """As in 2026-11-23 19:05 +05:00. In UTC where the calendar ends before the local time: others choose deadlines."""
+    try:
+        shown = moment.astimezone(ZoneInfo(zone))
+    except OverflowError:
+        shown = moment.astimezone(UTC)
     offset = shown.strftime("%z")
     return f"{shown:%Y-%m-%d %H:%M} {offset[:3]}:{offset[3:]}"
 

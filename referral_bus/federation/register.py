@@ -77,6 +77,10 @@ class Register:
     def register_topic(self) -> str:
         return f"{self._prefix}.register.v1"
 
+    def departed(self, now: datetime) -> tuple[str, ...]:
+        """The agencies that have left."""
+        return tuple(each.code for each in self.content.agencies if each.member_until and each.member_until <= now)
+
     @property
     def _prefix(self) -> str:
         return self.content.cluster.topic_prefix

@@ -157,11 +157,13 @@ class Unnoticed:
 
 
 def unnoticed(tx: Tx, most: int) -> list[Unnoticed]:
-    """At most so many groups, the oldest first."""
+    """At most so many groups: the oldest of each writer, then the second of each, so that nobody puts off another's."""
     alike = (_D.code, _D.writer, _D.fingerprint)
     untold = (_D.noticed_at.is_(None), _D.state.in_(LISTED))
     query = sa.select(sa.func.max(_D.number).label("newest"), sa.func.count().label("size")).where(*untold)
-    rows = tx.connection.execute(query.group_by(*alike).order_by(sa.func.min(_D.number)).limit(most)).all()
+    oldest = sa.func.min(_D.number)
+    turn = sa.func.row_number().over(partition_by=_D.writer, order_by=oldest)
+    rows = tx.connection.execute(query.group_by(*alike).order_by(turn, oldest).limit(most)).all()
     sizes = {row.newest: row.size for row in rows}
     newest = chosen(tx, Choice(tuple(sizes)), len(sizes)) if sizes else []
     return [Unnoticed(letter, sizes[letter.number]) for letter in newest]

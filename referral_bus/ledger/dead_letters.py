@@ -52,17 +52,18 @@ class NotTakenIn:
 
 
 def keep(tx: Tx, state: State, letter: NotTakenIn, now: datetime) -> None:
-    """Keeps the record as it came. The same bytes of the same writer are one dead letter, however often they come."""
+    """Keeps the record as it came. The same bytes of the same writer are one dead letter, however often they come;
+    one that is judged anew has not come again."""
     same = (_D.writer == letter.writer, _D.value_sha256 == letter.value_sha256)
     known = tx.connection.execute(sa.select(_D.number, _D.state, _D.code).where(*same)).one_or_none()
-    values = _row(letter) | {"state": state.value, "last_at": now}
+    values = _row(letter) | {"state": state.value}
     if known is None:
-        tx.connection.execute(sa.insert(tables.dead_letters).values(first_at=now, count=1, **values))
+        tx.connection.execute(sa.insert(tables.dead_letters).values(first_at=now, last_at=now, count=1, **values))
         return
     if known.code != letter.code:
         values["noticed_at"] = None  # something else is the matter now
     if known.state != State.JUDGED:
-        values["count"] = _D.count + 1
+        values |= {"count": _D.count + 1, "last_at": now}
     tx.connection.execute(sa.update(tables.dead_letters).where(_D.number == known.number).values(values))
 
 
@@ -149,11 +150,12 @@ def discarded(tx: Tx, number: int, reason: str, now: datetime) -> None:
 
 
 def drop_beyond(tx: Tx, most: int) -> int:
-    """Only so many refused ones are kept; the oldest go. Returns how many went."""
-    refused_ones = sa.select(_D.number).where(_D.state == State.REFUSED).order_by(_D.number.desc())
-    last = refused_ones.offset(most).limit(1).scalar_subquery()
-    beyond = (_D.state == State.REFUSED, _D.number <= last)
-    return tx.connection.execute(sa.delete(tables.dead_letters).where(*beyond)).rowcount
+    """Only so many refused ones are kept; the oldest of whoever has the most go, so that nobody pushes out another's.
+    Returns how many went."""
+    newest_first = sa.func.row_number().over(partition_by=_D.writer, order_by=_D.number.desc())
+    refused_ones = sa.select(_D.number).where(_D.state == State.REFUSED).order_by(newest_first, _D.number.desc())
+    beyond = _D.number.in_(refused_ones.offset(most).limit(-1))
+    return tx.connection.execute(sa.delete(tables.dead_letters).where(beyond)).rowcount
 
 
 def forget(tx: Tx, key: ReferralKey) -> None:

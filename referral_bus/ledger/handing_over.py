@@ -113,6 +113,12 @@ def newest(tx: Tx) -> int:
     return int(tx.connection.execute(sa.select(sa.func.coalesce(sa.func.max(_H.number), 0))).scalar_one())
 
 
+def highest_cursor(tx: Tx) -> int:
+    """No higher one has been given to anybody, by this ledger or by one that was lost."""
+    query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'"
+    return int(tx.connection.exec_driver_sql(query).scalar_one())
+
+
 def acknowledged_up_to(tx: Tx, cursor: int, writing: Writing) -> None:
     """Whoever asks for what comes after a cursor has what is before it."""
     _over(tx, _H.number <= cursor, writing)

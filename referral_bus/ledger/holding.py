@@ -14,6 +14,8 @@ from referral_bus.ledger.store import Tx
 from referral_bus.wire.raw import RawRecord
 from schemas.outcomes import Code
 
+MOST_HELD = 2_000  # of one writer: at 64 KiB each no agency takes more than 125 MiB of another's disk
+
 _D = tables.dead_letters.c
 # Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
 _HELD_AS = sa.select(_D.code).where(
@@ -21,10 +23,27 @@ _HELD_AS = sa.select(_D.code).where(
     _D.event_id == sa.bindparam("of_event", type_=sa.Uuid()),
     _D.state == State.HELD,
 )
+_OF_WRITER = _D.writer == sa.bindparam("of_writer")
+_HELD = _D.state.in_((State.HELD, State.JUDGED))
+_KEPT_ALREADY = sa.select(_D.number).where(_OF_WRITER, _D.value_sha256 == sa.bindparam("digest"), _HELD)
+_NUMBER_HELD = sa.select(sa.func.count()).where(_OF_WRITER, _HELD)
+
+
+class TooManyHeld(Exception):
+    """So much of this writer is held that no more of it is kept. `record` is the kind, as in a verdict."""
+
+    def __init__(self, record: str) -> None:
+        super().__init__(record)
+        self.record = record
 
 
 def hold(tx: Tx, letter: NotTakenIn, now: datetime) -> None:
-    """Its bytes are kept, and its writer waits."""
+    """Its bytes are kept, and its writer waits. Raises `TooManyHeld` before anything is written; what is held already
+    always stays so."""
+    who = {"of_writer": letter.writer}
+    kept = tx.connection.execute(_KEPT_ALREADY, who | {"digest": letter.value_sha256}).first()
+    if kept is None and tx.connection.execute(_NUMBER_HELD, who).scalar_one() >= MOST_HELD:
+        raise TooManyHeld(letter.event.record if letter.event else "unknown")
     keep(tx, State.HELD, letter, now)
 
 

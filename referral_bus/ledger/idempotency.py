@@ -41,6 +41,8 @@ def remember(tx: Tx, caller: str, key: str, request: bytes, answer: str, now: da
 
 def forget(tx: Tx, key: ReferralKey) -> None:
     """The referral that answered a request was erased. The key stays used, or the caller's next try would bring back
-    what was withdrawn; what it was used for goes."""
+    what was withdrawn; what it was used for goes. Another agency's referral of the same id has answered none."""
+    if key.sender != tx.code:
+        return
     here = _C.answer == sa.literal(str(key.referral_id), sa.JSON)
     tx.connection.execute(sa.update(tables.idempotency).where(here).values(request_digest=b"", answer=ERASED))

@@ -77,10 +77,11 @@ def all_peers(tx: Tx) -> dict[str, Peer]:
     return {row.code: Peer(row.code, row.incarnation, _announcement(row.announcement), row.heard_at) for row in rows}
 
 
-def latest_word(tx: Tx) -> datetime | None:
-    """The latest time that any other agency has signed in an announcement: what our own clock can be held against."""
+def agreed_time(tx: Tx, now: datetime) -> datetime | None:
+    """What our clock shows, and no later than the latest time that another agency has signed in an announcement: for
+    what cannot be undone. None while nobody has been heard."""
     words = [peer.announcement.issued_at for peer in all_peers(tx).values() if peer.announcement is not None]
-    return max(words, default=None)
+    return min(now, max(words)) if words else None
 
 
 @lru_cache(maxsize=512)  # the same few announcements are asked for at every tick

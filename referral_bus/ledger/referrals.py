@@ -12,6 +12,8 @@ from referral_bus.ledger.store import Tx
 from schemas.events import NOWHERE, Place, ReferralKey
 from schemas.lifecycle import ANSWERED, CANCELLATION_REQUESTED, OPEN, Side, Status
 
+MOST_NAMED = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Referral:
@@ -87,22 +89,21 @@ def load(tx: Tx, key: ReferralKey) -> Referral | None:
     return None if row is None else from_row(row)
 
 
-def find(tx: Tx, beginning: str) -> list[Referral]:
-    """The referrals whose id begins like this (at least six hexadecimal digits, hyphens as they come); at most two,
-    since more tell nothing more."""
-    within = id_range(beginning)
-    if within is None:
-        return []
-    chosen = tables.referrals.c.referral_id.between(*within)
-    return [from_row(row) for row in tx.connection.execute(_columns().where(chosen).limit(2))]
+def find(tx: Tx, name: str) -> list[Referral]:
+    """The referrals that `name` may mean; at most a hundred, since more tell nothing more."""
+    rows = tx.connection.execute(_columns().where(*named(name, tables.referrals)).limit(MOST_NAMED))
+    return [from_row(row) for row in rows]
 
 
-def id_range(beginning: str) -> tuple[UUID, UUID] | None:
-    """The lowest and the highest id that begin like this; None if that is too short, or no id at all."""
+def named(name: str, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    """Rows about referrals whose id begins like this (at least six hexadecimal digits, hyphens as they come), of the
+    sender that stands before it with a slash, if one does. None for what is too short, or no id at all."""
+    sender, slash, beginning = name.rpartition("/")
     digits = beginning.replace("-", "").lower()
     if not re.fullmatch(r"[0-9a-f]{6,32}", digits):
-        return None
-    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+        return (sa.false(),)
+    within = table.c.referral_id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f")))
+    return (within, table.c.referral_sender == sender) if slash else (within,)
 
 
 def save(tx: Tx, referral: Referral) -> None:

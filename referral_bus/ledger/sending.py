@@ -66,10 +66,19 @@ _LEAVES = (
 )
 
 
-def leave(tx: Tx, leaving: Sequence[Leaving]) -> None:
-    """Before the bytes go out: they are kept, so that their receipt is recognised and they can be sent again."""
-    if not leaving:
-        return
+def leave(tx: Tx, due: Sequence[Leaving]) -> frozenset[int]:
+    """Before the bytes go out: they are kept, so that their receipt is recognised and they can be sent again. Returns
+    the numbers of those that may go: not what was erased since it was looked at, whose bytes are gone."""
+    there = sa.or_(_OUT.state.not_in(FINAL), _OUT.value.is_not(None))
+    numbers = sa.select(_OUT.number).where(_OUT.number.in_([each.number for each in due]), there)
+    may_go = frozenset(tx.connection.execute(numbers).scalars())
+    leaving = [each for each in due if each.number in may_go]
+    if leaving:
+        _keep(tx, leaving)
+    return may_go
+
+
+def _keep(tx: Tx, leaving: Sequence[Leaving]) -> None:
     digests = [{"value_sha256": hashlib.sha256(each.value).digest(), "number": each.number} for each in leaving]
     tx.connection.execute(_REMEMBER, digests)
     changes = [
@@ -82,7 +91,14 @@ def leave(tx: Tx, leaving: Sequence[Leaving]) -> None:
 def waits_for_key(tx: Tx, numbers: Sequence[int]) -> None:
     """The addressee has announced no key that is valid now: the rows rest until it does."""
     change = {"state": State.WAITING_FOR_KEY.value, "next_send_at": None}
-    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number.in_(numbers)).values(change))
+    still = (_OUT.number.in_(numbers), _OUT.state.not_in(FINAL))
+    tx.connection.execute(sa.update(tables.outbox).where(*still).values(change))
+
+
+def rest(tx: Tx, numbers: Sequence[int], until: datetime) -> None:
+    """These may not go at this hour, if our clock is right."""
+    still = (_OUT.number.in_(numbers), _OUT.state.not_in(FINAL))
+    tx.connection.execute(sa.update(tables.outbox).where(*still).values(next_send_at=until))
 
 
 def announced(tx: Tx, addressee: str, now: datetime) -> None:
@@ -112,7 +128,7 @@ def inbox_seen(tx: Tx, addressee: str, topic_id: str, now: datetime) -> None:
 def reopen(tx: Tx, addressee: str, now: datetime) -> None:
     """The addressee's ledger was restored and may lack what it once said it had: every row goes again, in order."""
     kept = sa.or_(_OUT.erasure, _OUT.value.is_not(None))  # what is erased here never goes again
-    judged = (_OUT.addressee == addressee, _OUT.state.in_((State.STORED, State.REFUSED, State.HELD)), kept)
+    judged = (_OUT.addressee == addressee, _OUT.state.in_((State.SENT, State.STORED, State.REFUSED, State.HELD)), kept)
     values = {"state": State.SENT.value, "next_send_at": now, "sends": 0, "missed": False, "asked": False}
     tx.connection.execute(sa.update(tables.outbox).where(*judged).values(values))
 

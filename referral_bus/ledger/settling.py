@@ -25,7 +25,7 @@ _ROW_OF_VALUE = (
 )
 _SET_ROW = sa.update(tables.outbox).where(_OUT.number == sa.bindparam("of_number"))
 _FOLLOWING = (
-    sa.select(_OUT.number, _OUT.missed)
+    sa.select(_OUT.number, _OUT.missed, _OUT.state, _OUT.next_send_at)
     .where(
         _OUT.referral_sender == sa.bindparam("of_sender"),
         _OUT.referral_id == sa.bindparam("of_referral", type_=sa.Uuid()),
@@ -90,15 +90,17 @@ def _settle(
     tx.connection.execute(_SET_ROW, final | {"of_number": held["number"]})
     behind = {"of_sender": held["referral_sender"], "of_referral": held["referral_id"], "of_number": held["number"]}
     following = tx.connection.execute(_FOLLOWING, behind).one_or_none()
-    if following is not None and following.missed:
-        send = {"missed": False, "asked": True, "next_send_at": now}
+    if following is None or State(following.state) in FINAL:
+        return
+    if following.missed or (following.next_send_at is None and State(following.state) is State.SENT):
+        send = {"missed": False, "asked": following.missed, "next_send_at": now}
         tx.connection.execute(_SET_ROW, send | {"of_number": following.number})
 
 
 def _not_yet(tx: Tx, row: sa.Row[tuple[object, ...]], outcome: Outcome, item: ReceiptItem, now: datetime) -> None:
     if outcome is Outcome.MISSING:
         _send_missing(tx, row, item.held, now)
-    elif outcome is Outcome.HELD:
+    elif outcome is Outcome.HELD and row._mapping["value"] is not None:  # else it is to be sealed anew
         values = {"state": State.HELD.value, "code": item.code, "path": item.path}
         tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == row._mapping["number"]).values(values))
     elif outcome is Outcome.RESEAL and _is_last_sent(row, item):

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import AtRest
-from referral_bus.ledger.trouble import damaged, is_lock, reachable
+from referral_bus.ledger.trouble import damaged, is_lock, reachable, replaced
 
 BUSY_TIMEOUT_S = 5.0  # a service that is told to end waits for no lock longer than this
 CACHE = "cache_size=-512"  # KiB for each connection: threads are many, and the operating system has the pages anyway
@@ -45,14 +45,18 @@ class Ledger:
         self.at_rest = at_rest
         self.code = code
         self.path = path
+        self._file = _file_at(path)
         self.writable = True  # as far as the last transaction has shown
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
-        """One transaction that takes the write lock at once, so that it never fails halfway for want of it."""
+        """One transaction that takes the write lock at once, so that it never fails halfway for want of it. Raises
+        `LedgerUnusable` when a backup was put in the ledger's place since: what is written here would be lost."""
         try:
             with reachable(self.path), self.engine.begin() as connection:
                 yield Tx(connection, self.at_rest, self.code)
+                if _file_at(self.path) != self._file:
+                    raise replaced()
         except Unreachable:
             self.writable = False
             raise
@@ -128,6 +132,15 @@ def open_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
     return ledger
 
 
+def _file_at(path: Path) -> tuple[int, int]:
+    """Which file stands there, whatever it is called."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise damaged() from None
+    return found.st_dev, found.st_ino
+
+
 def _engine(path: Path) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=_uri(path), query={"uri": "true"}),
@@ -199,21 +212,15 @@ class Changes:
         """The watching thread's work, until `stop`. Raises `LedgerUnusable` when the file is not there any more, or is
         another one: what is written to the one that we hold open would be gone with the process."""
         with reachable(self._path), closing(sqlite3.connect(_uri(self._path), timeout=BUSY_TIMEOUT_S, uri=True)) as tx:
-            file, seen = self._file(), None
+            file, seen = _file_at(self._path), None
             while not stop.wait(self._interval_s):
                 progress()
-                if self._file() != file:
-                    raise damaged()
+                if _file_at(self._path) != file:
+                    raise replaced()
                 version = tx.execute("PRAGMA data_version").fetchone()[0]
                 if version != seen:
                     seen = version
                     self.notify()
-
-    def _file(self) -> int:
-        try:
-            return self._path.stat().st_ino
-        except FileNotFoundError:
-            raise damaged() from None
 
     def notify(self) -> None:
         with self._condition:

@@ -50,7 +50,8 @@ agency = sa.Table(  # one row: whose ledger this is
     sa.Column("announcement_counter", sa.BigInteger, nullable=False),
 )
 
-# In these very words everywhere, or SQLite does not see that the index of open ones will do.
+# In these very words everywhere, or SQLite does not see that its index will do.
+IS_BEHIND = "state = 'sent' AND next_send_at IS NULL"
 _IS_OPEN = f"status IN ({', '.join(repr(status.value) for status in sorted(OPEN))})"
 
 referrals = sa.Table(
@@ -140,6 +141,7 @@ outbox = sa.Table(
     sa.Column("path", sa.String),
     sa.Index(None, "addressee", "next_send_at", sqlite_where=sa.text("next_send_at IS NOT NULL")),
     sa.Index("ix_outbox_due", "next_send_at", sqlite_where=sa.text("next_send_at IS NOT NULL")),
+    sa.Index("ix_outbox_behind", "number", sqlite_where=sa.text(IS_BEHIND)),
     sa.Index(  # whose turn it is, and how far each has come, without reading the rows
         "ix_outbox_turns",
         *("referral_sender", "referral_id", "number", "state", "erasure", "receipt_issued_at"),
@@ -211,6 +213,7 @@ dead_letters = sa.Table(  # what could not be taken in, or not be handed over
     sa.Column("reason", sa.LargeBinary),  # why it was discarded, in somebody's own words; encrypted as a body is
     sa.UniqueConstraint("value_sha256", "writer"),
     sa.Index(None, "writer", "event_id"),
+    sa.Index(None, "writer", "state"),
     sa.Index(None, "referral_id"),
     sa.Index(None, "state", "last_at"),
     sa.Index("ix_dead_letters_untold", "code", "writer", sqlite_where=sa.text("noticed_at IS NULL")),

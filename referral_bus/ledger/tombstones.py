@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables
-from referral_bus.ledger.referrals import id_range
+from referral_bus.ledger.referrals import MOST_NAMED, named
 from referral_bus.ledger.store import Tx
 from schemas.events import NOWHERE, Place, ReferralKey
 from schemas.lifecycle import ErasureReason, Side, Status
@@ -46,13 +46,10 @@ def load(tx: Tx, key: ReferralKey) -> Tombstone | None:
     return None if row is None else _from_row(row)
 
 
-def find(tx: Tx, beginning: str) -> list[Tombstone]:
-    """Those whose referral's id begins like this; at most two, since more tell nothing more."""
-    within = id_range(beginning)
-    if within is None:
-        return []
-    rows = tx.connection.execute(sa.select(tables.tombstones).where(_T.referral_id.between(*within)).limit(2))
-    return [_from_row(row) for row in rows]
+def find(tx: Tx, name: str) -> list[Tombstone]:
+    """Those of the referrals that `name` may mean, as `referrals.find`."""
+    query = sa.select(tables.tombstones).where(*named(name, tables.tombstones)).limit(MOST_NAMED)
+    return [_from_row(row) for row in tx.connection.execute(query)]
 
 
 def of_peer(tx: Tx, peer: str) -> list[Tombstone]:

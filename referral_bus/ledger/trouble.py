@@ -42,6 +42,11 @@ def damaged() -> LedgerUnusable:
     return LedgerUnusable(Reason.LEDGER_DAMAGED, advice, path="ledger")
 
 
+def replaced() -> LedgerUnusable:
+    advice = "another file stands in the ledger's place since it was opened; open it anew"
+    return LedgerUnusable(Reason.LEDGER_DAMAGED, advice, path="ledger")
+
+
 def _meaning(error: BaseException | None, path: Path) -> Unreachable | LedgerUnusable | None:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the others say more of it
     if code in DAMAGED:

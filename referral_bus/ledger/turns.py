@@ -74,17 +74,20 @@ def _due_for(tx: Tx, addressee: str, now: datetime, under_way: Collection[int], 
     return [_due_row(tx, row, now) for row in tx.connection.execute(query)]
 
 
-def _its_turn() -> sa.ColumnElement[bool]:
-    """Never sent, asked for, the oldest of its referral without a final receipt, or an erasure, which overtakes."""
+def has_older() -> sa.Exists:
+    """Whether something older of its referral has no final receipt."""
     older = tables.outbox.alias("older")
-    has_older = sa.exists().where(
+    return sa.exists().where(
         older.c.referral_sender == _OUT.referral_sender,
         older.c.referral_id == _OUT.referral_id,
         older.c.number < _OUT.number,
         older.c.state.not_in(FINAL),
-        sa.not_(older.c.erasure),
     )
-    return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older))
+
+
+def _its_turn() -> sa.ColumnElement[bool]:
+    """Never sent, asked for, the oldest of its referral without a final receipt, or an erasure, which overtakes."""
+    return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older()))
 
 
 def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> DueRow:

@@ -9,14 +9,21 @@ from referral_bus.ledger import tables
 from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.sending import LONGEST_PAUSE, State
 from referral_bus.ledger.store import Tx
+from referral_bus.ledger.turns import has_older
 from referral_bus.wire.signing import key_id_of
 
 _OUT = tables.outbox.c
 
 
 def wake(tx: Tx, now: datetime, first_pause: timedelta) -> None:
-    """Sends what waits for a key that has become valid since it was announced, and what was put off by a clock that was
-    ahead: what waits for longer than its own pause, which doubles with each time that it is sent."""
+    """Everything below, once."""
+    _wake_keyless(tx, now)
+    _wake_put_off(tx, now, first_pause)
+    _lay_down(tx, now)
+
+
+def _wake_keyless(tx: Tx, now: datetime) -> None:
+    """Sends what waits for a key that has become valid since it was announced."""
     peers = all_peers(tx)
     waiting = sa.select(_OUT.addressee).where(_OUT.state == State.WAITING_FOR_KEY).distinct()
     for addressee in tx.connection.execute(waiting).scalars().all():
@@ -26,9 +33,23 @@ def wake(tx: Tx, now: datetime, first_pause: timedelta) -> None:
             here = (_OUT.addressee == addressee, _OUT.state == State.WAITING_FOR_KEY, usable)
             values = {"state": State.NEW.value, "next_send_at": now}
             tx.connection.execute(sa.update(tables.outbox).where(*here).values(values))
+
+
+def _wake_put_off(tx: Tx, now: datetime, first_pause: timedelta) -> None:
+    """Sends what was put off by a clock that was ahead: what waits for longer than its own pause, which doubles with
+    each time that it is sent."""
     pauses = [(sends, min(first_pause * (1 << sends), LONGEST_PAUSE)) for sends in range(21)]
     put_off = sa.or_(
         *(sa.and_(_OUT.sends <= sends, _OUT.next_send_at > now + pause) for sends, pause in pauses),
         _OUT.next_send_at > now + LONGEST_PAUSE,
     )
     tx.connection.execute(sa.update(tables.outbox).where(put_off).values(next_send_at=now))
+
+
+def _lay_down(tx: Tx, now: datetime) -> None:
+    """What waits behind another event of its referral has no time of its own, or every look at what is due would pass
+    over all of it. It goes when that one is final (see `settling`), and what was forgotten then goes now."""
+    waits = (_OUT.next_send_at <= now, _OUT.state == State.SENT, sa.not_(_OUT.asked), sa.not_(_OUT.erasure))
+    tx.connection.execute(sa.update(tables.outbox).where(*waits, has_older()).values(next_send_at=None))
+    forgotten = (sa.text(tables.IS_BEHIND), sa.not_(has_older()))
+    tx.connection.execute(sa.update(tables.outbox).where(*forgotten).values(next_send_at=now))

@@ -105,7 +105,13 @@ ERASURE = (
         "if left is None:",
         RULES,
     ),
-    Guard("an erasure overtakes", "referral_bus/ledger/turns.py", "        sa.not_(older.c.erasure),\n", "", RULES),
+    Guard(
+        "a word about an erasure waits for no other",
+        "referral_bus/ledger/turns.py",
+        "_OUT.asked, _OUT.erasure, ",
+        "_OUT.asked, ",
+        RULES,
+    ),
     Guard(
         "what is erased here stays erased whatever a receipt says",
         "referral_bus/ledger/settling.py",
@@ -150,9 +156,9 @@ ERASURE = (
     ),
     Guard(
         "a clock that runs ahead erases nothing",
-        "consumers/agency/keeper.py",
-        "replace(writing, now=min(writing.now, heard))",
-        "replace(writing, now=writing.now)",
+        "referral_bus/ledger/peers.py",
+        "min(now, max(words)) if words else None",
+        "now if words else None",
         RETAINING,
     ),
     Guard(

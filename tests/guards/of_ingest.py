@@ -13,6 +13,13 @@ INGEST_LOOP = (f"{UNIT}/test_ingest.py",)
 
 INGEST = (
     Guard(
+        "no writer fills the disk with what is held",
+        "referral_bus/ledger/holding.py",
+        "if kept is None and tx.connection.execute(_NUMBER_HELD, who).scalar_one() >= MOST_HELD:",
+        "if False:",
+        ("tests/unit/consumers/agency/test_held_letters.py",),
+    ),
+    Guard(
         "size before anything else",
         RECORD,
         "if raw.size > MAX_VALUE + 4096 or len(raw.value) > MAX_VALUE or len(raw.headers) > MAX_HEADERS:",

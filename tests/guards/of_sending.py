@@ -28,8 +28,8 @@ SENDING = (
     Guard(
         "only the oldest is sent again",
         TURNS,
-        "return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older))",
-        "return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older), sa.true())",
+        "return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older()))",
+        "return sa.true()",
         RELAYS,
     ),
     Guard(
@@ -92,6 +92,27 @@ SENDING = (
         (f"{UNIT}/test_consent_over.py",),
     ),
     Guard(
+        "nothing is over by our clock alone",
+        RELAY,
+        "sending.give_up(tx, self._register().departed(agreed), agreed)",
+        "sending.give_up(tx, self._register().departed(now), now)",
+        (f"{UNIT}/test_consent_over.py",),
+    ),
+    Guard(
+        "what was erased meanwhile does not go",
+        LEDGER_SENDING,
+        "there = sa.or_(_OUT.state.not_in(FINAL), _OUT.value.is_not(None))",
+        "there = sa.true()",
+        (f"{UNIT}/test_relay.py",),
+    ),
+    Guard(
+        "what is final waits for no key",
+        LEDGER_SENDING,
+        '"next_send_at": None}\n    still = (_OUT.number.in_(numbers), _OUT.state.not_in(FINAL))\n',
+        '"next_send_at": None}\n    still = (_OUT.number.in_(numbers),)\n',
+        (f"{UNIT}/test_relay.py",),
+    ),
+    Guard(
         "no sealed content after consent",
         TURNS,
         "            body = encode(StatusBody())\n",
@@ -139,9 +160,16 @@ SENDING = (
     Guard(
         "what follows a missing one goes when that is final",
         SETTLING,
-        "if following is not None and following.missed:",
+        "if following.missed or (following.next_send_at is None and State(following.state) is State.SENT):",
         "if False:",
         RELAYS,
+    ),
+    Guard(
+        "what is over is not armed again",
+        SETTLING,
+        "if following is None or State(following.state) in FINAL:",
+        "if following is None:",
+        (f"{UNIT}/test_consent_over.py",),
     ),
     Guard("a restored peer gets everything again", SETTLING, "        reopen(tx, code, writing.now)\n", "", RESTORING),
     Guard("a restored peer hears of erasures", SETTLING, "        ask_again(tx, code, writing)\n", "", RESTORING),
@@ -172,6 +200,13 @@ SENDING = (
         "        if mark <= self.high_water():\n            return\n",
         "",
         (f"{UNIT}/test_outside_backups.py",),
+    ),
+    Guard(
+        "no cursor is given twice",
+        "referral_bus/ledger/restoring.py",
+        "    _number_on(tx, incarnation * NUMBERS)\n",
+        "",
+        RESTORING,
     ),
     Guard(
         "a new incarnation exceeds every one used",

@@ -1,15 +1,19 @@
 """Consent that ends while something waits to leave: nothing of the person goes any more."""
 
+import hashlib
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
+from producers.relay import GIVE_UP_EVERY, IDLE_S, IN_FLIGHT_S
 from referral_bus.ledger import looking
 from referral_bus.ledger.sending import State
 from schemas.lifecycle import Status
+from schemas.outcomes import Outcome
 from schemas.personal import StatusBody
 from tests.kit.bench import Bench
+from tests.kit.forge import a_receipt
 from tests.kit.people import PLANTED_NAME, RECIPIENT, SENDER, request_document
 from tests.kit.topics import events
 
@@ -27,16 +31,55 @@ def _states(pair: Bench, referral: UUID) -> list[State | None]:
         return [step.state for step in looking.history(tx, pair[SENDER].key(referral))]
 
 
+def _hear(pair: Bench) -> None:
+    """The other agency says what the time is."""
+    pair[RECIPIENT].announce()
+    pair[RECIPIENT].send()
+    pair[SENDER].read()
+
+
 @pytest.mark.parametrize("sent", [False, True], ids=["never sent", "sent once"])
 def test_a_referral_ends_as_undeliverable_and_goes_no_more(pair: Bench, sent: bool) -> None:
     referral = _refer(pair)
     if sent:
         pair[SENDER].send()
     pair.clock.move(VALID)
+    _hear(pair)
     pair[SENDER].send()
     pair[SENDER].send()
     assert _states(pair, referral) == [State.UNDELIVERABLE]
     assert len(events(pair, RECIPIENT)) == sent
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["never sent", "sent once"])
+def test_by_our_own_clock_alone_it_rests_and_goes_once_the_clock_is_right(pair: Bench, sent: bool) -> None:
+    referral = _refer(pair)
+    if sent:
+        pair[SENDER].send()
+    pair.clock.move(timedelta(days=40))
+    pair[SENDER].send()
+    assert pair[SENDER].relay.tick() > IN_FLIGHT_S
+    assert _states(pair, referral) == [State.SENT if sent else State.NEW]
+    assert len(events(pair, RECIPIENT)) == sent
+    pair.clock.move(GIVE_UP_EVERY - timedelta(days=40))
+    pair.settle()
+    assert pair[RECIPIENT].status(referral) == Status.REQUESTED
+
+
+def test_an_answer_to_what_came_before_makes_nothing_go_that_is_over(pair: Bench) -> None:
+    """The receipt of the first event comes after the second was given up."""
+    station, referral = pair[SENDER], _refer(pair)
+    station.send()
+    station.say("answer", referral, text="Synthetic.")
+    station.send()
+    first, second = (hashlib.sha256(value).digest() for value in events(pair, RECIPIENT))
+    station.take(a_receipt(pair, RECIPIENT, SENDER, second, Outcome.MISSING))
+    pair.clock.move(VALID)
+    _hear(pair)
+    station.send()
+    station.take(a_receipt(pair, RECIPIENT, SENDER, first, Outcome.STORED))
+    assert station.relay.tick() == IDLE_S
+    assert _states(pair, referral) == [State.STORED, State.UNDELIVERABLE]
 
 
 def test_the_recipients_word_that_waited_goes_as_a_status_without_a_word_of_content(pair: Bench) -> None:

@@ -11,10 +11,12 @@ from producers.publish import publish
 from referral_bus.errors import Reason, Refused
 from referral_bus.ledger import looking
 from referral_bus.ledger.writing import Writing
+from schemas.events import ReferralKey
 from schemas.lifecycle import MOVE_BY_VERB, MOVES, NOTES, Move, Side, Status
 from schemas.personal import StatusBody
 from tests.kit.bench import Bench, Station
-from tests.kit.people import PLANTED_NAME, RECIPIENT, SENDER, request, request_document
+from tests.kit.forge import a_referral, an_erasure, event_record, signed
+from tests.kit.people import PLANTED_NAME, RECIPIENT, SENDER, THIRD, request, request_document
 
 DETAIL: dict[str, dict[str, Any]] = {
     "reject": {"outcome_reason": "no-capacity"},
@@ -215,3 +217,32 @@ def test_an_id_may_be_shortened_to_what_is_unambiguous(pair: Bench) -> None:
     with pytest.raises(Refused) as refused:
         move(station.ledger, "cancel", "abcdef", {}, writing)
     assert refused.value.reason is Reason.REFERRAL_UNKNOWN
+
+
+def _refused(pair: Bench, verb: str, name: str) -> Refused:
+    with pytest.raises(Refused) as refused:
+        move(pair[RECIPIENT].ledger, verb, name, {}, pair[RECIPIENT].writing())
+    return refused.value
+
+
+def test_of_two_agencies_referrals_with_one_id_each_is_answered_under_its_senders_name(trio: Bench) -> None:
+    """Else whoever knows an id could make its referral impossible to answer."""
+    referral_id = _known_at_both(trio)
+    trio[RECIPIENT].take(event_record(trio, a_referral(trio, THIRD, RECIPIENT, referral_id=referral_id)))
+    error = _refused(trio, "accept", str(referral_id))
+    assert error.reason is Reason.REFERRAL_UNKNOWN
+    assert f"{SENDER}/ID" in error.advice
+    assert f"{THIRD}/ID" in error.advice
+    for sender, name in ((SENDER, str(referral_id)), (THIRD, str(referral_id)[:6])):
+        moved = move(trio[RECIPIENT].ledger, "accept", f"{sender}/{name}", {}, trio[RECIPIENT].writing())
+        assert moved.key == (sender, referral_id)
+    for wrong in ("nobody", "", f"x/{SENDER}"):
+        assert _refused(trio, "start", f"{wrong}/{referral_id}").reason is Reason.REFERRAL_UNKNOWN
+
+
+def test_another_agencys_tombstone_with_the_same_id_hinders_no_answer(trio: Bench) -> None:
+    referral_id = _known_at_both(trio)
+    erased = an_erasure(trio, ReferralKey(THIRD, referral_id), THIRD, RECIPIENT, (1, 1))
+    trio[RECIPIENT].take(signed(trio, erased))
+    assert trio[RECIPIENT].say("accept", referral_id).key == (SENDER, referral_id)
+    assert _refused(trio, "accept", f"{THIRD}/{referral_id}").reason is Reason.REFERRAL_ERASED

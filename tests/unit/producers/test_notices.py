@@ -102,6 +102,13 @@ def test_notices_go_at_most_once_a_minute_and_so_many_at_once(trio: Bench) -> No
     assert len(_told(trio)) == AT_ONCE + 5
 
 
+def test_an_agency_with_many_kinds_of_dead_letters_puts_off_no_other_agencys(trio: Bench) -> None:
+    many = [_held(trio, schema=b"sch-%04d" % number) for number in range(AT_ONCE + 5)]
+    _take(trio, *many, _held(trio, THIRD, b"schema-7"), _held(trio, THIRD, b"schema-8"))
+    assert [notice.schema_fingerprint for notice in _told(trio)][-2:] == [b"schema-7", b"schema-8"]
+    assert len(_told(trio)) == AT_ONCE
+
+
 def test_what_the_broker_did_not_take_is_told_later(trio: Bench) -> None:
     trio[RECIPIENT].take(_held(trio))
     plan = trio.broker.live_topics()[trio.register.notices]

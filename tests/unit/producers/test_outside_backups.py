@@ -89,3 +89,11 @@ def test_two_processes_side_by_side_write_one_whole_journal(pair: Bench) -> None
         _erased(pair)
         writer.keep_up(pair[SENDER].ledger)
     assert [left.revision for left in service.journal()] == [1, 2, 3, 4]
+
+
+def test_the_mark_never_goes_back(pair: Bench) -> None:
+    outside = pair[SENDER].outside
+    outside.raise_to(HighWater(3, 7))
+    outside.raise_to(HighWater(2, 9))
+    outside.keep_up(pair[SENDER].ledger)
+    assert outside.high_water() == HighWater(3, 7)

@@ -1,20 +1,25 @@
 """The relay: an event is due until its addressee's receipt says otherwise, and nobody delays anybody else."""
 
+import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from typing_extensions import override
 
 from producers.relay import AT_ONCE, BROKER_RETRY, IDLE_S
 from referral_bus.ledger import looking, sending
 from referral_bus.ledger.sending import State
+from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.turns import due
+from referral_bus.outside_backups import OutsideBackups
 from referral_bus.wire.record import Opened, read
 from schemas.events import ReferralEvent
 from schemas.outcomes import Outcome
 from tests.kit.bench import RESEND_AFTER, Bench, Station, bench
-from tests.kit.forge import body_for
+from tests.kit.forge import a_receipt, body_for
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, SENDER, THIRD, request
 from tests.kit.topics import events, records
 
@@ -188,3 +193,50 @@ def test_a_receipt_that_overtakes_the_brokers_failure_is_not_undone_by_it(pair: 
     pair.settle()
     assert state(pair[SENDER], referral_id) == [State.STORED]
     assert events(pair, RECIPIENT) == [raw.value]
+
+
+class _Meanwhile(OutsideBackups):
+    """While the marks are written, which takes a moment, somebody does something."""
+
+    def __init__(self, folder: Path, does: Callable[[], object]) -> None:
+        super().__init__(folder)
+        self._does = does
+
+    @override
+    def keep_up(self, ledger: Ledger) -> None:
+        super().keep_up(ledger)
+        self._does()
+        self._does = lambda: None
+
+
+def test_what_is_withdrawn_while_it_is_being_sealed_does_not_go_and_leaves_no_bytes(pair: Bench) -> None:
+    station = pair[SENDER]
+    referral = station.refer(RECIPIENT)
+    outside = _Meanwhile(station.outside.folder, lambda: station.withdraw(referral))
+    relay = pair.make_relay(station.ledger, station.keyring, outside=outside)
+    relay.tick()
+    with station.ledger.read() as tx:
+        left = tx.connection.exec_driver_sql("SELECT state, value FROM outbox ORDER BY number").all()
+    assert left[0] == ("erased", None)
+    assert events(pair, RECIPIENT) == []
+
+
+def test_what_is_withdrawn_while_its_key_is_looked_for_stays_erased(pair: Bench) -> None:
+    station = pair[SENDER]
+    referral = station.refer(RECIPIENT)
+    with station.ledger.read() as tx:
+        [row] = due(tx, pair.clock(), {}, 9)
+    station.withdraw(referral)
+    with station.ledger.write() as tx:
+        sending.waits_for_key(tx, [row.number])
+    assert station.history(referral)[0].state is State.ERASED
+
+
+def test_a_word_that_it_is_held_does_not_keep_it_from_being_sealed_anew(pair: Bench) -> None:
+    station = pair[SENDER]
+    referral = station.refer(RECIPIENT)
+    station.send()
+    [value] = events(pair, RECIPIENT)
+    for outcome in (Outcome.RESEAL, Outcome.HELD):
+        station.take(a_receipt(pair, RECIPIENT, SENDER, hashlib.sha256(value).digest(), outcome))
+    assert station.history(referral)[0].state is State.SENT

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from referral_bus.errors import LedgerUnusable, Reason
+from referral_bus.ledger import handing_over
 from referral_bus.ledger.sending import State, own_incarnation
 from referral_bus.outside_backups import HighWater
 from schemas.lifecycle import ErasureReason, Status
@@ -142,3 +143,38 @@ def test_a_ledger_that_is_behind_its_own_announcement_is_refused_from_then_on(pa
         outside.heard(ledger, HighWater(2, 5))
     with pytest.raises(LedgerUnusable):
         outside.refuse_if_behind(ledger)
+
+
+def test_a_cursor_of_the_ledger_that_was_lost_passes_over_nothing_that_came_later(pair: Bench) -> None:
+    """What the agency itself writes takes numbers, too."""
+    station = pair[RECIPIENT]
+    backup = station.back_up()
+    for _ in range(5):
+        station.refer(SENDER)
+    pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    with station.ledger.read() as tx:
+        cursor = handing_over.newest(tx)
+    station.restore(backup)
+    pair.announce()
+    later = pair[SENDER].refer(RECIPIENT)
+    pair.settle(20)
+    with station.ledger.read() as tx:
+        assert cursor <= handing_over.highest_cursor(tx)
+        assert later in {received.referral.referral_id for received in handing_over.after_cursor(tx, cursor, 100)}
+
+
+def test_what_was_sent_in_vain_goes_at_once_to_a_recipient_that_comes_back_restored(pair: Bench) -> None:
+    backup = pair[RECIPIENT].back_up()
+    referral = pair[SENDER].refer(RECIPIENT)
+    for _ in range(10):
+        pair[SENDER].send()
+        pair[SENDER].send()
+        pair.broker.wipe()
+        pair.clock.move(timedelta(days=1))
+    pair[RECIPIENT].restore(backup)
+    pair[RECIPIENT].announce()
+    pair[RECIPIENT].send()
+    pair[SENDER].read()
+    pair.settle()
+    assert pair[RECIPIENT].status(referral) == Status.REQUESTED

@@ -6,14 +6,16 @@ from uuid import uuid4
 
 import pytest
 
+from producers.withdrawals import withdraw
 from referral_bus.errors import Reason, Refused
 from referral_bus.ledger import tombstones
 from referral_bus.ledger.sending import State
-from schemas.events import ErasureEvent, StorageReceipt
+from schemas.events import ErasureEvent, ReferralKey, StorageReceipt
 from schemas.lifecycle import ErasureReason, Status
-from tests.kit.bench import bench
+from tests.kit.bench import RESEND_AFTER, bench
+from tests.kit.forge import an_erasure, signed
 from tests.kit.people import RECIPIENT, SENDER, request
-from tests.kit.topics import decoded, records
+from tests.kit.topics import decoded, events, records
 
 DETAIL = {"outcome": "provided"}
 
@@ -127,6 +129,28 @@ def test_a_withdrawal_overtakes_what_has_not_arrived_and_no_late_copy_is_opened(
         ]
 
 
+def test_a_word_about_an_erasure_waits_for_no_other(tmp_path: Path) -> None:
+    with bench(tmp_path, SENDER, RECIPIENT) as made:
+        referral = made[SENDER].refer(RECIPIENT)
+        made.settle()
+        made[SENDER].withdraw(referral)
+        made[RECIPIENT].withdraw(referral)
+        made[SENDER].send()
+        made[RECIPIENT].send()
+        made[SENDER].read()
+        made[SENDER].pull()
+        made[SENDER].send()
+        made[SENDER].send()
+        said = set(events(made, RECIPIENT)) - {records(made, made.register.inbox(RECIPIENT))[0].value}
+        made.broker.wipe()
+        made[SENDER].send()
+        made.clock.move(RESEND_AFTER)
+        for _ in range(2):
+            made[SENDER].send()
+        assert len(said) > 1
+        assert set(events(made, RECIPIENT)) == said
+
+
 def test_what_waited_in_the_outbox_never_leaves(tmp_path: Path) -> None:
     with bench(tmp_path, SENDER, RECIPIENT) as made:
         made.broker.go_down()
@@ -171,3 +195,17 @@ def test_the_idempotency_key_of_an_erased_referral_brings_nothing_back(tmp_path:
         with pytest.raises(Refused) as refused:
             made[SENDER].publish(asked)
         assert refused.value.reason is Reason.REFERRAL_ERASED
+
+
+def test_an_id_that_another_agency_has_used_too_is_withdrawn_under_its_senders_name(tmp_path: Path) -> None:
+    with bench(tmp_path, SENDER, RECIPIENT) as made:
+        referral = made[SENDER].refer(RECIPIENT, idempotency_key="case-17")
+        made.settle()
+        made[SENDER].take(signed(made, an_erasure(made, ReferralKey(RECIPIENT, referral), RECIPIENT, SENDER, (1, 1))))
+        with pytest.raises(Refused) as refused:
+            made[SENDER].withdraw(referral)
+        assert f"{SENDER}/ID or {RECIPIENT}/ID" in refused.value.advice
+        assert made[SENDER].refer(RECIPIENT, idempotency_key="case-17") == referral, "the other's erasure is not ours"
+        name = f"{SENDER}/{str(referral)[:8]}"
+        left = withdraw(made[SENDER].ledger, name, ErasureReason.WITHDRAWN, made[SENDER].writing())
+        assert left.key == (SENDER, referral)

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from producers.relay import GIVE_UP_EVERY
 from referral_bus.ledger import handing_over
 from referral_bus.ledger.handing_over import Patience
 from referral_bus.ledger.peers import all_peers
@@ -18,7 +19,7 @@ from schemas.deadlines import DEFAULT_LIMITS
 from schemas.lifecycle import Side
 from schemas.outcomes import Code
 from tests.kit.bench import Bench, Station, bench
-from tests.kit.people import RECIPIENT, SENDER
+from tests.kit.people import RECIPIENT, SENDER, request_document
 from tests.kit.registers import changed, without_agreement
 
 
@@ -110,10 +111,13 @@ def test_what_the_recipient_refuses_is_undelivered_with_its_code(pair: Bench) ->
 
 def test_what_waited_until_consent_was_over_is_undelivered_without_a_code(pair: Bench) -> None:
     pair.own_registers[SENDER] = changed(pair.register, version=pair.register.version + 1)
-    referral_id = pair[SENDER].refer(RECIPIENT)
+    body = request_document(RECIPIENT)["body"]
+    body["consent"]["expires_at"] = (pair.clock() + GIVE_UP_EVERY).isoformat()
+    referral_id = pair[SENDER].refer(RECIPIENT, body=body)
     pair.settle()
-    with pair[SENDER].ledger.read() as tx:
-        pair.clock.now = find(tx, str(referral_id))[0].consent_expires_at
+    pair.clock.move(GIVE_UP_EVERY)
+    pair.announce()
+    pair.clock.move(GIVE_UP_EVERY)
     pair.settle()
     assert _is(pair[SENDER], referral_id) == (Stage.UNDELIVERED, "sender's staff", None)
 

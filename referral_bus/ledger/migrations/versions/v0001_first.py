@@ -99,6 +99,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_dead_letters_writer_event_id"), "dead_letters", ["writer", "event_id"], unique=False)
+    op.create_index(op.f("ix_dead_letters_writer_state"), "dead_letters", ["writer", "state"], unique=False)
     op.create_index(op.f("ix_dead_letters_referral_id"), "dead_letters", ["referral_id"], unique=False)
     op.create_index(op.f("ix_dead_letters_state_last_at"), "dead_letters", ["state", "last_at"], unique=False)
     op.create_index(
@@ -160,6 +161,13 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_outbox_due", "outbox", ["next_send_at"], unique=False, sqlite_where=sa.text("next_send_at IS NOT NULL")
+    )
+    op.create_index(
+        "ix_outbox_behind",
+        "outbox",
+        ["number"],
+        unique=False,
+        sqlite_where=sa.text("state = 'sent' AND next_send_at IS NULL"),
     )
     op.create_index(
         "ix_outbox_turns",

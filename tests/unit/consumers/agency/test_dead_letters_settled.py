@@ -17,7 +17,7 @@ from schemas.personal import StatusBody
 from tests.kit.bench import Bench
 from tests.kit.forge import a_referral, a_word, event_record
 from tests.kit.handing import ATTEMPTS
-from tests.kit.people import PLANTED_NEED, RECIPIENT, SENDER
+from tests.kit.people import PLANTED_NEED, RECIPIENT, SENDER, THIRD
 from tests.kit.registers import changed
 from tests.kit.settling import (
     REASON,
@@ -179,3 +179,13 @@ def test_a_discard_is_audited_with_who_asked_and_what_was_the_matter(trio: Bench
         ("discarded", "test", "HANDOVER_EXHAUSTED", new_referral.event_id),
         ("discarded", "test", "REGISTER_NEWER", event.event_id),
     ]
+
+
+@pytest.mark.parametrize("held_by", [SENDER, RECIPIENT])
+def test_a_discarded_word_of_an_agency_that_is_no_party_moves_nothing(trio: Bench, held_by: str) -> None:
+    key = trio[SENDER].key(trio[SENDER].refer(RECIPIENT))
+    trio.settle()
+    word = a_word(trio, key, THIRD, held_by, (1, 1), status="rejected", register_version=2)
+    trio[held_by].take(event_record(trio, word))
+    assert [done.result for done in discard(trio, Choice(writer=THIRD), held_by)] == [Discarded(answered=False)]
+    assert trio[held_by].status(key.referral_id) == "requested"

@@ -1,16 +1,18 @@
 """The rules for an ErasureEvent, one by one, with events that an agency's software could write."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
 
 from consumers.agency.verdicts import Again, NotTaken, Taken
-from referral_bus.ledger import tombstones
+from referral_bus.ledger import dead_letter_lists, tombstones
+from referral_bus.ledger.dead_letters import State
 from schemas.events import ErasureEvent, Place, ReferralKey
 from schemas.lifecycle import Status
 from schemas.outcomes import Code, Outcome
 from tests.kit.bench import Bench
-from tests.kit.forge import a_referral, a_word, an_erasure, event_record, signed
+from tests.kit.forge import a_referral, a_word, an_erasure, event_record, signed, signed_bytes
 from tests.kit.people import RECIPIENT, SENDER, THIRD
 
 
@@ -165,3 +167,41 @@ def test_a_held_event_of_an_erased_referral_is_kept_no_longer(trio: Bench) -> No
     trio[RECIPIENT].ingest.judge_held()
     assert trio[RECIPIENT].take(event_record(trio, newer)) == [Again("StatusEvent")]
     assert _outcomes(trio)[-1] == (Outcome.ERASED, None)
+
+
+NEWER_SCHEMA = b"\xc3\x01" + b"schema-9" + b"newer, and sealed"
+
+
+def _kept(trio: Bench, of: str) -> list[State]:
+    with trio[of].ledger.read() as tx:
+        return [letter.state for letter in dead_letter_lists.chosen(tx, dead_letter_lists.Choice(), 10)]
+
+
+@pytest.mark.parametrize(("of", "other"), [(RECIPIENT, SENDER), (SENDER, RECIPIENT)])
+@pytest.mark.parametrize("late", [NEWER_SCHEMA, b"garbage"], ids=["a newer schema", "malformed"])
+def test_of_an_erased_referral_not_even_what_cannot_be_decoded_is_kept(
+    trio: Bench, of: str, other: str, late: bytes
+) -> None:
+    referral_id = trio[SENDER].refer(RECIPIENT)
+    key = trio[SENDER].key(referral_id)
+    trio[SENDER].withdraw(referral_id)
+    trio.settle()
+    raw = signed_bytes(trio, late, a_word(trio, key, other, of, (1, 9)))
+    assert trio[of].take(raw) == [Again("unknown")]
+    [item] = trio[of].owed(other)
+    assert (item.outcome, item.event_id) == (Outcome.ERASED, None)
+    assert item.value_sha256 == hashlib.sha256(raw.value).digest()
+    assert _kept(trio, of) == []
+
+
+@pytest.mark.parametrize("of", [SENDER, RECIPIENT])
+def test_what_cannot_be_decoded_from_an_agency_that_is_no_party_is_held_whatever_its_key_names(
+    trio: Bench, of: str
+) -> None:
+    referral_id = trio[SENDER].refer(RECIPIENT)
+    key = trio[SENDER].key(referral_id)
+    trio[SENDER].withdraw(referral_id)
+    trio.settle()
+    trio[of].take(signed_bytes(trio, NEWER_SCHEMA, a_word(trio, key, THIRD, of, (1, 1))))
+    assert _outcomes(trio, of, THIRD) == [(Outcome.HELD, Code.SCHEMA_UNKNOWN)]
+    assert _kept(trio, of) == [State.HELD]

@@ -5,11 +5,13 @@ from contextlib import closing
 
 import pytest
 
-from tests.kit.people import PLANTED_NAME
+from deploy.app.desk import open_desk
+from producers.publish import publish
+from tests.kit.people import PLANTED_NAME, request
 from tests.kit.traces import traces
 from tests.unit.deploy.app.command import Command, assert_refused
 from tests.unit.deploy.app.conftest import NEED, Federation
-from tests.unit.deploy.app.homes import Agency, Post
+from tests.unit.deploy.app.homes import RECIPIENT, SENDER, Agency, Post
 
 
 def test_a_withdrawal_is_told_in_one_sentence_and_stands_on_both_sides(
@@ -103,3 +105,19 @@ def _kept(agency: Agency) -> list[bytes]:
     with closing(sqlite3.connect(agency.home / "ledger.sqlite")) as connection:
         rows = [row for column in columns for row in connection.execute(f"SELECT {column}")]
     return [value for (value,) in rows if value is not None]
+
+
+def test_of_two_agencies_referrals_with_one_id_show_and_why_tell_the_one_whose_sender_is_named(
+    federation: Federation, command: Command
+) -> None:
+    """One is erased, the other stands."""
+    desk = open_desk(federation.recipient.home)
+    publish(desk.ledger, desk.register, [request(SENDER)], desk.clock, lambda: federation.referral, "test")
+    desk.close()
+    assert command(federation.recipient, "withdraw", f"{SENDER}/{federation.referral}").code == 0
+    for verb in ("show", "why"):
+        said = command(federation.recipient, verb, federation.referral)
+        assert_refused(said, "REFERRAL_UNKNOWN", "id")
+        assert f"{SENDER}/ID or {RECIPIENT}/ID" in said.err
+        assert "was erased here" in command(federation.recipient, verb, f"{SENDER}/{federation.referral}").out
+        assert "erased" not in command(federation.recipient, verb, f"{RECIPIENT}/{str(federation.referral)[:6]}").out

@@ -2,12 +2,13 @@
 
 import json
 import unicodedata
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deploy.app.output import printable, say, say_error, say_json
+from deploy.app.output import local_time, printable, say, say_error, say_json
 from tests.kit.people import request
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
@@ -78,3 +79,10 @@ def test_what_another_agency_wrote_is_shown_harmlessly(federation: Federation, c
         lines = command(agency, "show", referral).out
         assert "need: [red]PLANTED[/red] \ufffd[link=https://example.org]x[/link] / second\ufffd line" in lines
     assert request(RECIPIENT, need=need).body.request.need == need
+
+
+def test_a_deadline_without_a_local_time_is_shown_in_utc() -> None:
+    """Another agency chooses it, and it may end no listing."""
+    last = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
+    assert local_time(last, "Asia/Tashkent") == "9999-12-31 23:59 +00:00"
+    assert local_time(last, "America/New_York") == "9999-12-31 18:59 -05:00"

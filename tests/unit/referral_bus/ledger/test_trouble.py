@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from deploy.app.backups import put_in_place
 from referral_bus.errors import LedgerUnusable, Reason, Refused, Unreachable
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import AtRest
@@ -243,3 +244,28 @@ def test_somebody_who_writes_without_a_pause_keeps_nobody_out(ledger: Ledger) ->
 def test_after_waiting_for_the_lock_a_connection_waits_as_before(ledger: Ledger) -> None:
     with ledger.write() as tx:
         assert tx.connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == BUSY_TIMEOUT_S * 1000
+
+
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_nothing_is_accepted_into_a_ledger_that_a_backup_has_replaced_since_it_was_opened(
+    when: str, ledger: Ledger, tmp_path: Path
+) -> None:
+    """The open file has no name any more: what is written there goes with the process."""
+    backup = tmp_path / "backup.sqlite"
+    ledger.back_up(backup)
+    if when == "before":
+        put_in_place(backup, ledger.path, SENDER)
+    with pytest.raises(LedgerUnusable, match="open it anew"), ledger.write() as tx:
+        assert next_announcement_place(tx) == Place(1, 1)
+        if when == "during":
+            put_in_place(backup, ledger.path, SENDER)
+    again = open_ledger(ledger.path, AT, SENDER)
+    with again.write() as tx:
+        assert next_announcement_place(tx) == Place(1, 1)
+    again.close()
+
+
+def test_nothing_is_accepted_into_a_ledger_that_was_removed(ledger: Ledger) -> None:
+    ledger.path.unlink()
+    with pytest.raises(LedgerUnusable), ledger.write() as tx:
+        next_announcement_place(tx)

@@ -1,0 +1,37 @@
+"""Which referral somebody means by an id, or by how it begins. Two agencies may have used the same id: then its sender
+stands before it, as in `family-women/3f2a91`."""
+
+from collections.abc import Sequence
+
+from referral_bus.errors import Reason, Refused
+from referral_bus.ledger import referrals, tombstones
+from referral_bus.ledger.referrals import Referral
+from referral_bus.ledger.store import Tx
+from referral_bus.ledger.tombstones import Tombstone
+
+
+def the_referral(tx: Tx, name: str) -> Referral:
+    """The one referral that is meant. Raises `Refused`: none, several, or an erased one."""
+    found = referrals.find(tx, name)
+    if not found and tombstones.find(tx, name):
+        raise Refused(Reason.REFERRAL_ERASED, "this referral has been erased; `show` says when and why", "id")
+    _check_one(found)
+    return found[0]
+
+
+def the_referral_or_its_tombstone(tx: Tx, name: str) -> Referral | Tombstone:
+    """The one referral that is meant, or what is left of it. Raises `Refused`: none, or several."""
+    found: list[Referral | Tombstone] = [*referrals.find(tx, name), *tombstones.find(tx, name)]
+    _check_one(found)
+    return found[0]
+
+
+def _check_one(found: Sequence[Referral | Tombstone]) -> None:
+    if not found:
+        advice = "this ledger has no referral with this id; see `referral-bus inbox`"
+        raise Refused(Reason.REFERRAL_UNKNOWN, advice, "id")
+    if len(found) > 1:
+        senders = sorted({each.key.sender for each in found})
+        whose = " or ".join(f"{sender}/ID" for sender in senders)
+        advice = "give the whole id" if len(senders) == 1 else f"say whose: {whose}"
+        raise Refused(Reason.REFERRAL_UNKNOWN, f"several referrals begin like this; {advice}", "id")
