@@ -8,13 +8,14 @@ import pytest
 
 from producers.withdrawals import withdraw
 from referral_bus.errors import Reason, Refused
-from referral_bus.ledger import tombstones
+from referral_bus.ledger import dead_letter_lists, tombstones
 from referral_bus.ledger.sending import State
 from schemas.events import ErasureEvent, ReferralKey, StorageReceipt
-from schemas.lifecycle import ErasureReason, Status
+from schemas.lifecycle import ErasureKind, ErasureReason, Status
 from tests.kit.bench import RESEND_AFTER, bench
 from tests.kit.forge import an_erasure, signed
 from tests.kit.people import RECIPIENT, SENDER, request
+from tests.kit.registers import changed
 from tests.kit.topics import decoded, events, records
 
 DETAIL = {"outcome": "provided"}
@@ -127,6 +128,38 @@ def test_a_withdrawal_overtakes_what_has_not_arrived_and_no_late_copy_is_opened(
             ErasureEvent.record,
             ErasureEvent.record,
         ]
+
+
+def test_that_our_own_system_has_erased_is_said_once_however_many_words_it_is_given(tmp_path: Path) -> None:
+    with bench(tmp_path, SENDER, RECIPIENT) as made:
+        referral = made[SENDER].refer(RECIPIENT)
+        made.settle()
+        for code in (SENDER, RECIPIENT):
+            made[code].withdraw(referral)
+        for _ in range(3):
+            made[RECIPIENT].send()
+            made[SENDER].read()
+            made[SENDER].pull()
+            made[SENDER].send()
+            made[RECIPIENT].read()
+        said = [event for event in decoded(made, made.register.inbox(RECIPIENT)) if isinstance(event, ErasureEvent)]
+        assert [event.kind for event in said].count(ErasureKind.CONFIRMED) == 1
+
+
+def test_what_is_held_of_it_goes_with_it(tmp_path: Path) -> None:
+    with bench(tmp_path, SENDER, RECIPIENT) as made:
+        made.own_registers[SENDER] = changed(made.register, version=made.register.version + 1)
+        referral = made[SENDER].refer(RECIPIENT)
+        made.settle()
+
+        def held() -> int:
+            with made[RECIPIENT].ledger.read() as tx:
+                return len(dead_letter_lists.chosen(tx, dead_letter_lists.Choice(), 10))
+
+        assert held() == 1
+        made[SENDER].withdraw(referral)
+        made.settle()
+        assert held() == 0
 
 
 def test_a_word_about_an_erasure_waits_for_no_other(tmp_path: Path) -> None:
