@@ -203,7 +203,7 @@ class Relay:
             agreed = agreed_time(tx, now)
             ended = 0 if agreed is None else sending.give_up(tx, self._register().departed(agreed), agreed)
             wake(tx, now, self._resend_after)
-            sending.rest(tx, over, now + GIVE_UP_EVERY)
+            sending.rest(tx, over, now + self._resend_after)  # no longer than any pause, or `wake` would end it
         if ended:
             self._log.warning("undeliverable", count=ended)
 

@@ -60,6 +60,17 @@ FOUND: dict[str, list[Step]] = {
         ("withdraw", 0, 1, 0),
         ("restore", 0, 0, 0),
     ],
+    # Two referrals whose consent was over by our clock alone woke each other, for ever.
+    "what may not go rests, and lets others rest": [
+        ("refer briefly", 0, 0, 0),
+        ("back up", 1, 0, 0),
+        ("relay", 0, 0, 0),
+        ("wait", 0, 27, 0),
+        ("refer briefly", 1, 0, 0),
+        ("say wrongly", 0, 0, 0),
+        ("withdraw", 1, 0, 0),
+        ("restore", 1, 0, 0),
+    ],
 }
 
 

@@ -12,7 +12,7 @@ from referral_bus.ledger.sending import State
 from schemas.lifecycle import Status
 from schemas.outcomes import Outcome
 from schemas.personal import StatusBody
-from tests.kit.bench import Bench
+from tests.kit.bench import RESEND_AFTER, Bench
 from tests.kit.forge import a_receipt
 from tests.kit.people import PLANTED_NAME, RECIPIENT, SENDER, request_document
 from tests.kit.topics import events
@@ -20,9 +20,9 @@ from tests.kit.topics import events
 VALID = timedelta(hours=1)
 
 
-def _refer(pair: Bench) -> UUID:
+def _refer(pair: Bench, valid: timedelta = VALID) -> UUID:
     body = request_document(RECIPIENT)["body"]
-    body["consent"]["expires_at"] = (pair.clock() + VALID).isoformat()
+    body["consent"]["expires_at"] = (pair.clock() + valid).isoformat()
     return pair[SENDER].refer(RECIPIENT, body=body)
 
 
@@ -64,6 +64,14 @@ def test_by_our_own_clock_alone_it_rests_and_goes_once_the_clock_is_right(pair: 
     pair.clock.move(GIVE_UP_EVERY - timedelta(days=40))
     pair.settle()
     assert pair[RECIPIENT].status(referral) == Status.REQUESTED
+
+
+def test_what_rests_wakes_nothing_else_that_rests(pair: Bench) -> None:
+    for _ in range(2):
+        _refer(pair, RESEND_AFTER / 6)
+        pair.clock.move(RESEND_AFTER / 6)
+        pair[SENDER].send()
+        assert pair[SENDER].relay.tick() == IDLE_S
 
 
 def test_an_answer_to_what_came_before_makes_nothing_go_that_is_over(pair: Bench) -> None:
