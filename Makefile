@@ -1,5 +1,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
+# A file system in memory where there is one: tests without Kafka are about order, not about the disk.
+TEMP := $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup test check faults guards clean demo
@@ -11,7 +13,7 @@ setup: ## Installs what is missing: Java, Maven, the Python packages, Kafka's ja
 	@deploy/setup.sh
 
 test: setup ## Runs every test: first those without Kafka, then those with a real one
-	$(BIN)/pytest -n auto -m "not kafka"
+	PYTEST_DEBUG_TEMPROOT=$(TEMP) $(BIN)/pytest -n auto --dist worksteal -m "not kafka"
 	$(BIN)/pytest -m "kafka and not soak"
 
 guards: setup ## Takes each guard away in turn, in a copy: every time something must go red; writes the table into docs/reliability.md

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from referral_bus.errors import LedgerUnusable, Reason, Refused, Unreachable
+from referral_bus.errors import LedgerUnusable, Reason, Unreachable
 from referral_bus.ledger import audit, tombstones
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
@@ -55,7 +55,7 @@ class OutsideBackups:
         except FileNotFoundError:
             return LOWEST
         except (OSError, ValueError, TypeError):
-            raise Refused(Reason.HOME_INVALID, "this file is damaged; see docs/operate.md", path.name) from None
+            raise _damaged(path) from None
 
     def heard(self, ledger: Ledger, announced: HighWater) -> None:
         """Others have heard this much of us. Raises `Refused` if the ledger knows less; every later start does, too."""
@@ -67,7 +67,7 @@ class OutsideBackups:
         with ledger.read() as tx:
             here = HighWater(own_incarnation(tx), audit.end(tx).count)
         if here < self.high_water():
-            advice = "this ledger is older than what was sent from it; run `referral-bus agency restored`"
+            advice = "this ledger is older than what was sent from it; see `referral-bus agency restored --from`"
             raise LedgerUnusable(Reason.LEDGER_BEHIND, advice, "ledger")
 
     def keep_up(self, ledger: Ledger) -> None:
@@ -92,7 +92,7 @@ class OutsideBackups:
         """The newest word about every erased referral, in the order of their revisions."""
         newest: dict[ReferralKey, Tombstone] = {}
         for line in self._whole_lines():
-            left = _tombstone(json.loads(line))
+            left = self._read(line)
             newest[left.key] = left
         return sorted(newest.values(), key=lambda left: left.revision)
 
@@ -107,6 +107,12 @@ class OutsideBackups:
             advice = "it cannot be read; look at the disk"
             raise Unreachable(Reason.FILE_UNREADABLE, advice, self._journal.name) from None
 
+    def _read(self, line: bytes) -> Tombstone:
+        try:
+            return _tombstone(json.loads(line))
+        except (ValueError, KeyError, TypeError):
+            raise _damaged(self._journal) from None
+
     def _add(self, ledger: Ledger, newest: int) -> None:
         """Adds what the journal lacks, after its last whole line."""
         with open(self._journal, "a+b", opener=_for_its_owner) as file:
@@ -114,7 +120,7 @@ class OutsideBackups:
             file.seek(max(0, size - _LONGEST_LINE))
             tail = file.read()
             whole = tail[: tail.rfind(b"\n") + 1]
-            last = json.loads(whole.splitlines()[-1])["revision"] if whole else 0
+            last = self._read(whole.splitlines()[-1]).revision if whole else 0
             if last >= newest:
                 return
             file.truncate(size - len(tail) + len(whole))
@@ -133,6 +139,10 @@ class OutsideBackups:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(self.folder / "high-water.json")
+
+
+def _damaged(path: Path) -> LedgerUnusable:
+    return LedgerUnusable(Reason.HOME_INVALID, "this file is damaged; see docs/operate.md", path.name)
 
 
 def _for_its_owner(path: str, flags: int) -> int:

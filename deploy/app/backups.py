@@ -37,8 +37,8 @@ def back_up(desk: Desk, target: Path) -> None:
     partial = target.with_name(f".{target.name}.part")
     try:
         partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
         desk.ledger.back_up(partial)
-        partial.chmod(0o600)
         _check(partial, desk.settings.agency)
         _sync(partial)
         os.link(partial, target)

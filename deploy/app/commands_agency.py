@@ -104,7 +104,7 @@ def backup(
 
     desk = desk_of(home)
     back_up(desk, file)
-    say("backed up; keep the home folder elsewhere, without its keys a backup opens nothing")
+    say("backed up; keep this file on another disk. Without keys/at-rest.key of the home folder it opens nothing")
 
 
 @agency.command("restored")

@@ -90,7 +90,7 @@ def retry(
     dry_run: DryRun = False,
     json: JsonOption = False,
 ) -> None:
-    """Try again: a held event is judged from the very start, one that was given up is handed over at once."""
+    """Try again: a held event is judged from the very start, one that was given up is due again."""
     desk = desk_of(home)
     letters = use.waiting(desk.ledger, Choice(tuple(numbers or ()), code, from_agency))
     if dry_run:

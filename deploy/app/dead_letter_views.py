@@ -106,7 +106,7 @@ def _result(done: Done) -> str:
         case None:
             return "settled by somebody else"
         case DueAgain():
-            return "handed over again at once"
+            return "due again: handed over once the service runs"
         case Discarded(answered):
             return f"discarded{', the referral is answered as rejected' if answered else ''}"
         case Taken() | RegisterHeard():

@@ -29,15 +29,15 @@ def erasure_sentence(left: Tombstone, now: datetime, settings: Settings) -> str:
     """Where an erasure stands, who must act, how long is left."""
     zone = settings.time_zone
     begin = f"Referral {str(left.key.referral_id)[:8]} from {left.key.sender} was erased here"
-    begin += f" at {local_time(left.created_at, zone)} ({left.reason}); {left.status}"
+    begin += f" at {local_time(left.created_at, zone)} ({left.reason}); its last status: {left.status}"
     if not left.chased:
         return f"{begin}; nobody has to act."
     waits = list(_waits_for(left))
     if not waits:
         return f"{begin}; confirmed by both sides; nobody has to act."
     due = left.created_at + settings.unconfirmed_after
-    late = f"overdue since {local_time(due, zone)}" if due < now else f"until {local_time(due, zone)}"
-    return f"{begin}; {', and '.join(waits)}; {late}."
+    late = f"overdue since {local_time(due, zone)}" if due < now else f"overdue from {local_time(due, zone)} on"
+    return f"{begin}; waiting: {', and '.join(waits)}; {late}."
 
 
 def _waits_for(left: Tombstone) -> Iterator[str]:

@@ -9,6 +9,7 @@ from deploy.app.output import local_time
 from referral_bus.ledger.handing_over import Received
 from referral_bus.ledger.looking import Step
 from referral_bus.ledger.referrals import Referral
+from referral_bus.ledger.sending import State
 from schemas.lifecycle import Side
 from schemas.personal import ReferralBody, StatusBody
 
@@ -133,8 +134,9 @@ def _body_lines(body: ReferralBody) -> Iterator[str]:
 def _step_line(step: Step, zone: str) -> str:
     arrow = "├─▶" if step.way == "sent" else "├─◀"
     told = step.state if step.way == "sent" else ("handed over" if step.handed_over_at else "not handed over")
-    refused = f"refused, {step.code}" if step.code else told
-    return f"  {arrow} {local_time(step.recorded_at, zone)}  {_says(step.status, step.body, zone):<40}  {refused}"
+    if step.code:  # what came in and was refused has no state of its own
+        told = f"{told if step.way == 'sent' else State.REFUSED}, {step.code}"
+    return f"  {arrow} {local_time(step.recorded_at, zone)}  {_says(step.status, step.body, zone):<40}  {told}"
 
 
 def _erasure(received: Received) -> str | None:

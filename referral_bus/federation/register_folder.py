@@ -131,6 +131,6 @@ class RegisterFolder:
 
 
 def _refuse_untold(register: Register, sha256: str | None) -> None:
-    if sha256 != register.sha256:
+    if "".join((sha256 or "").lower().split()) != register.sha256:  # it is read out over the telephone
         advice = "the first register needs --sha256 with the value that the stewards give; this file's is another"
         raise Refused(Reason.REGISTER_UNSIGNED, advice, "sha256")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from referral_bus.errors import Refused, Unreachable
+from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.ledger import audit
 from referral_bus.outside_backups import LOWEST, HighWater, OutsideBackups
 from tests.kit.bench import Bench
@@ -71,7 +71,7 @@ def test_the_beginning_of_a_line_that_a_crash_left_is_passed_over_and_written_an
 def test_the_mark_only_ever_rises(tmp_path: Path) -> None:
     outside = OutsideBackups(tmp_path / "outside")
     assert outside.high_water() == LOWEST
-    for mark in (HighWater(1, 7), HighWater(2, 0), HighWater(1, 99), HighWater(2, 3)):
+    for mark in (HighWater(1, 7), HighWater(2, 0), HighWater(2, 3), HighWater(1, 99), HighWater(2, 1)):
         outside.raise_to(mark)
     assert outside.high_water() == HighWater(2, 3)
 
@@ -91,9 +91,14 @@ def test_two_processes_side_by_side_write_one_whole_journal(pair: Bench) -> None
     assert [left.revision for left in service.journal()] == [1, 2, 3, 4]
 
 
-def test_the_mark_never_goes_back(pair: Bench) -> None:
-    outside = pair[SENDER].outside
-    outside.raise_to(HighWater(3, 7))
-    outside.raise_to(HighWater(2, 9))
-    outside.keep_up(pair[SENDER].ledger)
-    assert outside.high_water() == HighWater(3, 7)
+@pytest.mark.parametrize("damage", [b"{}\n", b"garbage\n", b"[]\n"])
+def test_a_damaged_journal_is_named_and_nothing_is_added_to_it(pair: Bench, damage: bytes) -> None:
+    _erased(pair)
+    station = pair[SENDER]
+    journal = station.outside.folder / "tombstones.jsonl"
+    journal.write_bytes(damage)
+    for use in (station.outside.journal, lambda: station.outside.keep_up(station.ledger)):
+        with pytest.raises(Refused) as refused:
+            use()
+        assert (refused.value.reason, refused.value.path) == (Reason.HOME_INVALID, "tombstones.jsonl")
+    assert journal.read_bytes() == damage

@@ -46,6 +46,7 @@ def test_a_file_that_is_there_is_never_overwritten(federation: Federation, comma
 def test_where_nothing_can_be_written_it_says_so(federation: Federation, command: Command, tmp_path: Path) -> None:
     said = command(federation.sender, "agency", "backup", tmp_path / "no" / "such" / "folder")
     assert (said.code, said.out) == (3, "")
+    assert "FILE_UNREADABLE at FILE" in said.err
 
 
 def test_a_ledger_that_is_older_than_what_was_sent_takes_no_command_but_restored(

@@ -102,7 +102,7 @@ def test_a_retry_says_what_became_of_each(two: Federation, command: Command) -> 
     assert command(two.recipient, "dead-letters", "retry", held).out.endswith("still held, REGISTER_NEWER\n")
     done = command(two.recipient, "dead-letters", "retry", exhausted, held, "--json").document
     assert [(each["number"], each["result"]) for each in done] == [
-        (exhausted, "handed over again at once"),
+        (exhausted, "due again: handed over once the service runs"),
         (held, "still held, REGISTER_NEWER"),
     ]
     assert numbers(command, two.recipient) == [held]

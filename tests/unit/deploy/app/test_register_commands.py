@@ -97,7 +97,7 @@ def test_the_first_one_is_taken_by_the_hash_that_the_stewards_tell_only(unjoined
     sha256 = read_register(first.register).sha256
     for options in ((), ("--sha256", PLANTED), ("--sha256", "0" * 64), ("--sha256", "")):
         assert_refused(accept(first, *options), "REGISTER_UNSIGNED", "sha256")
-    assert accept(first, "--sha256", sha256).code == 0
+    assert accept(first, "--sha256", f"{sha256[:32]} {sha256[32:]}".upper()).code == 0
 
 
 def test_another_federations_is_not_taken_as_the_first_one_either(unjoined: Federation, accept: Accept) -> None:

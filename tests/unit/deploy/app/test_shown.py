@@ -1,5 +1,8 @@
 """Whoever looks at what is sealed stands in the audit; whoever only asks where it is does not."""
 
+import sqlite3
+from contextlib import closing
+
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
 
@@ -15,3 +18,11 @@ def test_show_and_inbox_leave_an_entry_and_why_leaves_none(federation: Federatio
     assert len(_showed(federation)) == 1
     command(federation.recipient, "inbox")
     assert len(_showed(federation)) == 2
+
+
+def test_a_held_event_is_shown_as_held_and_not_as_refused(federation: Federation, command: Command) -> None:
+    with closing(sqlite3.connect(federation.sender.home / "ledger.sqlite")) as connection, connection:
+        connection.execute("UPDATE outbox SET state = 'held', code = 'REGISTER_NEWER'")
+    shown = command(federation.sender, "show", federation.referral).out
+    assert "held, REGISTER_NEWER" in shown
+    assert "refused" not in shown
