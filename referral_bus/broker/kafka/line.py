@@ -31,11 +31,15 @@ BATCH_BYTES = 128 * 1024
 
 
 def connect_line(connection: Connection, answer_within_s: float) -> Any:
-    """A producer that keeps order, writes nothing twice of its own accord, and asks for every replica in sync. Blocks;
-    raises `Unreachable`."""
+    """A producer that keeps order and asks for every replica in sync. Blocks; raises `Unreachable`.
+
+    Not the idempotent one. A broker that was wiped gives out producer ids from 0 again, which producers from before
+    still use: it then takes one's first record for a repetition of the other's, and acknowledges what it does not
+    store. Copies do no harm here, so nothing is gained by it. One request at a time keeps order through retries."""
     return open_producer(
         connection,
-        enable_idempotence=True,
+        enable_idempotence=False,
+        max_in_flight_requests_per_connection=1,
         acks="all",
         linger_ms=LINGER_MS,
         batch_size=BATCH_BYTES,
@@ -48,9 +52,8 @@ def connect_line(connection: Connection, answer_within_s: float) -> Any:
 
 
 class Line:
-    """In use until the first failure of any record, which leaves it `spent`. After an error that it does not retry the
-    library's producer fails everything else with that same error, whatever topic it is for; after a record that timed
-    out on its way it waits for ever for a producer id that it never asks for."""
+    """In use until a failure that says nothing about the record itself, which leaves it `spent`: after an outage or a
+    wiped broker the library's producer may be stuck, and does not say so."""
 
     def __init__(self, producer: Any, flight: Flight, clock: Callable[[], float]) -> None:
         self.known: set[str] = set()
@@ -58,7 +61,6 @@ class Line:
         self._producer = producer
         self._flight = flight
         self._clock = clock
-        self._fatal: tuple[Exception, str] | None = None
 
     def learn(self, topics: Collection[str], timeout_s: float) -> Collection[str]:
         """Those of them that can be sent to now. Blocks."""
@@ -88,18 +90,15 @@ class Line:
         self._flight.settle(sending, "stored")
 
     def _failed(self, sending: KafkaSending, error: Exception) -> None:
-        self._flight.settle(sending, self._meaning(sending.record.topic, error))
-        self.spent = True  # not before: the sender abandons what has no outcome yet
+        failure = _meaning(error)
+        self._flight.settle(sending, failure)
+        if failure in ("timed_out", "abandoned"):
+            self.spent = True  # not before: the sender abandons what has no outcome yet
 
-    def _meaning(self, topic: str, error: Exception) -> SendFailure:
-        if isinstance(error, RetriableError):
-            return "timed_out"
-        first = self._fatal is None
-        if self._fatal is None:
-            self._fatal = (error, topic)
-        own = self._fatal == (error, topic)
-        if isinstance(error, TOO_LARGE) and first:  # alone in its batch: a larger batch is split
-            return "too_large"
-        if isinstance(error, REFUSED) and own:
-            return "refused"
-        return "abandoned"
+
+def _meaning(error: Exception) -> SendFailure:
+    if isinstance(error, RetriableError):
+        return "timed_out"
+    if isinstance(error, TOO_LARGE):  # alone in its batch: a larger batch is split
+        return "too_large"
+    return "refused" if isinstance(error, REFUSED) else "abandoned"

@@ -2,8 +2,8 @@
 
 The caller's thread only hands records to a producer that knows their topic already. Everything that can block
 (connecting, asking which topics exist, learning about them) is done by one thread of the sender, which also watches the
-producer and replaces it: after an outage, a wiped broker or one refused record it can be stuck or dead for all topics,
-and the library does not say so."""
+producer and replaces it: after an outage or a wiped broker it can be stuck for all topics, and the library does not say
+so."""
 
 import logging
 import time

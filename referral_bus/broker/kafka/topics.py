@@ -19,8 +19,8 @@ def find_topics(admin: Any, names: Collection[str]) -> Mapping[str, Topic]:
 
 
 def find_absent(admin: Any, names: Collection[str]) -> Mapping[str, Absent]:
-    """Those that we cannot write to. Asked before sending: what a broker refuses ends the library's producer for every
-    topic, not only for this one."""
+    """Those that we cannot write to. Asked before sending, so that such a topic costs one question and not a wait for
+    each record."""
     absent: dict[str, Absent] = {}
     for entry in _ask(admin, names):
         topic = _read(entry)

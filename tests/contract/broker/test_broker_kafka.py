@@ -104,7 +104,8 @@ def test_the_settings_that_correctness_rests_on_are_in_force(kafka_bootstrap: st
     producer.end()
     consumer.close()
 
-    assert (sending["enable_idempotence"], sending["acks"], sending["retries"]) == (True, -1, float("inf"))
+    assert (sending["enable_idempotence"], sending["max_in_flight_requests_per_connection"]) == (False, 1)
+    assert (sending["acks"], sending["retries"]) == (-1, float("inf"))
     assert (sending["key_serializer"], sending["value_serializer"]) == (None, None)
     assert sending["max_block_ms"] <= 5
     assert (reading["group_id"], reading["enable_auto_commit"]) == (None, False)

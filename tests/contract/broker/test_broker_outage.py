@@ -40,6 +40,24 @@ def test_sending_goes_on_after_everything_was_lost(fragile: Bench, host: Host) -
     fragile.store_in_the_end(sender, record(topic.name))
 
 
+def test_what_is_acknowledged_after_everything_was_lost_is_there(fragile: Bench, host: Host) -> None:
+    other = fragile.topic("other")
+    fragile.topic()
+    old = fragile.sender()
+    assert fragile.outcomes([old.send(record(other.name))]) == [None]
+    host.down()
+    host.lose_everything()
+    host.up()
+    fragile.topic("other")
+    topic = fragile.topic()
+    fragile.store_in_the_end(old, record(topic.name, value=b"by a sender from before"))
+    fragile.store(record(topic.name, value=b"by a new one"))
+
+    values = [one.record.value for one in fragile.read(fragile.reader(*fragile.start_of(topic)), 2)]
+
+    assert {b"by a sender from before", b"by a new one"} <= set(values)
+
+
 def test_sending_goes_on_after_an_outage(fragile: Bench, host: Host) -> None:
     topic = fragile.topic()
     sender = fragile.sender()

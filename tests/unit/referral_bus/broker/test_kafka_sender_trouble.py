@@ -8,15 +8,13 @@ from kafka.errors import (
     KafkaConnectionError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
-    OutOfOrderSequenceNumberError,
     TopicAuthorizationFailedError,
+    UnsupportedVersionError,
 )
 
-from referral_bus.broker.kafka.flight import Flight
-from referral_bus.broker.kafka.line import Line
 from referral_bus.broker.protocols import SendFailure
 from referral_bus.errors import Reason, Unreachable
-from tests.unit.referral_bus.broker.stage import LIMITS, FakeProducer, Stage, outcome, record, wait_until
+from tests.unit.referral_bus.broker.stage import LIMITS, Stage, outcome, record, wait_until
 
 
 def test_what_waits_for_too_long_has_timed_out(stage: Stage) -> None:
@@ -68,14 +66,13 @@ def test_progress_is_seen_when_the_oldest_lands(stage: Stage) -> None:
     [
         (KafkaTimeoutError(), "timed_out"),
         (KafkaConnectionError(), "timed_out"),
-        (MessageSizeTooLargeError(), "too_large"),
-        (TopicAuthorizationFailedError(), "refused"),
-        (InvalidRecordError(), "refused"),
-        (OutOfOrderSequenceNumberError(), "abandoned"),
+        (UnsupportedVersionError(), "abandoned"),
         (RuntimeError(), "abandoned"),
     ],
 )
-def test_a_producer_is_replaced_after_any_failure(stage: Stage, error: Exception, failure: SendFailure) -> None:
+def test_a_producer_is_replaced_when_the_record_is_not_to_blame(
+    stage: Stage, error: Exception, failure: SendFailure
+) -> None:
     failed, other = stage.send(record()), stage.send(record("other"))
     next(future for topic, _, future in stage.handed(2) if topic == "t").failure(error)
 
@@ -86,29 +83,24 @@ def test_a_producer_is_replaced_after_any_failure(stage: Stage, error: Exception
 
 
 @pytest.mark.parametrize(
-    ("error", "meaning"),
+    ("error", "failure"),
     [
-        (TopicAuthorizationFailedError(), ["refused", "refused", "abandoned"]),
-        (MessageSizeTooLargeError(), ["too_large", "abandoned", "abandoned"]),
-        (KafkaTimeoutError(), ["timed_out", "timed_out", "timed_out"]),
+        (MessageSizeTooLargeError(), "too_large"),
+        (TopicAuthorizationFailedError(), "refused"),
+        (InvalidRecordError(), "refused"),
     ],
 )
-def test_the_error_of_one_record_is_not_blamed_on_another(error: Exception, meaning: list[SendFailure]) -> None:
-    """The library's producer then fails everything that it holds with that same error."""
-    producer, flight = FakeProducer(), Flight(10_000)
-    line = Line(producer, flight, lambda: 0.0)
-    sendings = []
-    for topic in ("mine", "mine", "other"):
-        sending = flight.take(record(topic), 0.0)
-        assert sending is not None
-        assert line.hand(sending)
-        sendings.append(sending)
+def test_a_record_that_is_refused_harms_no_other(stage: Stage, error: Exception, failure: SendFailure) -> None:
+    failed, other = stage.send(record()), stage.send(record("other"))
+    of_topic = {topic: future for topic, _, future in stage.handed(2)}
+    of_topic["t"].failure(error)
 
-    for _, _, future in producer.sent:
-        future.failure(error)
-
-    assert [one.failure() for one in sendings] == meaning
-    assert line.spent
+    assert outcome(failed) == failure
+    stage.let_it_look_around()
+    assert not other.done()
+    of_topic["other"].success(None)
+    assert outcome(other) is None
+    assert len(stage.producers) == 1
 
 
 def test_a_record_too_large_for_the_library_harms_no_other(stage: Stage) -> None:
