@@ -9,6 +9,7 @@ from referral_bus.clock import Clock
 from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_models import Agency
+from referral_bus.ledger.audit import SERVICE
 from referral_bus.ledger.idempotency import recall, remember
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import NewId, NewReferral, Writing, write_referral
@@ -28,12 +29,18 @@ class Published:
 
 
 def publish(
-    ledger: Ledger, register: Register, requests: Sequence[ReferralRequest], clock: Clock, new_id: NewId, caller: str
+    ledger: Ledger,
+    register: Register,
+    requests: Sequence[ReferralRequest],
+    clock: Clock,
+    new_id: NewId,
+    caller: str,
+    by: str = SERVICE,
 ) -> list[Published]:
     """Checks every request and writes all of them durably. Raises `Refused` naming the field; then nothing is written.
-    `caller` is whose idempotency keys these are."""
+    `caller` is whose idempotency keys these are, `by` who asked, for the audit."""
     several = len(requests) > 1
-    writing = Writing(clock(), register.version, new_id)
+    writing = Writing(clock(), register.version, new_id, by)
     with ledger.write() as tx:
         return [
             _publish_one(tx, register, request, f"[{place}]." if several else "", writing, caller)

@@ -15,16 +15,18 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from producers.notices import Notices
+from producers.receipts import BROKER_RETRY, Receipts
 from producers.sealed import key_for, sealed
 from referral_bus.broker.protocols import Broker, Sender, Sending
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
-from referral_bus.ledger import sending
+from referral_bus.ledger import restored_peers, sending
 from referral_bus.ledger.peers import agreed_time, all_peers
-from referral_bus.ledger.sending import Leaving, OwedReceipts
+from referral_bus.ledger.sending import Leaving
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.turns import DueRow, due, next_due
 from referral_bus.ledger.waking import wake
+from referral_bus.ledger.writing import Writing
 from referral_bus.logs import Log, Seldom
 from referral_bus.metrics import ServiceMetrics
 from referral_bus.wire.record import sign_value, write
@@ -33,12 +35,9 @@ from schemas.events import (
     AnyEvent,
     ReferralEvent,
     StatusEvent,
-    StorageReceipt,
 )
 
 AT_ONCE = 200  # events under way to one addressee: a long backlog leaves room for the others, and memory stays small
-RECEIPT_ITEMS = 400  # of at most 500: with every field at its longest this still fits in 64 KiB
-BROKER_RETRY = timedelta(seconds=1)  # after the broker has not taken a record
 GIVE_UP_EVERY = timedelta(minutes=1)
 IDLE_S = 0.5  # looked again at least so often, in case a deadline passes unnoticed
 IN_FLIGHT_S = 0.005  # while records are on their way
@@ -49,12 +48,6 @@ SLOWER = 1.25
 @dataclass(slots=True)
 class _EventFlight:
     addressee: str
-    sending: Sending | None
-
-
-@dataclass(slots=True)
-class _ReceiptFlight:
-    owed: OwedReceipts
     sending: Sending | None
 
 
@@ -87,9 +80,8 @@ class Relay:
         self._log = log
         self._seldom = Seldom(time.monotonic)
         self._events: dict[int, _EventFlight] = {}
-        self._receipts: dict[str, _ReceiptFlight] = {}
+        self._receipts = Receipts(ledger, self._sender, register, signing_key, clock, new_id, before_sending)
         self._in_flight_s = IN_FLIGHT_S
-        self._paused: dict[str, datetime] = {}  # receipts to an agency whose topic the broker did not take
         self._give_up_at = clock()
         self._notices = Notices(ledger, self._sender, register, signing_key, clock, new_id)
         self._announcement: AgencyAnnouncement | None = None
@@ -108,14 +100,17 @@ class Relay:
     def tick(self) -> float:
         """One round; returns how many seconds may pass before the next one unless something is written."""
         landed = self._collect()
+        owing = self._serve_restored_peers()
         self._send_events()
-        self._send_receipts()
+        self._receipts.send()
         self._send_announcement()
         self._notices.tick()
         if self._events or self._receipts:
             self._in_flight_s = IN_FLIGHT_S if landed else min(self._in_flight_s * SLOWER, LONGEST_IN_FLIGHT_S)
             return self._in_flight_s
         self._in_flight_s = IN_FLIGHT_S
+        if owing:
+            return IN_FLIGHT_S
         with self._ledger.read() as tx:
             moment = next_due(tx)
         if moment is None:
@@ -127,7 +122,7 @@ class Relay:
     def _collect(self) -> bool:
         """Tells whether there was an answer."""
         events = [(number, flight) for number, flight in self._events.items() if _done(flight.sending)]
-        receipts = [(to, flight) for to, flight in self._receipts.items() if _done(flight.sending)]
+        receipts = self._receipts.landed()
         if not events and not receipts:
             return False
         now = self._clock()
@@ -135,15 +130,10 @@ class Relay:
         with self._ledger.write() as tx:
             sending.broker_has(tx, [number for number, _ in events if number not in failed], now)
             sending.broker_refused(tx, failed, now + BROKER_RETRY)
-            for to, flight in receipts:
-                if self._failed(flight.sending, to):
-                    self._paused[to] = now + BROKER_RETRY
-                else:
-                    sending.receipts_sent(tx, flight.owed.numbers)
+            self._receipts.settle(tx, receipts, self._failed, now)
         for number, _ in events:
             del self._events[number]
-        for to, _ in receipts:
-            del self._receipts[to]
+        self._receipts.forget(receipts)
         return True
 
     def _failed(self, attempt: Sending | None, addressee: str) -> bool:
@@ -153,6 +143,15 @@ class Relay:
             if self._seldom(failure, addressee):
                 self._log.warning("send_failed", code=failure, addressee=addressee)
         return failure is not None
+
+    def _serve_restored_peers(self) -> bool:
+        """A little of what they are owed; tells whether there was anything."""
+        with self._ledger.read() as tx:
+            owing = restored_peers.waiting(tx)
+        if owing:
+            with self._ledger.write() as tx:
+                restored_peers.step(tx, Writing(self._clock(), self._register().version, self._new_id))
+        return owing
 
     # events
 
@@ -213,30 +212,7 @@ class Relay:
         self._metrics.produced(event.record)
         return self._sender.send(sign_value(value, event, topic, register.federation, self._signing_key))
 
-    # receipts and announcements
-
-    def _send_receipts(self) -> None:
-        self._paused = {
-            to: until for to, until in self._paused.items() if timedelta(0) < until - self._clock() <= BROKER_RETRY
-        }
-        with self._ledger.read() as tx:
-            batches = sending.owed_receipts(tx, {*self._receipts, *self._paused}, RECEIPT_ITEMS)
-            incarnation = sending.own_incarnation(tx) if batches else 1
-        register = self._register()
-        if batches:
-            self._before_sending()
-        for owed in batches:
-            receipt = StorageReceipt(
-                receipt_id=self._new_id(),
-                writer=self._ledger.code,
-                addressee=owed.addressee,
-                incarnation=incarnation,
-                issued_at=self._clock(),
-                items=owed.items,
-            )
-            topic = register.inbox(owed.addressee) or ""
-            record = write(receipt, topic, register.federation, self._signing_key)
-            self._receipts[owed.addressee] = _ReceiptFlight(owed, self._sender.send(record))
+    # announcements
 
     def _send_announcement(self) -> None:
         with self._lock:

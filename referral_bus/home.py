@@ -19,6 +19,7 @@ from referral_bus.federation.register import Register
 from referral_bus.federation.register_folder import RegisterFolder
 from referral_bus.files import private
 from referral_bus.ledger.at_rest import AtRest
+from referral_bus.ledger.restoring import begin_anew, incarnation_by_clock
 from referral_bus.ledger.store import Ledger, create_ledger, open_ledger
 from referral_bus.outside_backups import OutsideBackups
 from referral_bus.settings import Settings, load_settings, render_settings
@@ -65,13 +66,14 @@ def known_services() -> frozenset[str]:
     return frozenset(entry.code for entry in load_code_list("service_types").codes)
 
 
-def create_home(folder: Path, settings: Settings, now: datetime) -> Home:
-    """A new home with fresh keys and an empty ledger. Refuses a folder that has anything in it."""
+def create_home(folder: Path, settings: Settings, now: datetime, again: bool = False) -> Home:
+    """A new home with fresh keys and an empty ledger. Refuses a folder that has anything in it. With `again` the agency
+    had another one, which is lost: the new ledger begins above all that the old one can have said."""
     with private():
-        return _create(folder, settings, now)
+        return _create(folder, settings, now, again)
 
 
-def _create(folder: Path, settings: Settings, now: datetime) -> Home:
+def _create(folder: Path, settings: Settings, now: datetime, again: bool) -> Home:
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise Refused(Reason.HOME_INVALID, "this folder is not empty; name a new one", "home")
@@ -81,7 +83,11 @@ def _create(folder: Path, settings: Settings, now: datetime) -> Home:
         raise Refused(Reason.HOME_INVALID, "this folder cannot be made here", "home") from None
     home = Home(folder)
     keyring = create_keys(home.keys, now)
-    create_ledger(home.ledger, AtRest(keyring.at_rest), settings.agency).close()
+    ledger = create_ledger(home.ledger, AtRest(keyring.at_rest), settings.agency)
+    if again:
+        with ledger.write() as tx:
+            begin_anew(tx, incarnation_by_clock(now))
+    ledger.close()
     (folder / "settings.toml").write_text(render_settings(settings), encoding="utf-8")
     return home
 

@@ -22,7 +22,7 @@ from referral_bus.errors import LedgerUnusable, Reason, Unreachable
 from referral_bus.ledger import audit, tombstones
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
-from referral_bus.ledger.tombstones import Tombstone
+from referral_bus.ledger.tombstones import MOMENTS, Tombstone
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import ErasureReason, Side, Status
 
@@ -166,19 +166,16 @@ def _writing(folder: Path) -> Iterator[None]:
         raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", folder.name) from None
 
 
-_MOMENTS = ("created_at", "confirmed_at", "peer_erased_at", "peer_confirmed_at")
-
-
 def _document(left: Tombstone) -> dict[str, Any]:
     plain = ("side", "peer", "status", "reason", "asked_by_us", "asked_by_peer", "taken", "revision")
     document: dict[str, Any] = {"sender": left.key.sender, "referral": str(left.key.referral_id)}
     document |= {name: getattr(left, name) for name in plain}
-    moments = {name: getattr(left, name) for name in _MOMENTS}
+    moments = {name: getattr(left, name) for name in MOMENTS}
     return document | {name: moment and moment.isoformat() for name, moment in moments.items()}
 
 
 def _tombstone(document: dict[str, Any]) -> Tombstone:
-    moments = {name: document[name] and datetime.fromisoformat(document[name]).astimezone(UTC) for name in _MOMENTS}
+    moments = {name: document[name] and datetime.fromisoformat(document[name]).astimezone(UTC) for name in MOMENTS}
     return Tombstone(
         key=ReferralKey(document["sender"], UUID(document["referral"])),
         side=Side(document["side"]),

@@ -31,7 +31,8 @@ def stand(tx: Tx, referral: Referral, peers: Mapping[str, Peer], limits: Limits)
     handed_over_before = _handed_over_before(peers).get(referral.peer)
     stored_at = delivery.receipt_issued_at
     handed_over = handed_over_before is not None and stored_at is not None and handed_over_before > stored_at
-    code = None if delivery.code is None else Code(delivery.code)
+    known = delivery.code is not None and delivery.code in Code.__members__  # newer software may know more
+    code = Code(str(delivery.code)) if known else None
     return standing(referral, Progress(delivery.state, handed_over, code, blocked), limits)
 
 

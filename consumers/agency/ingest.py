@@ -8,20 +8,18 @@ what was read; so a crash at any moment repeats records at worst, and a repeated
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
+from consumers.agency.account import Account
 from consumers.agency.dead_letters import keep_places, still_held
-from consumers.agency.take_in import judge_held, take_in
+from consumers.agency.our_topics import OurTopics
+from consumers.agency.take_in import JudgedAnew, judge_held, take_in
 from consumers.agency.verdicts import (
-    Again,
-    Missing,
     NoRoom,
-    NotTaken,
     RegisterHeard,
-    Reseal,
     Surroundings,
-    Taken,
     Verdict,
 )
 from referral_bus.broker.protocols import (
@@ -31,16 +29,16 @@ from referral_bus.broker.protocols import (
     Position,
     Reader,
     ReaderBroken,
-    Topic,
     Unreadable,
 )
 from referral_bus.clock import Clock
 from referral_bus.errors import LedgerUnusable, Reason, Unreachable
 from referral_bus.federation.register import Register
-from referral_bus.ledger import receiving, sending
-from referral_bus.ledger.holding import TooManyHeld
+from referral_bus.ledger import receiving
+from referral_bus.ledger.holding import next_held
 from referral_bus.ledger.store import Ledger, Tx
-from referral_bus.logs import Log, Seldom, defect
+from referral_bus.ledger.unasked import TooMuch
+from referral_bus.logs import Log
 from referral_bus.metrics import ServiceMetrics
 from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import KeyFinder
@@ -80,9 +78,8 @@ class Ingest:
         self._new_id = new_id
         self._metrics = metrics
         self._log = log
-        self._seldom = Seldom(time.monotonic)
-        self._topics: dict[str, Topic] = {}
-        self._inboxes: dict[str, str] = {}
+        self._account = Account(metrics, log)
+        self._topics = OurTopics(ledger, broker, register, clock)
         self._looked = 0.0
         self._judged_with = 0  # the register's version when what is held was last judged anew
         self._progress: Callable[[], None] = lambda: None
@@ -100,90 +97,53 @@ class Ingest:
                 while not stop.is_set() and self.step(reader):
                     progress()
             except ReaderBroken as broken:
-                self._step_over(broken)
+                if broken.cause != TOPIC_MADE_ANEW:
+                    raise Unreachable(Reason.KAFKA_FAILED, "reading has broken off; it is begun again") from None
                 stop.wait(RETRY_S)
             finally:
                 self.reading = False
                 reader.close()
-
-    def _step_over(self, broken: ReaderBroken) -> None:
-        """Makes sure that another reader can go on."""
-        if broken.unreadable is not None:
-            self._log.warning("reader_broken", unreadable=True)
-            self._pass_over(broken.unreadable)
-        elif broken.cause != TOPIC_MADE_ANEW:
-            raise Unreachable(Reason.KAFKA_FAILED, "reading has broken off; it is begun again") from None
 
     def reader(self) -> Reader:
         return self._broker.reader(f"referral-bus.{self._ledger.code}")
 
     def assign(self, reader: Reader) -> None:
         """Looks which of our topics are there, and goes on in each where the ledger says."""
-        self._topics = self._look_for_topics()
+        self._topics.look()
         self._looked = time.monotonic()
         self._judge_held_if_it_can_help()
-        reader.assign(self._positions())
-        self.reading = self._register().inbox(self._ledger.code) in self._topics
+        reader.assign(self._topics.positions())
+        self.reading = self._topics.inbox_is_there
 
     def step(self, reader: Reader, timeout_s: float = POLL_S) -> bool:
         """One poll, taken in. False when topics have come, gone, or were made anew: assign again."""
         batch = reader.poll(timeout_s, BATCH)
-        if batch:
-            reader.commit(self.take(batch))
+        passed = reader.passed_over()
+        if batch or passed:
+            reader.commit(self.take(batch, passed))
         if time.monotonic() - self._looked < TOPICS_EVERY_S:
             return True
         self._looked = time.monotonic()
-        return self._look_for_topics() == self._topics
+        return not self._topics.changed()
 
-    def _look_for_topics(self) -> dict[str, Topic]:
-        register, here = self._register(), self._ledger.code
-        names = [register.inbox(here), *(register.announcement(peer) for peer in sorted(register.parties(here)))]
-        names.append(register.register_topic)
-        inboxes = {register.inbox(peer): peer for peer in register.parties(here)}
-        found = dict(self._broker.topics([name for name in (*names, *inboxes) if name is not None]))
-        self._look_at_inboxes({peer: found.pop(name).topic_id for name, peer in inboxes.items() if name in found})
-        return found
-
-    def _look_at_inboxes(self, topic_ids: Mapping[str, str]) -> None:
-        """What stood in an inbox that was made anew is sent again."""
-        if topic_ids != self._inboxes:
-            with self._ledger.write() as tx:
-                for peer, topic_id in topic_ids.items():
-                    sending.inbox_seen(tx, peer, topic_id, self._clock())
-            self._inboxes = dict(topic_ids)
-
-    def _positions(self) -> list[Position]:
-        """Where to go on. A topic made anew under the same name is read from its start; so is the register's each time,
-        because what it tells is not kept in the ledger."""
-        with self._ledger.read() as tx:
-            saved = receiving.positions(tx)
-        wanted = []
-        for topic in self._topics.values():
-            for partition in range(topic.partitions):
-                known = saved.get((topic.name, partition))
-                same = known is not None and known.topic_id == topic.topic_id
-                same = same and topic.name != self._register().register_topic
-                wanted.append(
-                    known if known is not None and same else Position(topic.name, topic.topic_id, partition, 0)
-                )
-        return wanted
-
-    def take(self, batch: Sequence[Delivery]) -> list[Position]:
-        """Takes a batch in and returns the positions reached. A batch that fails is repeated record by record."""
+    def take(self, batch: Sequence[Delivery], passed: Sequence[Unreadable] = ()) -> list[Position]:
+        """Takes a batch in, with what was passed over in it, and returns the positions reached. A batch that fails is
+        repeated record by record."""
         try:
-            return self._take_together(batch)
+            return self._take_together(batch, passed)
         except (Unreachable, LedgerUnusable):  # no fault of the record's: nothing is skipped
             raise
         except Exception as error:  # noqa: BLE001 # one record that we fail on must not stop all others
             if len(batch) > 1:
-                return [position for delivery in batch for position in self.take([delivery])]
-            self._log.error("defect", where=defect(error))
-            self._metrics.process_failures("unknown", "DEFECT")
-            return self._skip(batch)
+                for delivery in batch:
+                    self.take([delivery])
+                return self._move(batch, passed)
+            self._account.defect(error)
+            return self._move(batch, passed)
 
-    def _take_together(self, batch: Sequence[Delivery]) -> list[Position]:
-        around = self._surroundings()
-        reached = self._reached(batch)
+    def _take_together(self, batch: Sequence[Delivery], passed: Sequence[Unreadable]) -> list[Position]:
+        around = replace(self._surroundings(), arriving=True)
+        reached = self._topics.reached(batch, passed)
         with self._ledger.write() as tx:
             verdicts = [_take_in(tx, delivery.record, around) for delivery in batch]
             dropped = keep_places(tx, batch, verdicts, self._dead_letters_kept)
@@ -191,6 +151,7 @@ class Ingest:
         self._metrics.dead_letters_dropped(dropped)
         for verdict in verdicts:
             self._follow(verdict)
+        self._account.passed_over(len(passed))
         return reached
 
     def _judge_held_if_it_can_help(self) -> None:
@@ -203,75 +164,53 @@ class Ingest:
     def judge_held(self) -> None:
         """Events that waited for a newer register, or for newer software, are judged anew."""
         last: int | None = 0
+        most = BATCH
         while last is not None:
-            with self._ledger.write() as tx:
-                judged = judge_held(tx, HELD_BY_ITSELF, self._surroundings(), last, BATCH)
+            try:
+                judged = self._judge_some(last, most)
+            except (Unreachable, LedgerUnusable):
+                raise
+            except Exception as error:  # noqa: BLE001 # one event that we fail on must not stop all others
+                if most == 1:
+                    self._account.defect(error)
+                    last = self._next_held(last)  # it stays held
+                most = 1
+                continue
             for verdict in judged.verdicts:
                 if not still_held(verdict):
                     self._follow(verdict)
             last = judged.last
             self._progress()
 
+    def _judge_some(self, after: int, most: int) -> JudgedAnew:
+        with self._ledger.write() as tx:
+            return judge_held(tx, HELD_BY_ITSELF, self._surroundings(), after, most)
+
+    def _next_held(self, after: int) -> int | None:
+        with self._ledger.read() as tx:
+            return next_held(tx, HELD_BY_ITSELF, after)
+
     def _surroundings(self) -> Surroundings:
         return Surroundings(self._ledger.code, self._register(), self._find_key, self._new_id, self._clock())
 
-    def _skip(self, batch: Sequence[Delivery]) -> list[Position]:
-        """Passes over a record that we cannot judge for a defect of ours. It has no receipt, so its writer sends it
-        again, and it is not lost."""
-        reached = self._reached(batch)
+    def _move(self, batch: Sequence[Delivery], passed: Sequence[Unreadable]) -> list[Position]:
+        """The positions alone. A record that we cannot judge for a defect of ours has no receipt, so its writer sends
+        it again, and it is not lost."""
+        reached = self._topics.reached(batch, passed)
         with self._ledger.write() as tx:
             receiving.read_up_to(tx, reached)
+        self._account.passed_over(len(passed))
         return reached
 
-    def _pass_over(self, unreadable: Unreadable) -> None:
-        """A batch in Kafka that cannot be unpacked at all. Its writers have no receipts, so they send again."""
-        self._metrics.process_failures("unknown", "UNREADABLE_BATCH")
-        topic = self._topics.get(unreadable.topic)
-        if topic is not None:
-            beyond = Position(topic.name, topic.topic_id, unreadable.partition, unreadable.next_offset)
-            with self._ledger.write() as tx:
-                receiving.read_up_to(tx, [beyond])
-
-    def _reached(self, batch: Sequence[Delivery]) -> list[Position]:
-        last = {(delivery.record.topic, delivery.partition): delivery.offset for delivery in batch}
-        return [
-            Position(name, self._topics[name].topic_id, partition, offset + 1)
-            for (name, partition), offset in last.items()
-            if name in self._topics
-        ]
-
-    def _tell(self, code: str, record: str) -> None:
-        """A sample: whoever writes a hundred thousand wrong records fills no disk. The metrics count each."""
-        if self._seldom(code, record):
-            self._log.warning("not_taken", code=code, record=record)
-
     def _follow(self, verdict: Verdict) -> None:
-        match verdict:
-            case Taken(record):
-                self._metrics.consumed(record)
-            case Again(record):
-                self._metrics.duplicate(record)
-            case Missing(record):
-                self._metrics.process_failures(record, "MISSING")
-            case Reseal(record):
-                self._metrics.process_failures(record, "RESEAL")
-                self._tell("RESEAL", record)
-            case RegisterHeard(version):
-                self._metrics.consumed(version.record)
-                self._on_register(version)
-                self._judge_held_if_it_can_help()
-            case NoRoom(record):
-                self._metrics.process_failures(record, "NO_ROOM")
-                self._tell("NO_ROOM", record)
-            case NotTaken(record, code, owed):
-                self._metrics.process_failures(record, code)
-                if owed:
-                    self._metrics.dead_letter(code)
-                self._tell(code, record)
+        self._account.of(verdict)
+        if isinstance(verdict, RegisterHeard):
+            self._on_register(verdict.version)
+            self._judge_held_if_it_can_help()
 
 
 def _take_in(tx: Tx, raw: RawRecord, around: Surroundings) -> Verdict:
     try:
         return take_in(tx, raw, around)
-    except TooManyHeld as full:
+    except TooMuch as full:
         return NoRoom(full.record)

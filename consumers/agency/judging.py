@@ -9,7 +9,7 @@ Only what stands in order is judged by its content, so that an event is refused 
 from dataclasses import dataclass
 
 from consumers.agency.verdicts import Again, Missing, NotTaken, Reseal, Surroundings, Taken, Verdict
-from referral_bus.ledger import receiving, referrals, tombstones
+from referral_bus.ledger import receiving, referrals, tombstones, unasked
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
 from referral_bus.ledger.erasing import take_place, tell
 from referral_bus.ledger.holding import held_as, hold, let_go
@@ -52,7 +52,7 @@ class Judging:
 
     def take(self) -> Verdict:
         event = self.event
-        hear_incarnation(self.tx, event.writer, event.incarnation, self.around.writing)
+        hear_incarnation(self.tx, event.writer, event.incarnation, self.around.now)
         if self._erased():
             self._owe(Outcome.ERASED, None)
             return Again(event.record)
@@ -89,8 +89,8 @@ class Judging:
 
     def discard(self) -> Verdict:
         """Somebody here has decided against a held event. Its place is used up, as by any refusal."""
-        if not self.event.follows <= self.held < self.event.place:  # another has taken its place meanwhile
-            return self.take()
+        if self._erased() or not self.event.follows <= self.held < self.event.place:
+            return self.take()  # meanwhile it is over, or another has taken its place
         party = isinstance(self.event, StatusEvent) and _party(self.event, self.referral) is None
         return self._refuse(_No(Code.DISCARDED), self.referral if party else None)
 
@@ -160,6 +160,8 @@ class Judging:
     def _refuse(self, no: _No, referral: Referral | None = None) -> Verdict:
         """Refused for good. A recipient's status counts even though its body had to be refused."""
         event = self.event
+        if self.around.arriving:
+            unasked.count(self.tx, event.writer, event.record, self.around.now)
         receiving.refuse(self.tx, event, no.code, self.around.now)
         refused(self.tx, self._letter(no), self.around.now)
         status = _status(event)

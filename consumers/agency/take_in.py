@@ -75,7 +75,7 @@ class JudgedAnew:
 
 def judge_held(tx: Tx, codes: Collection[Code], around: Surroundings, after: int, most: int) -> JudgedAnew:
     """Judges anew, from the start, what was held for one of these reasons: at most so many, with a number after
-    `after`."""
+    `after`. All or none of them."""
     released = release(tx, codes, after, most)
     verdicts = tuple(take_in(tx, each.raw, around) for each in released)
     judged(tx)
@@ -86,7 +86,7 @@ def _take_authentic(tx: Tx, record: object, digest: bytes, raw: RawRecord, aroun
     match record:
         case AgencyAnnouncement():
             if raw.topic == around.register.announcement(record.agency):
-                hear_incarnation(tx, record.agency, record.incarnation, around.writing)
+                hear_incarnation(tx, record.agency, record.incarnation, around.now)
                 if take_announcement(tx, record, raw.value, around.now):
                     announced(tx, record.agency, around.now)
             return Taken(record.record)
@@ -95,7 +95,7 @@ def _take_authentic(tx: Tx, record: object, digest: bytes, raw: RawRecord, aroun
         case _ if raw.topic != around.register.inbox(around.here):
             return NotTaken("unknown", Code.NOT_ADDRESSED_HERE, owed=False)
         case StorageReceipt():
-            take_receipt(tx, record, around.writing)
+            take_receipt(tx, record, around.now)
             return Taken(record.record)
         case ReferralEvent() | StatusEvent():
             return Judging(tx, record, digest, raw, around).take()

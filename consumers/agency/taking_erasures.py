@@ -7,7 +7,7 @@ known already?  ->  codes, status?  ->  about a referral of ours, by one of its 
 from dataclasses import dataclass
 
 from consumers.agency.verdicts import Again, NotTaken, Surroundings, Taken, Verdict
-from referral_bus.ledger import receiving, referrals, tombstones
+from referral_bus.ledger import receiving, referrals, tombstones, unasked
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
 from referral_bus.ledger.erasing import Grounds, erase, peer_forgot, peer_has_erased, take_status, tell
 from referral_bus.ledger.holding import held_as, hold
@@ -27,10 +27,11 @@ class _Party:
 
     side: Side
     peer: str
+    known: bool = True  # whether we have or had the referral
 
 
 def take_erasure(tx: Tx, event: ErasureEvent, digest: bytes, raw: RawRecord, around: Surroundings) -> Verdict:
-    hear_incarnation(tx, event.writer, event.incarnation, around.writing)
+    hear_incarnation(tx, event.writer, event.incarnation, around.now)
     earlier = receiving.known(tx, event.writer, event.event_id)
     if earlier is not None:
         receiving.owe(tx, [_item(event, digest, earlier.outcome, earlier.code)])
@@ -41,6 +42,8 @@ def take_erasure(tx: Tx, event: ErasureEvent, digest: bytes, raw: RawRecord, aro
         receiving.owe(tx, [_item(event, digest, Outcome.HELD, Code.CODE_UNKNOWN)])
         return NotTaken(event.record, Code.CODE_UNKNOWN, owed=True)
     party = _party(tx, event)
+    if around.arriving and (isinstance(party, Code) or not party.known):
+        unasked.count(tx, event.writer, event.record, around.now)
     if isinstance(party, Code):
         path = "status" if party is Code.VALUE_REFUSED else None
         receiving.refuse_erasure(tx, event, party, around.now)
@@ -60,7 +63,7 @@ def _party(tx: Tx, event: ErasureEvent) -> _Party | Code:
         return Code.VALUE_REFUSED
     about = referrals.load(tx, event.referral) or tombstones.load(tx, event.referral)
     if about is None:
-        return _Party(Side.RECIPIENT, event.writer) if event.from_sender else Code.REFERRAL_UNKNOWN
+        return _Party(Side.RECIPIENT, event.writer, known=False) if event.from_sender else Code.REFERRAL_UNKNOWN
     if about.peer != event.writer:
         return Code.NOT_A_PARTY
     return _Party(about.side, about.peer)

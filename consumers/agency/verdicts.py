@@ -14,13 +14,15 @@ from schemas.outcomes import Code
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What taking in needs beside the ledger. `here` is our agency code."""
+    """What taking in needs beside the ledger. `here` is our agency code; `arriving` what comes from the broker now,
+    so that more of it than is kept of one writer can be left: its writer sends it again."""
 
     here: str
     register: Register
     find_key: KeyFinder
     new_id: Callable[[], UUID]
     now: datetime
+    arriving: bool = False
 
     @property
     def writing(self) -> Writing:
@@ -58,7 +60,7 @@ class Reseal:
 
 @dataclass(frozen=True, slots=True)
 class NoRoom:
-    """As much of its writer is held as is kept; not kept and not receipted, so its writer sends it again."""
+    """As much of its writer is kept as may be; not kept and not receipted, so its writer sends it again."""
 
     record: str
 

@@ -29,6 +29,10 @@ class Reached:
             first, first_heard_at = self.first_offset or 0, self.first_heard_at
         return Reached(position, heard_at, first, first_heard_at)
 
+    def passed(self, next_offset: int) -> "Reached":
+        """After what could not be unpacked: nothing was heard by it."""
+        return replace(self, position=replace(self.position, offset=next_offset))
+
 
 Partition = tuple[str, int]
 _HERE = tables.positions.c

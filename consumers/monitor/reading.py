@@ -26,7 +26,7 @@ from referral_bus.broker.protocols import Broker, Delivery, Position, Reader, Re
 from referral_bus.clock import Clock
 from referral_bus.errors import Unreachable
 from referral_bus.federation.register import Register
-from referral_bus.logs import Log, defect
+from referral_bus.logs import Log, Seldom, defect
 from schemas.events import RegisterVersion
 
 GROUP = "referral-bus-monitor"  # no agency's group can look like this: theirs have a dot
@@ -56,6 +56,7 @@ class Reading:
         self._clock = clock
         self._keep = keep
         self._log = log
+        self._seldom = Seldom(time.monotonic)
         self._looked = 0.0
         self._reached: dict[Partition, Reached] = {}
         self._watched: Mapping[str, Watched] = {}
@@ -76,10 +77,8 @@ class Reading:
                 self.assign(reader)
                 while not stop.is_set() and self.step(reader):
                     progress()
-            except ReaderBroken as broken:
-                self._log.warning("reader_broken", unreadable=broken.unreadable is not None)
-                if broken.unreadable is not None:
-                    self._pass_over(broken.unreadable)
+            except ReaderBroken:
+                self._log.warning("reader_broken")
             except Unreachable as error:
                 self._log.warning("waiting", code=error.reason)
                 stop.wait(RETRY_S)
@@ -109,36 +108,44 @@ class Reading:
     def step(self, reader: Reader, timeout_s: float = POLL_S) -> bool:
         """One poll, taken in. False when topics have come, gone, or were made anew, or the register has changed."""
         batch = reader.poll(timeout_s, BATCH)
-        if batch:
-            reader.commit(self.take(batch))
+        passed = reader.passed_over()
+        if passed and self._seldom("UNREADABLE_BATCH"):
+            self._log.warning("not_taken", code="UNREADABLE_BATCH")
+        if batch or passed:
+            reader.commit(self.take(batch, passed))
         if time.monotonic() - self._looked < TOPICS_EVERY_S:
             return True
         self._looked = time.monotonic()
         watched = watched_topics(self._register())
         return watched == self._watched and dict(self._broker.topics(list(watched))) == self.topics
 
-    def take(self, batch: Sequence[Delivery]) -> list[Position]:
-        """Takes a batch in and returns the positions reached. A batch that fails is repeated record by record."""
+    def take(self, batch: Sequence[Delivery], passed: Sequence[Unreadable] = ()) -> list[Position]:
+        """Takes a batch in, with what was passed over in it, and returns the positions reached. A batch that fails is
+        repeated record by record."""
         while True:
             try:
-                positions, judged = self._take_together(batch)
+                positions, judged = self._take_together(batch, passed)
             except Unreachable as error:
                 self._log.warning("waiting", code=error.reason)
                 time.sleep(RETRY_S)
             except Exception as error:  # noqa: BLE001 # one record that we fail on must not stop all others
                 if len(batch) > 1:
-                    return [position for delivery in batch for position in self.take([delivery])]
+                    for delivery in batch:
+                        self.take([delivery])
+                    return self._move(batch, passed)
                 self._log.error("defect", where=defect(error))
-                return self._move(batch, self._clock())
+                return self._move(batch, passed)
             else:
                 self._tell_registers(judged)
                 return positions
 
-    def _take_together(self, batch: Sequence[Delivery]) -> tuple[list[Position], list[Judged]]:
+    def _take_together(
+        self, batch: Sequence[Delivery], passed: Sequence[Unreadable]
+    ) -> tuple[list[Position], list[Judged]]:
         now = self._clock()
         rules = Rules(self._register(), self._keep)
         judged = self._judged(batch, rules.register, now)
-        reached = self._after(batch, now)
+        reached = self._after(batch, passed, now)
         with self._store.write() as tx:
             save_tally(tx, take_batch(tx, judged, rules), now)
             save_positions(tx, reached)
@@ -162,36 +169,33 @@ class Reading:
         known = complete if before is None or complete is None else max(before, complete)
         return heard(delivery.appended_at, known or before, now)
 
-    def _after(self, batch: Sequence[Delivery], now: datetime) -> list[Reached]:
-        """How far each partition will have been read with this batch."""
+    def _after(self, batch: Sequence[Delivery], passed: Sequence[Unreadable], now: datetime) -> list[Reached]:
+        """How far each partition will have been read with this batch, and with what was passed over in it."""
         first = {(one.record.topic, one.partition): one for one in reversed(batch)}
         last = {(one.record.topic, one.partition): one for one in batch}
-        return [
-            self._reached[partition].moved(
+        reached = {
+            partition: self._reached[partition].moved(
                 first[partition].offset, self._heard(first[partition], now), one.offset, self._heard(one, now)
             )
             for partition, one in last.items()
-        ]
+        }
+        for gap in passed:
+            here = (gap.topic, gap.partition)
+            if here not in last or last[here].offset < gap.offset:
+                reached[here] = reached.get(here, self._reached[here]).passed(gap.next_offset)
+        return list(reached.values())
 
     def _moved(self, reached: Sequence[Reached]) -> list[Position]:
         for one in reached:
             self._reached[one.position.topic, one.position.partition] = one
         return [one.position for one in reached]
 
-    def _move(self, batch: Sequence[Delivery], now: datetime) -> list[Position]:
+    def _move(self, batch: Sequence[Delivery], passed: Sequence[Unreadable]) -> list[Position]:
         """Passes over what we cannot judge for a defect of ours."""
-        reached = self._after(batch, now)
+        reached = self._after(batch, passed, self._clock())
         with self._store.write() as tx:
             save_positions(tx, reached)
         return self._moved(reached)
-
-    def _pass_over(self, unreadable: Unreadable) -> None:
-        """A batch in Kafka that cannot be unpacked at all."""
-        before = self._reached.get((unreadable.topic, unreadable.partition))
-        if before is not None:
-            beyond = replace(before, position=replace(before.position, offset=unreadable.next_offset))
-            with self._store.write() as tx:
-                save_positions(tx, [beyond])
 
 
 def _resumed(saved: Reached | None, topic: Topic, partition: int) -> Reached:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deploy.app.desk import Desk
 from referral_bus.errors import Reason, Refused, Unreachable
-from referral_bus.home import running
+from referral_bus.home import Home, running
 from referral_bus.ledger.restoring import restored
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
@@ -56,6 +56,7 @@ def go_on_after_restore(desk: Desk, backup: Path | None) -> Restored:
     Only while the service does not run. Broken off, it can be run again."""
     home = desk.home
     with running(home):
+        forget_broken_off(home)
         if backup is not None:
             put_in_place(backup, home.ledger, desk.settings.agency)
         ledger = home.open_ledger(desk.keyring, desk.settings.agency)
@@ -78,13 +79,24 @@ def go_on(ledger: Ledger, outside: OutsideBackups, writing: Writing) -> Restored
     return Restored(incarnation, len(journal))
 
 
+def forget_broken_off(home: Home) -> None:
+    """A restore that was killed may have left a copy of its backup, with what was erased since. Only while nobody
+    restores."""
+    _partial(home.ledger).unlink(missing_ok=True)
+
+
+def _partial(ledger: Path) -> Path:
+    return ledger.with_suffix(".restoring")
+
+
 def put_in_place(backup: Path, ledger: Path, agency: str) -> None:
     """The write-ahead log of the ledger that was there belongs to it alone: beside another one it would be read as
     that one's. What is replaced is overwritten by nobody; the file system has it until it reuses the space."""
-    partial = ledger.with_suffix(".restoring")
+    partial = _partial(ledger)
     try:
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
         shutil.copyfile(backup, partial)
-        partial.chmod(0o600)
         _check(partial, agency)
         _sync(partial)
         ledger.unlink(missing_ok=True)

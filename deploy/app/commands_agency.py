@@ -28,6 +28,9 @@ def init(
     code: Annotated[str, typer.Option("--agency", help="The agency's code in the register.")],
     federation: Annotated[str, typer.Option("--federation", help="The federation's id.")],
     kafka: Annotated[str, typer.Option("--kafka", help="host:port of the brokers, several with commas.")],
+    again: Annotated[
+        bool, typer.Option("--again", help="This agency had a home before, and it is lost with its keys.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Make a home folder: keys, settings, an empty ledger."""
@@ -36,7 +39,7 @@ def init(
     except ValidationError as error:
         field = problems(error)[0].path
         raise Refused(Reason.SETTINGS_INVALID, "this is not of the form it must have", f"--{field}") from None
-    create_home(home, settings, system_clock())
+    create_home(home, settings, system_clock(), again)
     _say_key(home, json)
 
 

@@ -130,7 +130,7 @@ class Desk:
 
     def publish(self, requests: Sequence[ReferralRequest], caller: str = "local") -> list[Published]:
         """Starts referrals, all or none. Durable when it returns."""
-        return publish(self.ledger, self.register, requests, self.clock, uuid4, caller)
+        return publish(self.ledger, self.register, requests, self.clock, uuid4, caller, COMMAND)
 
     def move(self, verb: str, referral_id: str, detail: Mapping[str, Any], local_ref: str | None = None) -> Referral:
         """Says a verb of the life cycle about a referral. Durable when it returns. `referral_id` may be shortened to

@@ -19,9 +19,11 @@ def erasure_document(left: Tombstone) -> dict[str, Any]:
         "status": left.status,
         "reason": left.reason,
         "erased_at": left.created_at,
+        "asked_at": left.asked_at if left.chased else None,
         "confirmed_at": left.confirmed_at,
         "peer_erased_at": left.peer_erased_at,
         "peer_confirmed_at": left.peer_confirmed_at,
+        "peer_refused_at": left.peer_refused_at,
     }
 
 
@@ -34,18 +36,19 @@ def erasure_sentence(left: Tombstone, now: datetime, settings: Settings) -> str:
         return f"{begin}; nobody has to act."
     waits = list(_waits_for(left))
     if not waits:
-        return f"{begin}; confirmed by both sides; nobody has to act."
-    due = left.created_at + settings.unconfirmed_after
+        end = "confirmed by both sides" if left.peer_refused_at is None else f"{left.peer} has no such referral"
+        return f"{begin}; {end}; nobody has to act."
+    due = left.asked_at + settings.unconfirmed_after
     late = f"overdue since {local_time(due, zone)}" if due < now else f"overdue from {local_time(due, zone)} on"
     return f"{begin}; waiting: {', and '.join(waits)}; {late}."
 
 
 def _waits_for(left: Tombstone) -> Iterator[str]:
-    if left.asked_by_us and left.peer_erased_at is None:
+    if left.waits_for_peer and left.peer_erased_at is None:
         yield f"the service of {left.peer} has not erased it yet"
-    elif left.asked_by_us and left.peer_confirmed_at is None:
+    elif left.waits_for_peer:
         yield f"erased at the service of {left.peer}, whose own system has not confirmed it yet"
-    if (left.asked_by_peer or not left.asked_by_us) and left.confirmed_at is None:
+    if left.waits_for_us:
         yield "our own system has not taken the erasure from the inbox yet"
 
 
@@ -53,6 +56,6 @@ def erasure_lines(found: Iterable[Tombstone], now: datetime, settings: Settings)
     for left in found:
         way = f"{left.peer} → us" if left.side is Side.RECIPIENT else f"us → {left.peer}"
         waits = "; ".join(_waits_for(left))
-        late = "  OVERDUE" if left.created_at + settings.unconfirmed_after < now else ""
+        late = "  OVERDUE" if left.asked_at + settings.unconfirmed_after < now else ""
         when = local_time(left.created_at, settings.time_zone)
         yield f"{str(left.key.referral_id)[:8]}  {way:<28}  {left.reason}  {when}  {waits}{late}"

@@ -48,9 +48,13 @@ def _highest(
     reader.assign([Position(topic.name, topic.topic_id, partition, 0) for partition in left])
     while left and not stop.is_set():
         progress()
-        for delivery in reader.poll(POLL_S, MOST):
-            if delivery.offset + 1 >= left.get(delivery.partition, 0):
-                left.pop(delivery.partition, None)
+        deliveries = reader.poll(POLL_S, MOST)
+        reached = [(one.partition, one.offset + 1) for one in deliveries]
+        reached += [(one.partition, one.next_offset) for one in reader.passed_over()]
+        for partition, offset in reached:
+            if offset >= left.get(partition, 0):
+                left.pop(partition, None)
+        for delivery in deliveries:
             found = authenticate(delivery.record, register, here, now)
             if isinstance(found, Authentic):
                 highest = max(highest, _said(found.record, here))

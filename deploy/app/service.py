@@ -14,6 +14,7 @@ from consumers.agency.announcer import next_announcement
 from consumers.agency.handover import Endpoint, Handover
 from consumers.agency.ingest import Ingest
 from consumers.agency.keeper import Keeper
+from deploy.app.backups import forget_broken_off
 from deploy.app.desk import Desk
 from deploy.app.ending import DRAIN_S, last_resort, until_told
 from deploy.app.endpoint import load_endpoint
@@ -202,6 +203,7 @@ def run_service(
     nothing to go on with. `end` ends the process when something hangs."""
     with running(desk.home):
         forget_status(desk.home)
+        forget_broken_off(desk.home)
         desk.ledger.check()
         broker = make_broker(desk.settings.kafka)
         service = Service(desk, broker, log)

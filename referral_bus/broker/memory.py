@@ -1,6 +1,5 @@
 """A broker inside one process, for unit tests and the sandbox. It keeps the obligations of `protocols` and has Kafka's
-limits: an unreadable record stops a partition until the caller steps over it. What it cannot do is outlive the
-process."""
+limits: what cannot be unpacked is passed over and told. What it cannot do is outlive the process."""
 
 import threading
 import zlib

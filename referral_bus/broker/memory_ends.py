@@ -60,6 +60,7 @@ class MemoryReader:
         self._broker = broker
         self._group = group
         self._offsets: dict[tuple[str, str, int], int] = {}
+        self._passed_over: Sequence[Unreadable] = ()
         self._finished = False
 
     def assign(self, positions: Sequence[Position]) -> None:
@@ -68,14 +69,19 @@ class MemoryReader:
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Delivery]:
         if self._finished:
             raise ReaderBroken("finished before")
-        deliveries: list[Delivery] = []
+        self._passed_over = ()
+        found: list[Delivery | Unreadable] = []
         try:
             with self._broker.changed:
-                self._broker.changed.wait_for(lambda: self._take(deliveries, max_records), timeout_s)
+                self._broker.changed.wait_for(lambda: self._take(found, max_records), timeout_s)
         except ReaderBroken:
             self._finished = True
             raise
-        return deliveries
+        self._passed_over = [one for one in found if isinstance(one, Unreadable)]
+        return [one for one in found if isinstance(one, Delivery)]
+
+    def passed_over(self) -> Sequence[Unreadable]:
+        return self._passed_over
 
     def commit(self, positions: Sequence[Position]) -> None:
         with self._broker.changed:
@@ -84,23 +90,14 @@ class MemoryReader:
     def close(self) -> None:
         self._finished = True
 
-    def _take(self, deliveries: list[Delivery], limit: int) -> bool:
+    def _take(self, found: list[Delivery | Unreadable], limit: int) -> bool:
         for (topic, topic_id, partition), offset in list(self._offsets.items()):
             log = self._broker.log(topic, topic_id, partition)
             if log is None:
                 continue
             start = offset if offset <= len(log) else 0
-            taken = _readable(log[start : start + limit - len(deliveries)])
-            if start < len(log) and log[start] is None and not deliveries:
-                end = next((i for i in range(start, len(log)) if log[i] is not None), len(log))
-                raise ReaderBroken("Unreadable", Unreadable(topic, partition, start, end, "Unreadable"))
-            deliveries += taken
+            taken = log[start : start + limit - len(found)]
+            found += [one or Unreadable(topic, partition, at, at + 1, "None") for at, one in enumerate(taken, start)]
             del self._offsets[topic, topic_id, partition]  # to the end of the row: none starves another
             self._offsets[topic, topic_id, partition] = start + len(taken)
-        return bool(deliveries)
-
-
-def _readable(entries: Sequence[Delivery | None]) -> list[Delivery]:
-    """Up to the first that nobody can unpack."""
-    end = entries.index(None) if None in entries else len(entries)
-    return [entry for entry in entries[:end] if entry is not None]
+        return bool(found)

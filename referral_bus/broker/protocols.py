@@ -53,6 +53,18 @@ class Delivery:
     appended_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Records of one partition, from `offset` to before `next_offset`, that can never be unpacked: a broken or
+    unsupported compression, a false checksum, a malformed header. `cause` names an error type and holds no value."""
+
+    topic: str
+    partition: int
+    offset: int
+    next_offset: int
+    cause: str
+
+
 class Sending(Protocol):
     """One record on its way."""
 
@@ -86,8 +98,14 @@ class Reader(Protocol):
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Delivery]:
         """Waits at most `timeout_s`; while the broker is away there is nothing to read. Order is kept within a
         partition. Raises `ReaderBroken` when this reader can not go on: make a new one. That includes a topic that
-        turns out to be another one than its position's `topic_id`. A batch that cannot be unpacked must not stop the
-        partition for ever."""
+        turns out to be another one than its position's `topic_id`. What cannot be unpacked is passed over: it counts
+        among `max_records`, and a poll that found nothing else returns nothing, at once."""
+        ...
+
+    def passed_over(self) -> Sequence[Unreadable]:
+        """What the last `poll` has passed over, in the order of each partition. Everything before it was handed out.
+        The caller counts it and moves its position beyond it; nothing is lost by that: the sender has no receipt for
+        those records and sends them again."""
         ...
 
     def commit(self, positions: Sequence[Position]) -> None:
@@ -97,29 +115,13 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """Records of one partition, from `offset` to before `next_offset`, that can never be unpacked: a broken or
-    unsupported compression, a false checksum, a malformed header. `cause` names an error type and holds no value."""
-
-    topic: str
-    partition: int
-    offset: int
-    next_offset: int
-    cause: str
-
-
 class ReaderBroken(Exception):
-    """This reader object is finished. A new one may work, with positions for the topics that `Broker.topics` shows now.
+    """This reader object is finished. A new one may work, with positions for the topics that `Broker.topics` shows
+    now."""
 
-    Where `unreadable` is set, everything before its `offset` was handed out, and a new reader that is assigned the same
-    position breaks again. The caller writes it down, counts it, and assigns `next_offset`; nothing is lost by that:
-    the sender has no receipt for those records and sends them again."""
-
-    def __init__(self, cause: str, unreadable: Unreadable | None = None) -> None:
+    def __init__(self, cause: str) -> None:
         super().__init__(cause)
         self.cause = cause
-        self.unreadable = unreadable
 
 
 TOPIC_MADE_ANEW = "TopicMadeAnew"

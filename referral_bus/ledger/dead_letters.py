@@ -167,5 +167,6 @@ def forget(tx: Tx, key: ReferralKey) -> None:
 def forget_older(tx: Tx, before: datetime, most: int) -> int:
     """Retention, at most so many in one step; returns how many. The writer of a held event still waits and sends it
     again. What is exhausted blocks its referral, so it stays as long as that does."""
-    old = sa.select(_D.number).where(_D.last_at < before, _D.state != State.EXHAUSTED).limit(most)
+    others = [state for state in State if state is not State.EXHAUSTED]
+    old = sa.select(_D.number).where(_D.state.in_(others), _D.last_at < before).limit(most)
     return tx.connection.execute(sa.delete(tables.dead_letters).where(_D.number.in_(old))).rowcount

@@ -42,7 +42,7 @@ def erase(
     takes a wish to erase as its reason."""
     there = tombstones.load(tx, key)
     if there is not None:
-        return _wished(tx, there, grounds), False
+        return _wished(tx, there, grounds, writing.now), False
     referral = referrals.load(tx, key)
     known = None if referral is None else referral.status
     status = grounds.status or (erased_as(known, grounds.reason) if side is Side.RECIPIENT else known)
@@ -55,6 +55,7 @@ def erase(
         asked_by_us=grounds.asked_by_us,
         asked_by_peer=grounds.asked_by_peer,
         created_at=writing.now,
+        asked_at=writing.now,
         taken=grounds.taken,
     )
     left = tombstones.insert(tx, left)
@@ -63,11 +64,13 @@ def erase(
     return left, True
 
 
-def _wished(tx: Tx, there: Tombstone, grounds: Grounds) -> Tombstone:
+def _wished(tx: Tx, there: Tombstone, grounds: Grounds, now: datetime) -> Tombstone:
     """What is erased already, with another wish to have it erased."""
+    first = not there.chased and grounds.reason is not ErasureReason.RETENTION
     wished = replace(
         there,
-        reason=there.reason if there.chased else grounds.reason,
+        reason=grounds.reason if first else there.reason,
+        asked_at=now if first else there.asked_at,
         asked_by_us=there.asked_by_us or grounds.asked_by_us,
         asked_by_peer=there.asked_by_peer or grounds.asked_by_peer,
     )
@@ -109,26 +112,6 @@ def ask(tx: Tx, key: ReferralKey, side: Side, peer: str, reason: ErasureReason, 
     return left
 
 
-def ask_again(tx: Tx, peer: str, writing: Writing) -> None:
-    """The peer's ledger was restored, perhaps from before an erasure: it hears of every tombstone that we share, unless
-    a word about it is under way."""
-    about = sa.exists().where(
-        _OUT.referral_sender == tables.tombstones.c.referral_sender,
-        _OUT.referral_id == tables.tombstones.c.referral_id,
-        _OUT.erasure,
-        _OUT.state.not_in(FINAL),
-    )
-    under_way = {
-        ReferralKey(row.referral_sender, row.referral_id)
-        for row in tx.connection.execute(
-            sa.select(tables.tombstones.c.referral_sender, tables.tombstones.c.referral_id).where(about)
-        )
-    }
-    for left in tombstones.of_peer(tx, peer):
-        if left.key not in under_way:
-            tell(tx, left, ErasureKind.REQUESTED, writing)
-
-
 def take_status(tx: Tx, left: Tombstone, status: Status, place: Place) -> Tombstone:
     """The recipient's final status, unless a later word of it was taken before."""
     before = max(left.taken, referrals.place_held(tx, left.key, left.peer))
@@ -140,6 +123,14 @@ def take_status(tx: Tx, left: Tombstone, status: Status, place: Place) -> Tombst
 def take_place(tx: Tx, left: Tombstone, place: Place) -> None:
     """Words of the peer up to here are dealt with."""
     tombstones.save(tx, replace(left, taken=place))
+
+
+def peer_took(tx: Tx, key: ReferralKey, refused_at: datetime | None) -> None:
+    """What has become of our word about an erasure at the peer. It refuses one about a referral that it does not have;
+    after a restore it may have it again."""
+    left = tombstones.load(tx, key)
+    if left is not None and (left.peer_refused_at is None) != (refused_at is None):
+        tombstones.save(tx, replace(left, peer_refused_at=refused_at))
 
 
 def peer_has_erased(tx: Tx, left: Tombstone, kind: ErasureKind, now: datetime) -> Tombstone:

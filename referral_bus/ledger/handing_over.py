@@ -104,7 +104,8 @@ def after_cursor(tx: Tx, cursor: int, most: int) -> list[Received]:
 
 
 def handed_over(tx: Tx, numbers: Sequence[int], writing: Writing) -> None:
-    """Our own system has them, and has erased what it was told to."""
+    """Our own system has them, and has erased what it was told to: not by the word that only the recipient's own time
+    has run out."""
     _over(tx, _H.number.in_(numbers), writing)
 
 
@@ -127,7 +128,9 @@ def acknowledged_up_to(tx: Tx, cursor: int, writing: Writing) -> None:
 def _over(tx: Tx, which: sa.ColumnElement[bool], writing: Writing) -> None:
     waiting = sa.select(_H.number).where(which, _H.done_at.is_(None))
     erasures = sa.select(_H.referral_sender, _H.referral_id).join(tables.events, _E.number == _H.number)
-    erasures = erasures.where(_H.number.in_(waiting), _E.record == ErasureEvent.record).order_by(_H.number)
+    told_to_erase = sa.or_(_E.reason != ErasureReason.RETENTION, _E.kind != ErasureKind.REQUESTED, _E.status.is_(None))
+    erasures = erasures.where(_H.number.in_(waiting), _E.record == ErasureEvent.record, told_to_erase)
+    erasures = erasures.order_by(_H.number)
     erased = [ReferralKey(row.referral_sender, row.referral_id) for row in tx.connection.execute(erasures)]
     dead_letters.exhausted_no_more(tx, waiting)
     done = sa.update(tables.handovers).where(which, _H.done_at.is_(None)).values(done_at=writing.now)

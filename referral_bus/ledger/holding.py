@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from referral_bus.ledger import tables
 from referral_bus.ledger.dead_letters import NotTakenIn, State, keep, raw_record
 from referral_bus.ledger.store import Tx
+from referral_bus.ledger.unasked import TooMuch
 from referral_bus.wire.raw import RawRecord
 from schemas.outcomes import Code
 
@@ -29,21 +30,13 @@ _KEPT_ALREADY = sa.select(_D.number).where(_OF_WRITER, _D.value_sha256 == sa.bin
 _NUMBER_HELD = sa.select(sa.func.count()).where(_OF_WRITER, _HELD)
 
 
-class TooManyHeld(Exception):
-    """So much of this writer is held that no more of it is kept. `record` is the kind, as in a verdict."""
-
-    def __init__(self, record: str) -> None:
-        super().__init__(record)
-        self.record = record
-
-
 def hold(tx: Tx, letter: NotTakenIn, now: datetime) -> None:
-    """Its bytes are kept, and its writer waits. Raises `TooManyHeld` before anything is written; what is held already
+    """Its bytes are kept, and its writer waits. Raises `TooMuch` before anything is written; what is held already
     always stays so."""
     who = {"of_writer": letter.writer}
     kept = tx.connection.execute(_KEPT_ALREADY, who | {"digest": letter.value_sha256}).first()
     if kept is None and tx.connection.execute(_NUMBER_HELD, who).scalar_one() >= MOST_HELD:
-        raise TooManyHeld(letter.event.record if letter.event else "unknown")
+        raise TooMuch(letter.event.record if letter.event else "unknown")
     keep(tx, State.HELD, letter, now)
 
 
@@ -69,6 +62,12 @@ def release(tx: Tx, codes: Collection[Code], after: int, most: int) -> list[Rele
     taken_out = _D.number.in_([row.number for row in rows])
     tx.connection.execute(sa.update(tables.dead_letters).where(taken_out).values(state=State.JUDGED.value))
     return [Released(row.number, raw_record(row)) for row in rows]
+
+
+def next_held(tx: Tx, codes: Collection[Code], after: int) -> int | None:
+    """The number of the next one that `release` would find."""
+    chosen = (_D.state == State.HELD, _D.code.in_([code.value for code in codes]), _D.number > after)
+    return tx.connection.execute(sa.select(sa.func.min(_D.number)).where(*chosen)).scalar_one()  # type: ignore[no-any-return]
 
 
 def release_one(tx: Tx, number: int) -> Released | None:

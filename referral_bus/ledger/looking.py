@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from referral_bus.ledger import tables
 from referral_bus.ledger.handing_over import read_body
 from referral_bus.ledger.referrals import Referral, body_key, from_row
-from referral_bus.ledger.sending import State
+from referral_bus.ledger.sending import State, unsettled
 from referral_bus.ledger.store import Tx
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import Side, Status
@@ -48,7 +48,15 @@ class Step:
 
 
 def history(tx: Tx, key: ReferralKey) -> list[Step]:
-    """Every event of a referral, in the order in which this ledger came to know them."""
+    """Every event of a referral by its two parties, in the order in which this ledger came to know them. What others
+    have said about it was refused, and is nothing to it."""
+    parties = sa.union_all(
+        sa.select(sa.literal(tx.code)),
+        *(
+            sa.select(table.c.peer).where(table.c.referral_sender == key.sender, table.c.referral_id == key.referral_id)
+            for table in (tables.referrals, tables.tombstones)
+        ),
+    )
     query = (
         sa.select(
             tables.events,
@@ -60,7 +68,7 @@ def history(tx: Tx, key: ReferralKey) -> list[Step]:
         )
         .outerjoin(tables.outbox, _O.number == _E.number)
         .outerjoin(tables.handovers, _H.number == _E.number)
-        .where(_E.referral_sender == key.sender, _E.referral_id == key.referral_id)
+        .where(_E.referral_sender == key.sender, _E.referral_id == key.referral_id, _E.writer.in_(parties))
         .order_by(_E.number)
     )
     wrapped = body_key(tx, key)
@@ -109,7 +117,8 @@ def referral_event_state(tx: Tx, key: ReferralKey) -> Delivery | None:
 
 def first_handed_over(tx: Tx, key: ReferralKey) -> bool:
     """Whether a referral to us has reached our own system."""
-    query = sa.select(_H.done_at).where(_H.referral_sender == key.sender, _H.referral_id == key.referral_id)
+    query = sa.select(_H.done_at).join(tables.events, _E.number == _H.number)
+    query = query.where(_E.referral_sender == key.sender, _E.referral_id == key.referral_id)
     return tx.connection.execute(query.order_by(_H.number).limit(1)).scalar_one_or_none() is not None
 
 
@@ -145,11 +154,17 @@ class Counts:
 
 
 def counts(tx: Tx) -> Counts:
-    waiting = _O.state.in_((State.NEW, State.WAITING_FOR_KEY, State.SENT, State.HELD))
-    number, oldest = tx.connection.execute(sa.select(sa.func.count(), sa.func.min(_O.number)).where(waiting)).one()
-    since = tx.connection.execute(sa.select(_E.recorded_at).where(_E.number == oldest)).scalar_one_or_none()
+    waiting = unsettled().subquery()
+    number, oldest = tx.connection.execute(sa.select(sa.func.count(), sa.func.min(waiting.c.number))).one()
+    since = None if oldest is None else _recorded_at(tx, oldest)
     owed = tx.connection.execute(sa.select(sa.func.count()).select_from(tables.receipts_owed)).scalar_one()
     return Counts(number, since, owed)
+
+
+def _recorded_at(tx: Tx, number: int) -> datetime | None:
+    query = sa.select(_E.recorded_at).where(_E.number == number)
+    moment: datetime | None = tx.connection.execute(query).scalar_one_or_none()
+    return moment
 
 
 @dataclass(frozen=True, slots=True)

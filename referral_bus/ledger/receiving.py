@@ -26,7 +26,7 @@ _KNOWN = sa.select(tables.events.c.outcome, tables.events.c.code).where(
     tables.events.c.event_id == sa.bindparam("of_event", type_=sa.Uuid()),
 )
 _INSERT_HANDOVER = sa.insert(tables.handovers)
-_INSERT_OWED = sa.insert(tables.receipts_owed)
+_INSERT_OWED = sa.insert(tables.receipts_owed).prefix_with("OR REPLACE", dialect="sqlite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,7 @@ class Owed:
 
 
 def owe(tx: Tx, owed: Iterable[Owed]) -> None:
+    """Of the same bytes only the newest answer is owed, under a number of its own: the one before may be under way."""
     rows = [
         {
             "addressee": item.addressee,

@@ -4,6 +4,7 @@ They send again what they had sent before; what was erased meanwhile is erased a
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -16,15 +17,27 @@ from referral_bus.ledger.writing import Writing, write_note
 from schemas.events import ReferralKey
 from schemas.lifecycle import ErasureKind, Side
 
-NUMBERS = 1 << 40  # of events that a ledger can have in one incarnation; 8,000 incarnations are exact in JSON
+NUMBERS = 1 << 28  # of events that a ledger can have in one incarnation; 33 million incarnations are exact in JSON
+_FIRST_MINUTE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def incarnation_by_clock(now: datetime) -> int:
+    """For an agency that begins anew and does not know how far it had come: minutes since 2026. A restore raises an
+    incarnation by one, so no agency has ever used a higher one, unless it was restored every minute."""
+    return max(2, (now - _FIRST_MINUTE) // timedelta(minutes=1))
+
+
+def begin_anew(tx: Tx, incarnation: int) -> None:
+    """It goes on above everything that the lost ledger may have said or counted."""
+    tx.connection.execute(sa.update(tables.agency).values(incarnation=incarnation))
+    _number_on(tx, incarnation * NUMBERS)
 
 
 def restored(tx: Tx, incarnation: int, journal: Iterable[Tombstone], writing: Writing) -> None:
     """In one transaction: the new incarnation, the tombstones that the backup lacks, an automatic word about every
     referral to us; the inbox is read from its beginning. `incarnation` exceeds every one ever used."""
-    tx.connection.execute(sa.update(tables.agency).values(incarnation=incarnation))
+    begin_anew(tx, incarnation)
     tx.connection.execute(sa.delete(tables.positions))
-    _number_on(tx, incarnation * NUMBERS)
     audit.note(tx, Action.RESTORED, writing.now, by=writing.by)
     _put_back(tx, {left.key: left for left in journal}, writing)
     to_us = sa.select(tables.referrals).where(tables.referrals.c.side == Side.RECIPIENT)
@@ -50,11 +63,20 @@ def _put_back(tx: Tx, journal: Mapping[ReferralKey, Tombstone], writing: Writing
         written = journal.get(key)
         if written is None:
             tombstones.insert(tx, left)
-        elif (both := tombstones.known_to_either(written, left)) != written:
-            tombstones.save(tx, both)
+        else:
+            both = tombstones.known_to_either(written, left)
+            _say_again(tx, left, both if both == written else tombstones.save(tx, both), writing)
     for key, left in journal.items():
         if key not in backup:
             _erase_again(tx, left, writing)
+
+
+def _say_again(tx: Tx, backup: Tombstone, now: Tombstone, writing: Writing) -> None:
+    """What we had said about an erasure since the backup may have been lost with the ledger."""
+    if now.asked_by_us and not backup.asked_by_us:
+        tell(tx, now, ErasureKind.REQUESTED, writing)
+    if now.confirmed_at is not None and backup.confirmed_at is None and now.asked_by_peer:
+        tell(tx, now, ErasureKind.CONFIRMED, writing)
 
 
 def _erase_again(tx: Tx, left: Tombstone, writing: Writing) -> None:

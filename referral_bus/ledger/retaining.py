@@ -11,15 +11,16 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import referrals, tables
-from referral_bus.ledger.dead_letters import forget_older
+from referral_bus.ledger import referrals, tables, tombstones
+from referral_bus.ledger.dead_letters import exhausted_no_more, forget_older
 from referral_bus.ledger.erasing import Grounds, ask, erase, tell
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.sending import FINAL
 from referral_bus.ledger.store import Ledger, Tx
+from referral_bus.ledger.tombstones import wait_for_us
 from referral_bus.ledger.writing import Writing
 from schemas.events import ReferralKey
-from schemas.lifecycle import OPEN, ErasureKind, ErasureReason, Side
+from schemas.lifecycle import ErasureKind, ErasureReason, Side
 
 STEP = 50  # referrals in one transaction: some milliseconds
 _R, _T, _OUT = tables.referrals.c, tables.tombstones.c, tables.outbox.c
@@ -49,7 +50,7 @@ def retain(ledger: Ledger, keep: Retention, writing: Writing) -> int:
 
 def _end_consent(tx: Tx, keep: Retention, writing: Writing) -> int:
     over = _R.consent_expires_at < writing.now - keep.consent_grace
-    found = _some(tx, over, _R.status.in_(OPEN))
+    found = _some(tx, tables.IS_OPEN, _R.side.in_(Side), over)  # the index begins with the side
     for referral in found:
         ask(tx, referral.key, referral.side, referral.peer, ErasureReason.WITHDRAWN, writing)
     return len(found)
@@ -58,7 +59,7 @@ def _end_consent(tx: Tx, keep: Retention, writing: Writing) -> int:
 def _forget_ended(tx: Tx, keep: Retention, writing: Writing) -> int:
     """Each side by its own time. The sender says nothing; the recipient says its status once more if the sender may not
     have heard it."""
-    found = _some(tx, _R.changed_at < writing.now - keep.ended, _R.status.not_in(OPEN))
+    found = _some(tx, tables.IS_ENDED, _R.changed_at < writing.now - keep.ended)
     for referral in found:
         unheard = _unreceipted(tx, referral.key)
         grounds = Grounds(ErasureReason.RETENTION)
@@ -69,7 +70,7 @@ def _forget_ended(tx: Tx, keep: Retention, writing: Writing) -> int:
 
 
 def _some(tx: Tx, *conditions: sa.ColumnElement[bool]) -> list[Referral]:
-    query = sa.select(tables.referrals).where(*conditions).order_by(_R.changed_at).limit(STEP)
+    query = sa.select(tables.referrals).where(*conditions).limit(STEP)
     return [referrals.from_row(row) for row in tx.connection.execute(query)]
 
 
@@ -79,20 +80,19 @@ def _unreceipted(tx: Tx, key: ReferralKey) -> bool:
 
 
 def _forget_erased(tx: Tx, keep: Retention, writing: Writing) -> int:
-    """What is left of an erased referral's history once nobody waits for a word about it any more. The tombstone and
-    the places stay."""
-    has_events = sa.exists().where(
-        tables.events.c.referral_sender == _T.referral_sender, tables.events.c.referral_id == _T.referral_id
-    )
+    """What is left of an erased referral's history once nobody waits for a word about it any more: neither the other
+    side nor our own system. The tombstone and the places stay."""
     under_way = sa.exists().where(
         _OUT.referral_sender == _T.referral_sender, _OUT.referral_id == _T.referral_id, _OUT.state.not_in(FINAL)
     )
     old = sa.select(_T.referral_sender, _T.referral_id).where(
-        _T.created_at < writing.now - keep.erased, has_events, sa.not_(under_way)
+        _T.forgotten_at.is_(None), _T.asked_at < writing.now - keep.erased, sa.not_(under_way), sa.not_(wait_for_us())
     )
     found = tx.connection.execute(old.limit(STEP)).all()
     for row in found:
-        _forget_rows(tx, ReferralKey(row.referral_sender, row.referral_id))
+        key = ReferralKey(row.referral_sender, row.referral_id)
+        _forget_rows(tx, key)
+        tombstones.forgotten(tx, key, writing.now)
     return len(found)
 
 
@@ -100,6 +100,7 @@ def _forget_rows(tx: Tx, key: ReferralKey) -> None:
     numbers = sa.select(tables.events.c.number).where(
         tables.events.c.referral_sender == key.sender, tables.events.c.referral_id == key.referral_id
     )
+    exhausted_no_more(tx, numbers)
     for table in (tables.sent_values, tables.outbox, tables.handovers):
         tx.connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
     events = tables.events.c

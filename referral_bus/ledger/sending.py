@@ -103,14 +103,14 @@ def rest(tx: Tx, numbers: Sequence[int], until: datetime) -> None:
 
 def announced(tx: Tx, addressee: str, now: datetime) -> None:
     """`addressee` has announced another key or a newer register: what waits for that goes at once."""
-    waiting = (_OUT.addressee == addressee, _OUT.state == State.WAITING_FOR_KEY)
+    waiting = (_unsettled_to(addressee), _OUT.state == State.WAITING_FOR_KEY)
     tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(state=State.NEW.value, next_send_at=now))
     resend_all(tx, addressee, now)
 
 
 def resend_all(tx: Tx, addressee: str, now: datetime) -> None:
     """Something has changed at the addressee: what waits for its receipt goes at once, and pauses start again."""
-    waiting = (_OUT.addressee == addressee, _OUT.state.in_((State.SENT, State.HELD)))
+    waiting = (_unsettled_to(addressee), _OUT.state.in_((State.SENT, State.HELD)))
     tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(next_send_at=now, sends=0))
 
 
@@ -125,12 +125,28 @@ def inbox_seen(tx: Tx, addressee: str, topic_id: str, now: datetime) -> None:
         resend_all(tx, addressee, now)
 
 
-def reopen(tx: Tx, addressee: str, now: datetime) -> None:
-    """The addressee's ledger was restored and may lack what it once said it had: every row goes again, in order."""
+def reopen(tx: Tx, addressee: str, among: tuple[int, int], now: datetime) -> None:
+    """The addressee's ledger was restored and may lack what it once said it had: every row goes again, in order, except
+    those of which it has spoken since. Of the rows with numbers above the first and up to the second of `among`."""
+    incarnation = sa.select(tables.peers.c.incarnation).where(tables.peers.c.code == addressee).scalar_subquery()
+    spoken = sa.func.coalesce(_OUT.receipt_incarnation, 0) >= incarnation
     kept = sa.or_(_OUT.erasure, _OUT.value.is_not(None))  # what is erased here never goes again
+    after, up_to = among
     judged = (_OUT.addressee == addressee, _OUT.state.in_((State.SENT, State.STORED, State.REFUSED, State.HELD)), kept)
     values = {"state": State.SENT.value, "next_send_at": now, "sends": 0, "missed": False, "asked": False}
-    tx.connection.execute(sa.update(tables.outbox).where(*judged).values(values))
+    here = (_OUT.number > after, _OUT.number <= up_to, sa.not_(spoken))
+    tx.connection.execute(sa.update(tables.outbox).where(*here, *judged).values(values))
+
+
+def unsettled(*conditions: sa.ColumnElement[bool]) -> sa.CompoundSelect[tuple[int]]:
+    """The numbers of all that is not final. Each half has an index of its own, in which nothing final stays, so that
+    what was sent long ago costs nothing."""
+    timed = sa.select(_OUT.number).where(_OUT.next_send_at.is_not(None), _OUT.state.not_in(FINAL), *conditions)
+    return timed.union_all(sa.select(_OUT.number).where(sa.text(tables.IS_UNTIMED), *conditions))
+
+
+def _unsettled_to(addressee: str) -> sa.ColumnElement[bool]:
+    return _OUT.number.in_(unsettled(_OUT.addressee == addressee))
 
 
 def give_up(tx: Tx, departed: Collection[str], now: datetime) -> int:
@@ -143,7 +159,7 @@ def give_up(tx: Tx, departed: Collection[str], now: datetime) -> int:
         sa.or_(tables.referrals.c.consent_expires_at <= now, tables.referrals.c.peer.in_(departed)),
     )
     end = {"state": State.UNDELIVERABLE.value, "next_send_at": None}
-    still = (_OUT.state.not_in(FINAL), sa.not_(_OUT.erasure))
+    still = (_OUT.number.in_(unsettled()), sa.not_(_OUT.erasure))
     ended = tx.connection.execute(sa.update(tables.outbox).where(*still, over).values(end))
     return ended.rowcount
 
@@ -162,7 +178,7 @@ def broker_refused(tx: Tx, numbers: Sequence[int], retry_at: datetime) -> None:
 
 def restarted(tx: Tx, now: datetime) -> None:
     """After a start: whatever may never have reached the broker is sent again without waiting for its pause."""
-    lost = (_OUT.state == State.SENT, _OUT.acknowledged_at.is_(None))
+    lost = (_OUT.number.in_(unsettled()), _OUT.state == State.SENT, _OUT.acknowledged_at.is_(None))
     tx.connection.execute(sa.update(tables.outbox).where(*lost).values(next_send_at=now, asked=True))
 
 

@@ -5,13 +5,12 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import tables
-from referral_bus.ledger.erasing import ask_again
+from referral_bus.ledger import restored_peers, tables
+from referral_bus.ledger.erasing import peer_took
 from referral_bus.ledger.peers import learn_incarnation
-from referral_bus.ledger.sending import FINAL, State, reopen
+from referral_bus.ledger.sending import FINAL, State
 from referral_bus.ledger.store import Tx
-from referral_bus.ledger.writing import Writing
-from schemas.events import Place, ReceiptItem, StorageReceipt
+from schemas.events import Place, ReceiptItem, ReferralKey, StorageReceipt
 from schemas.outcomes import FINAL_OUTCOMES, Outcome
 
 _OUT = tables.outbox.c
@@ -36,20 +35,18 @@ _FOLLOWING = (
 )
 
 
-def hear_incarnation(tx: Tx, code: str, incarnation: int, writing: Writing) -> int:
+def hear_incarnation(tx: Tx, code: str, incarnation: int, now: datetime) -> int:
     """Remembers a peer's incarnation and returns the highest; a higher one than known means that its ledger was
     restored, so that everything it had is sent again, and it is told what it has to erase."""
-    known, highest = learn_incarnation(tx, code, incarnation, writing.now)
+    known, highest = learn_incarnation(tx, code, incarnation, now)
     if 0 < known < highest:
-        reopen(tx, code, writing.now)
-        ask_again(tx, code, writing)
+        restored_peers.note(tx, code)
     return highest
 
 
-def take_receipt(tx: Tx, receipt: StorageReceipt, writing: Writing) -> None:
+def take_receipt(tx: Tx, receipt: StorageReceipt, now: datetime) -> None:
     """What the addressee of our events says of them. Only the addressee is heard, and never an older incarnation."""
-    now = writing.now
-    if hear_incarnation(tx, receipt.writer, receipt.incarnation, writing) > receipt.incarnation:
+    if hear_incarnation(tx, receipt.writer, receipt.incarnation, now) > receipt.incarnation:
         return
     for item in receipt.items:
         about = {"of_value": item.value_sha256, "of_addressee": receipt.writer}
@@ -88,11 +85,14 @@ def _settle(
         "path": item.path,
     }
     tx.connection.execute(_SET_ROW, final | {"of_number": held["number"]})
+    if held["erasure"]:
+        key = ReferralKey(held["referral_sender"], held["referral_id"])
+        peer_took(tx, key, now if outcome is Outcome.REFUSED else None)
     behind = {"of_sender": held["referral_sender"], "of_referral": held["referral_id"], "of_number": held["number"]}
     following = tx.connection.execute(_FOLLOWING, behind).one_or_none()
     if following is None or State(following.state) in FINAL:
         return
-    if following.missed or (following.next_send_at is None and State(following.state) is State.SENT):
+    if following.missed or (following.next_send_at is None and State(following.state) in (State.SENT, State.HELD)):
         send = {"missed": False, "asked": following.missed, "next_send_at": now}
         tx.connection.execute(_SET_ROW, send | {"of_number": following.number})
 

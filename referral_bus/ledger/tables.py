@@ -51,8 +51,13 @@ agency = sa.Table(  # one row: whose ledger this is
 )
 
 # In these very words everywhere, or SQLite does not see that its index will do.
-IS_BEHIND = "state = 'sent' AND next_send_at IS NULL"
-_IS_OPEN = f"status IN ({', '.join(repr(status.value) for status in sorted(OPEN))})"
+IS_UNTIMED = "next_send_at IS NULL AND state NOT IN ('erased', 'refused', 'stored', 'undeliverable')"  # sending.FINAL
+IS_UNCONFIRMED = (  # what Tombstone.chased, waits_for_peer and waits_for_us say
+    "reason <> 'retention' AND (asked_by_us AND peer_confirmed_at IS NULL AND peer_refused_at IS NULL"
+    " OR (asked_by_peer OR NOT asked_by_us) AND confirmed_at IS NULL)"
+)
+_OPEN_ONES = f"({', '.join(repr(status.value) for status in sorted(OPEN))})"
+_IS_OPEN, _IS_ENDED = f"status IN {_OPEN_ONES}", f"status NOT IN {_OPEN_ONES}"
 
 referrals = sa.Table(
     "referrals",
@@ -77,9 +82,11 @@ referrals = sa.Table(
     sa.Column("peer_forgot_at", Moment),  # the recipient's retention has erased its side; it says nothing more
     sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
     sa.Index(None, "referral_id"),
-    sa.Index("ix_referrals_open", "side", sqlite_where=sa.text(_IS_OPEN)),
+    sa.Index("ix_referrals_open", "side", "consent_expires_at", sqlite_where=sa.text(_IS_OPEN)),
+    sa.Index("ix_referrals_ended", "changed_at", sqlite_where=sa.text(_IS_ENDED)),
 )
 IS_OPEN: sa.ColumnElement[bool] = sa.literal_column(f"referrals.{_IS_OPEN}")  # no Boolean, or it becomes "= 1"
+IS_ENDED: sa.ColumnElement[bool] = sa.literal_column(f"referrals.{_IS_ENDED}")
 
 streams = sa.Table(  # the last place of each writer in each referral, our own included
     "streams",
@@ -140,8 +147,8 @@ outbox = sa.Table(
     sa.Column("code", sa.String),
     sa.Column("path", sa.String),
     sa.Index(None, "addressee", "next_send_at", sqlite_where=sa.text("next_send_at IS NOT NULL")),
-    sa.Index("ix_outbox_due", "next_send_at", sqlite_where=sa.text("next_send_at IS NOT NULL")),
-    sa.Index("ix_outbox_behind", "number", sqlite_where=sa.text(IS_BEHIND)),
+    sa.Index("ix_outbox_due", "next_send_at", "state", sqlite_where=sa.text("next_send_at IS NOT NULL")),
+    sa.Index("ix_outbox_untimed", "state", "next_send_at", sqlite_where=sa.text(IS_UNTIMED)),
     sa.Index(  # whose turn it is, and how far each has come, without reading the rows
         "ix_outbox_turns",
         *("referral_sender", "referral_id", "number", "state", "erasure", "receipt_issued_at"),
@@ -152,7 +159,8 @@ sent_values = sa.Table(  # every byte version that ever left, since any of them 
     "sent_values",
     metadata,
     sa.Column("value_sha256", sa.LargeBinary, primary_key=True),
-    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,  # so that a second index costs no third tree
 )
 
 receipts_owed = sa.Table(
@@ -167,6 +175,7 @@ receipts_owed = sa.Table(
     sa.Column("path", sa.String),
     sa.Column("held_incarnation", sa.BigInteger, nullable=False),
     sa.Column("held_sequence", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("addressee", "value_sha256"),  # however often a copy comes, its writer is owed one answer
     sqlite_autoincrement=True,
 )
 
@@ -233,14 +242,38 @@ tombstones = sa.Table(  # what is left of an erased referral, for ever
     sa.Column("incarnation", sa.BigInteger, nullable=False),  # place of the peer's last word that was taken
     sa.Column("sequence", sa.BigInteger, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("asked_at", Moment, nullable=False),  # when somebody first wished it; created_at while nobody has
     sa.Column("confirmed_at", Moment),  # our own system has acknowledged
     sa.Column("peer_erased_at", Moment),  # the other side's service has erased
     sa.Column("peer_confirmed_at", Moment),  # the other side's own system has acknowledged
+    sa.Column("peer_refused_at", Moment),  # the other side has answered that it has no such referral
     sa.Column("revision", sa.BigInteger, nullable=False, unique=True),  # grows with each change; see outside_backups
     sa.Column("scrubbed_at", Moment),  # the write-ahead log has been emptied since
+    sa.Column("forgotten_at", Moment),  # the clear rows of its events have gone, too
     sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
     sa.Index(None, "referral_id"),
     sa.Index(None, "peer"),
+    sa.Index("ix_tombstones_unconfirmed", "asked_at", sqlite_where=sa.text(IS_UNCONFIRMED)),
+    sa.Index("ix_tombstones_unscrubbed", "revision", sqlite_where=sa.text("scrubbed_at IS NULL")),
+    sa.Index("ix_tombstones_unforgotten", "asked_at", sqlite_where=sa.text("forgotten_at IS NULL")),
+)
+
+restored_peers = sa.Table(  # how far each has been given again what it once had; see `restored_peers`
+    "restored_peers",
+    metadata,
+    sa.Column("code", sa.String, primary_key=True),
+    sa.Column("reopened_to", sa.BigInteger, nullable=False),  # number of an outbox row
+    sa.Column("reopen_to", sa.BigInteger, nullable=False),
+    sa.Column("told_sender", sa.String, nullable=False),  # of the last tombstone that was looked at
+    sa.Column("told_id", sa.Uuid, nullable=False),
+)
+
+unasked = sa.Table(  # how much each writer has had us keep today; see `unasked`
+    "unasked",
+    metadata,
+    sa.Column("writer", sa.String, primary_key=True),
+    sa.Column("day", sa.BigInteger, nullable=False),  # since 1970, by our clock
+    sa.Column("count", sa.BigInteger, nullable=False),
 )
 
 audit = sa.Table(  # what was done here; see `audit`
@@ -291,7 +324,8 @@ idempotency = sa.Table(
     sa.Column("caller", sa.String, nullable=False),
     sa.Column("key_digest", sa.LargeBinary, nullable=False),
     sa.Column("request_digest", sa.LargeBinary, nullable=False),
-    sa.Column("answer", sa.JSON, nullable=False),
-    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("answer", sa.JSON, nullable=False, index=True),
+    sa.Column("created_at", Moment, nullable=False, index=True),
     sa.PrimaryKeyConstraint("caller", "key_digest"),
+    sqlite_with_rowid=False,
 )

@@ -13,13 +13,14 @@ from referral_bus.ledger.store import Tx
 from schemas.events import NOWHERE, Place, ReferralKey
 from schemas.lifecycle import ErasureReason, Side, Status
 
-_T, _O = tables.tombstones.c, tables.outbox.c
+_T = tables.tombstones.c
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
     """`status` is the final one as far as this side knows; `taken` the place of the peer's word that it was taken from.
-    Erased on the bus (`peer_erased_at`) and confirmed by the agency's own system are told apart."""
+    Erased on the bus (`peer_erased_at`) and confirmed by the agency's own system are told apart. `asked_at` is when
+    somebody first wished it, which may be long after retention has erased it here."""
 
     key: ReferralKey
     side: Side
@@ -29,16 +30,31 @@ class Tombstone:
     asked_by_us: bool
     asked_by_peer: bool
     created_at: datetime
+    asked_at: datetime
     taken: Place = NOWHERE
     confirmed_at: datetime | None = None
     peer_erased_at: datetime | None = None
     peer_confirmed_at: datetime | None = None
+    peer_refused_at: datetime | None = None
     revision: int = 0
 
     @property
     def chased(self) -> bool:
         """Whether somebody waits for its confirmation. What only ran out of time at one side is nobody's concern."""
         return self.reason is not ErasureReason.RETENTION
+
+    @property
+    def waits_for_peer(self) -> bool:
+        """Nobody waits for an agency that has nothing of the referral, and has said so."""
+        return self.asked_by_us and self.peer_confirmed_at is None and self.peer_refused_at is None
+
+    @property
+    def waits_for_us(self) -> bool:
+        """For our own system."""
+        return (self.asked_by_peer or not self.asked_by_us) and self.confirmed_at is None
+
+
+MOMENTS = ("created_at", "asked_at", "confirmed_at", "peer_erased_at", "peer_confirmed_at", "peer_refused_at")
 
 
 def load(tx: Tx, key: ReferralKey) -> Tombstone | None:
@@ -50,10 +66,6 @@ def find(tx: Tx, name: str) -> list[Tombstone]:
     """Those of the referrals that `name` may mean, as `referrals.find`."""
     query = sa.select(tables.tombstones).where(*named(name, tables.tombstones)).limit(MOST_NAMED)
     return [_from_row(row) for row in tx.connection.execute(query)]
-
-
-def of_peer(tx: Tx, peer: str) -> list[Tombstone]:
-    return [_from_row(row) for row in tx.connection.execute(sa.select(tables.tombstones).where(_T.peer == peer))]
 
 
 def insert(tx: Tx, tombstone: Tombstone) -> Tombstone:
@@ -88,9 +100,11 @@ def known_to_either(one: Tombstone, other: Tombstone) -> Tombstone:
         reason=one.reason if one.chased else other.reason,
         asked_by_us=one.asked_by_us or other.asked_by_us,
         asked_by_peer=one.asked_by_peer or other.asked_by_peer,
+        asked_at=one.asked_at if one.chased or not other.chased else other.asked_at,
         confirmed_at=one.confirmed_at or other.confirmed_at,
         peer_erased_at=one.peer_erased_at or other.peer_erased_at,
         peer_confirmed_at=one.peer_confirmed_at or other.peer_confirmed_at,
+        peer_refused_at=one.peer_refused_at or other.peer_refused_at,
     )
 
 
@@ -117,9 +131,9 @@ class Unconfirmed:
 
 
 def unconfirmed(tx: Tx, overdue_before: datetime) -> Unconfirmed:
-    """`overdue_before`: created before it means that the limit has passed."""
+    """`overdue_before`: asked for before it means that the limit has passed."""
     query = sa.select(
-        sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((_T.created_at < overdue_before, 1), else_=0)), 0)
+        sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((_T.asked_at < overdue_before, 1), else_=0)), 0)
     ).where(_open())
     count, overdue = tx.connection.execute(query).one()
     return Unconfirmed(count, overdue)
@@ -127,21 +141,19 @@ def unconfirmed(tx: Tx, overdue_before: datetime) -> Unconfirmed:
 
 def list_unconfirmed(tx: Tx, most: int) -> list[Tombstone]:
     """The oldest first."""
-    query = sa.select(tables.tombstones).where(_open()).order_by(_T.created_at).limit(most)
+    query = sa.select(tables.tombstones).where(_open()).order_by(_T.asked_at).limit(most)
     return [_from_row(row) for row in tx.connection.execute(query)]
 
 
-def _open() -> sa.ColumnElement[bool]:
-    """Nobody waits for an agency that has nothing of the referral, and has said so."""
-    theirs = sa.and_(_T.asked_by_us, _T.peer_confirmed_at.is_(None))
+def wait_for_us() -> sa.ColumnElement[bool]:
+    """What `waits_for_us` says, where anybody waits at all."""
     ours = sa.and_(sa.or_(_T.asked_by_peer, sa.not_(_T.asked_by_us)), _T.confirmed_at.is_(None))
-    nothing_there = sa.exists().where(
-        _O.referral_sender == _T.referral_sender,
-        _O.referral_id == _T.referral_id,
-        _O.erasure,
-        _O.state == "refused",
-    )
-    return sa.and_(_T.reason != ErasureReason.RETENTION, sa.or_(theirs, ours), sa.not_(nothing_there))
+    return sa.and_(_T.reason != ErasureReason.RETENTION, ours)
+
+
+def _open() -> sa.ColumnElement[bool]:
+    """In SQL what `waits_for_peer` and `waits_for_us` say."""
+    return sa.literal_column(tables.IS_UNCONFIRMED)  # no Boolean, or it becomes "= 1"
 
 
 def unscrubbed(tx: Tx) -> bool:
@@ -155,10 +167,21 @@ def scrubbed(tx: Tx, up_to: int, now: datetime) -> None:
     tx.connection.execute(sa.update(tables.tombstones).where(*here).values(scrubbed_at=now))
 
 
+def forgotten(tx: Tx, key: ReferralKey, now: datetime) -> None:
+    """Its history has gone, too: nobody has to look for any until something is recorded again."""
+    here = (_T.referral_sender == key.sender, _T.referral_id == key.referral_id)
+    tx.connection.execute(sa.update(tables.tombstones).where(*here).values(forgotten_at=now))
+
+
+def recorded_again(tx: Tx, key: ReferralKey) -> None:
+    """An event was recorded about what may be erased already: that event has to be forgotten, too."""
+    here = (_T.referral_sender == key.sender, _T.referral_id == key.referral_id, _T.forgotten_at.is_not(None))
+    tx.connection.execute(sa.update(tables.tombstones).where(*here).values(forgotten_at=None))
+
+
 def _from_row(row: sa.Row[tuple[object, ...]]) -> Tombstone:
     held = row._mapping
-    plain = ("peer", "asked_by_us", "asked_by_peer", "created_at", "revision")
-    moments = ("confirmed_at", "peer_erased_at", "peer_confirmed_at")
+    plain = ("peer", "asked_by_us", "asked_by_peer", "revision")
     referral_id: UUID = held["referral_id"]
     return Tombstone(
         key=ReferralKey(held["referral_sender"], referral_id),
@@ -166,7 +189,7 @@ def _from_row(row: sa.Row[tuple[object, ...]]) -> Tombstone:
         status=Status(held["status"]),
         reason=ErasureReason(held["reason"]),
         taken=Place(held["incarnation"], held["sequence"]),
-        **{name: held[name] for name in (*plain, *moments)},
+        **{name: held[name] for name in (*plain, *MOMENTS)},
     )
 
 

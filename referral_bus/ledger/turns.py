@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables
+from referral_bus.ledger.peers import agreed_time
 from referral_bus.ledger.sending import FINAL, LONGEST_PAUSE, State
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import encode
@@ -29,7 +30,7 @@ class DueRow:
     body: bytes | None
     sends: int
     gone_key_id: str | None
-    over: bool  # consent has expired, so that it may not go any more
+    over: bool  # consent has expired, if our clock is right, so that it may not go any more, or not yet
 
     def next_send_at(self, now: datetime, first_pause: timedelta) -> datetime:
         """When it is sent again without a receipt: the pauses double, up to a day."""
@@ -95,9 +96,11 @@ def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> DueRow:
     key = ReferralKey(held["referral_sender"], held["referral_id"])
     body, expires_at = None, held["consent_expires_at"]
     expired = expires_at is not None and expires_at <= now
+    agreed = agreed_time(tx, now) if expired else None
+    sure = agreed is not None and expires_at <= agreed
     if held["value"] is None and held["body"] is not None and held["body_key"] is not None:
         body = tx.at_rest.decrypt(held["body_key"], key, held["body"])
-        if expired:  # only the recipient's words still go: their status, nothing sealed
+        if sure:  # only the recipient's words still go: their status, nothing sealed
             body = encode(StatusBody())
     return DueRow(
         number=held["number"],
@@ -109,7 +112,7 @@ def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> DueRow:
         body=body,
         sends=held["sends"],
         gone_key_id=held["gone_key_id"],
-        over=expired and key.sender == tx.code,
+        over=expired and (key.sender == tx.code or (not sure and body not in (None, encode(StatusBody())))),
     )
 
 

@@ -25,12 +25,13 @@ def wake(tx: Tx, now: datetime, first_pause: timedelta) -> None:
 def _wake_keyless(tx: Tx, now: datetime) -> None:
     """Sends what waits for a key that has become valid since it was announced."""
     peers = all_peers(tx)
-    waiting = sa.select(_OUT.addressee).where(_OUT.state == State.WAITING_FOR_KEY).distinct()
+    keyless = (sa.text(tables.IS_UNTIMED), _OUT.state == State.WAITING_FOR_KEY)
+    waiting = sa.select(_OUT.addressee).where(*keyless).distinct()
     for addressee in tx.connection.execute(waiting).scalars().all():
         key = peers[addressee].sealing_key(now) if addressee in peers else None
         if key is not None:
             usable = _OUT.gone_key_id.is_distinct_from(key_id_of(key.public_key))
-            here = (_OUT.addressee == addressee, _OUT.state == State.WAITING_FOR_KEY, usable)
+            here = (*keyless, _OUT.addressee == addressee, usable)
             values = {"state": State.NEW.value, "next_send_at": now}
             tx.connection.execute(sa.update(tables.outbox).where(*here).values(values))
 
@@ -43,7 +44,8 @@ def _wake_put_off(tx: Tx, now: datetime, first_pause: timedelta) -> None:
         *(sa.and_(_OUT.sends <= sends, _OUT.next_send_at > now + pause) for sends, pause in pauses),
         _OUT.next_send_at > now + LONGEST_PAUSE,
     )
-    tx.connection.execute(sa.update(tables.outbox).where(put_off).values(next_send_at=now))
+    at_least = _OUT.next_send_at > now + pauses[0][1]  # nothing less is put off, and for this there is an index
+    tx.connection.execute(sa.update(tables.outbox).where(at_least, put_off).values(next_send_at=now))
 
 
 def _lay_down(tx: Tx, now: datetime) -> None:
@@ -51,5 +53,5 @@ def _lay_down(tx: Tx, now: datetime) -> None:
     over all of it. It goes when that one is final (see `settling`), and what was forgotten then goes now."""
     waits = (_OUT.next_send_at <= now, _OUT.state == State.SENT, sa.not_(_OUT.asked), sa.not_(_OUT.erasure))
     tx.connection.execute(sa.update(tables.outbox).where(*waits, has_older()).values(next_send_at=None))
-    forgotten = (sa.text(tables.IS_BEHIND), sa.not_(has_older()))
+    forgotten = (sa.text(tables.IS_UNTIMED), _OUT.state == State.SENT, sa.not_(has_older()))
     tx.connection.execute(sa.update(tables.outbox).where(*forgotten).values(next_send_at=now))

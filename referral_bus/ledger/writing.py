@@ -11,13 +11,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import audit, referrals, tables
+from referral_bus.ledger import audit, referrals, tables, tombstones
 from referral_bus.ledger.audit import SERVICE, Action
 from referral_bus.ledger.referrals import Referral, Word
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.sealing import SealableEvent
+from schemas.code_lists import known as code_known
 from schemas.events import AnyEvent, ErasureEvent, Place, ReferralEvent, ReferralKey, StatusEvent
 from schemas.lifecycle import ErasureKind, ErasureReason, Side, Status
 from schemas.personal import ReferralBody, StatusBody
@@ -171,7 +172,9 @@ def _common(tx: Tx, key: ReferralKey, peer: str, place: Place, writing: Writing)
 
 
 def record_event(tx: Tx, event: AnyEvent, now: datetime, outcome: str, code: str | None, body: bytes | None) -> int:
-    """One row of `events`; returns its number, which follows commit order."""
+    """One row of `events`; returns its number, which follows commit order. A status that we do not know is not kept:
+    such an event is refused or held."""
+    status = None if isinstance(event, ReferralEvent) else event.status
     row = {
         "event_id": event.event_id,
         "referral_sender": event.referral_sender,
@@ -182,12 +185,14 @@ def record_event(tx: Tx, event: AnyEvent, now: datetime, outcome: str, code: str
         "sequence": event.sequence,
         "occurred_at": event.occurred_at,
         "recorded_at": now,
-        "status": None if isinstance(event, ReferralEvent) else event.status,
+        "status": status if status is not None and code_known("status", status) else None,
         "outcome": outcome,
         "code": code,
         "kind": event.kind if isinstance(event, ErasureEvent) else None,
         "reason": event.reason if isinstance(event, ErasureEvent) else None,
         "body": body,
     }
+    if body is None:  # else its referral is there
+        tombstones.recorded_again(tx, event.referral)
     result = tx.connection.execute(_INSERT_EVENT, row)
     return int(result.inserted_primary_key[0]) if result.inserted_primary_key else 0

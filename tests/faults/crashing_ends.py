@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from consumers.agency.handover import Handler
 from deploy.app.desk import Desk
-from referral_bus.broker.protocols import Broker, Delivery, Position, Reader, Sender, Sending, Topic
+from referral_bus.broker.protocols import Broker, Delivery, Position, Reader, Sender, Sending, Topic, Unreadable
 from referral_bus.clock import system_clock
 from referral_bus.home import Home
 from referral_bus.ledger.handing_over import Received
@@ -51,6 +51,9 @@ class CrashingReader:
         if batch:
             self._crash.at(Step.READ, Moment.AFTER)
         return batch
+
+    def passed_over(self) -> Sequence[Unreadable]:
+        return self._inner.passed_over()
 
     def commit(self, positions: Sequence[Position]) -> None:
         self._crash.at(Step.SHOW_OFFSET, Moment.BEFORE)

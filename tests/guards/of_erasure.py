@@ -10,7 +10,58 @@ RETAINING = ("tests/unit/producers/test_retaining.py",)
 FILES = ("tests/unit/deploy/app/test_erasure_commands.py",)
 RESTORING = ("tests/unit/producers/test_restoring.py",)
 
+TOLD = ("tests/unit/producers/test_erasures_told_again.py",)
+
 ERASURE = (
+    Guard(
+        "what our own system has not erased yet is kept until it has",
+        "referral_bus/ledger/retaining.py",
+        ", sa.not_(wait_for_us())",
+        "",
+        TOLD,
+    ),
+    Guard(
+        "a wish that was lost with its ledger is told again",
+        "referral_bus/ledger/restoring.py",
+        "    if now.asked_by_us and not backup.asked_by_us:\n",
+        "    if False:\n",
+        TOLD,
+    ),
+    Guard(
+        "a confirmation that was lost with its ledger is said again",
+        "referral_bus/ledger/restoring.py",
+        "    if now.confirmed_at is not None and backup.confirmed_at is None and now.asked_by_peer:\n",
+        "    if False:\n",
+        TOLD,
+    ),
+    Guard(
+        "nothing is confirmed that nobody was asked",
+        "referral_bus/ledger/handing_over.py",
+        "_E.record == ErasureEvent.record, told_to_erase)",
+        "_E.record == ErasureEvent.record)",
+        TOLD,
+    ),
+    Guard(
+        "nobody chases who has nothing",
+        "referral_bus/ledger/settling.py",
+        "peer_took(tx, key, now if outcome is Outcome.REFUSED else None)",
+        "peer_took(tx, key, None)",
+        TOLD,
+    ),
+    Guard(
+        "who has it again is chased again",
+        "referral_bus/ledger/settling.py",
+        "        peer_took(tx, key, now if outcome is Outcome.REFUSED else None)\n",
+        "        if outcome is Outcome.REFUSED:\n            peer_took(tx, key, now)\n",
+        TOLD,
+    ),
+    Guard(
+        "a late wish has its own time",
+        ERASING,
+        "        asked_at=now if first else there.asked_at,\n",
+        "        asked_at=there.asked_at,\n",
+        TOLD,
+    ),
     Guard("no late copy passes a tombstone", JUDGING, "        if self._erased():\n", "        if False:\n", RULES),
     Guard(
         "the recipient's retention ends its words",

@@ -11,7 +11,58 @@ WIRE = ("tests/unit/referral_bus/wire", "tests/contract/test_vectors.py")
 TAKE_IN = (f"{UNIT}/test_take_in.py", f"{UNIT}/test_take_in_content.py", f"{UNIT}/test_automatic_answers.py")
 INGEST_LOOP = (f"{UNIT}/test_ingest.py",)
 
+BOUNDS = (f"{UNIT}/test_bounds.py",)
+
 INGEST = (
+    Guard(
+        "no writer fills the disk with what is refused",
+        "referral_bus/ledger/unasked.py",
+        "    if before >= MOST_A_DAY:\n",
+        "    if False:\n",
+        BOUNDS,
+    ),
+    Guard(
+        "refused events are counted against their writer",
+        JUDGING,
+        "            unasked.count(self.tx, event.writer, event.record, self.around.now)\n",
+        "            pass\n",
+        BOUNDS,
+    ),
+    Guard(
+        "erasures of what nobody knows are counted against their writer",
+        "consumers/agency/taking_erasures.py",
+        "        unasked.count(tx, event.writer, event.record, around.now)\n",
+        "        pass\n",
+        BOUNDS,
+    ),
+    Guard(
+        "what is held already is never left for want of room",
+        JUDGING,
+        "        if self.around.arriving:\n",
+        "        if True:\n",
+        BOUNDS,
+    ),
+    Guard(
+        "of many copies one answer is owed",
+        "referral_bus/ledger/receiving.py",
+        '.prefix_with("OR REPLACE", dialect="sqlite")',
+        '.prefix_with("OR IGNORE", dialect="sqlite")',
+        TAKE_IN,
+    ),
+    Guard(
+        "a stranger is no part of a referral's history",
+        "referral_bus/ledger/looking.py",
+        ", _E.writer.in_(parties))",
+        ")",
+        BOUNDS,
+    ),
+    Guard(
+        "a status that we do not know is not kept",
+        "referral_bus/ledger/writing.py",
+        'status if status is not None and code_known("status", status) else None',
+        "status",
+        BOUNDS,
+    ),
     Guard(
         "no writer fills the disk with what is held",
         "referral_bus/ledger/holding.py",
@@ -144,7 +195,7 @@ INGEST = (
     ),
     Guard(
         "a topic made anew is read from its start",
-        LOOP,
+        "consumers/agency/our_topics.py",
         "same = known is not None and known.topic_id == topic.topic_id",
         "same = known is not None",
         INGEST_LOOP,
@@ -152,9 +203,30 @@ INGEST = (
     Guard(
         "a failing record stops no others",
         LOOP,
-        "            if len(batch) > 1:\n                return [position for delivery in batch for position in self.take([delivery])]\n",
+        "            if len(batch) > 1:\n                for delivery in batch:\n                    self.take([delivery])\n                return self._move(batch, passed)\n",
         "",
         INGEST_LOOP,
+    ),
+    Guard(
+        "a held event that we fail on stops no other",
+        LOOP,
+        "                most = 1\n                continue\n",
+        "                raise\n",
+        INGEST_LOOP,
+    ),
+    Guard(
+        "what cannot be unpacked is not read again",
+        "consumers/agency/our_topics.py",
+        "        ends += [(one.topic, one.partition, one.next_offset) for one in passed]\n",
+        "",
+        INGEST_LOOP,
+    ),
+    Guard(
+        "no record carries the position away",
+        "referral_bus/broker/kafka/batches.py",
+        "        if not self._lowest <= record.offset <= self.last_offset:\n",
+        "        if False:\n",
+        ("tests/unit/referral_bus/broker/test_kafka_batches.py",),
     ),
     Guard(
         "trouble with the ledger skips nothing",

@@ -5,6 +5,7 @@ from tests.guards.guard import Guard
 RELAY = "producers/relay.py"
 LEDGER_SENDING = "referral_bus/ledger/sending.py"
 TURNS = "referral_bus/ledger/turns.py"
+RESTORED = "referral_bus/ledger/restored_peers.py"
 SETTLING = "referral_bus/ledger/settling.py"
 PEERS = "referral_bus/ledger/peers.py"
 UNIT = "tests/unit/producers"
@@ -15,7 +16,7 @@ RELAYS = (
     f"{UNIT}/test_relay_keys_and_restarts.py",
     "tests/unit/consumers/agency/test_receipts_and_announcements.py",
 )
-RESTORING = (f"{UNIT}/test_restoring.py",)
+RESTORING = (f"{UNIT}/test_restoring.py", f"{UNIT}/test_restored_peers.py", f"{UNIT}/test_new_start.py")
 
 SENDING = (
     Guard(
@@ -129,8 +130,8 @@ SENDING = (
     Guard(
         "a receipt of an older incarnation is not heard",
         SETTLING,
-        "if hear_incarnation(tx, receipt.writer, receipt.incarnation, writing) > receipt.incarnation:",
-        "if hear_incarnation(tx, receipt.writer, receipt.incarnation, writing) < 0:",
+        "if hear_incarnation(tx, receipt.writer, receipt.incarnation, now) > receipt.incarnation:",
+        "if hear_incarnation(tx, receipt.writer, receipt.incarnation, now) < 0:",
         (*RELAYS, *RESTORING),
     ),
     Guard(
@@ -160,8 +161,15 @@ SENDING = (
     Guard(
         "what follows a missing one goes when that is final",
         SETTLING,
-        "if following.missed or (following.next_send_at is None and State(following.state) is State.SENT):",
+        "if following.missed or (following.next_send_at is None and State(following.state) in (State.SENT, State.HELD)):",
         "if False:",
+        RELAYS,
+    ),
+    Guard(
+        "a held event behind another is not forgotten",
+        SETTLING,
+        "State(following.state) in (State.SENT, State.HELD)):",
+        "State(following.state) is State.SENT):",
         RELAYS,
     ),
     Guard(
@@ -171,8 +179,62 @@ SENDING = (
         "if following is None:",
         (f"{UNIT}/test_consent_over.py",),
     ),
-    Guard("a restored peer gets everything again", SETTLING, "        reopen(tx, code, writing.now)\n", "", RESTORING),
-    Guard("a restored peer hears of erasures", SETTLING, "        ask_again(tx, code, writing)\n", "", RESTORING),
+    Guard(
+        "what waits for the held one is not asked for",
+        SETTLING,
+        "first.state in (State.HELD, State.UNDELIVERABLE):",
+        "first.state is State.UNDELIVERABLE:",
+        RELAYS,
+    ),
+    Guard(
+        "a higher incarnation is noted",
+        SETTLING,
+        "        restored_peers.note(tx, code)\n",
+        "        pass\n",
+        RESTORING,
+    ),
+    Guard(
+        "a restored peer gets everything again",
+        RESTORED,
+        "        reopen(tx, row.code, (row.reopened_to, upper), writing.now)\n",
+        "",
+        RESTORING,
+    ),
+    Guard(
+        "a restored peer hears of erasures",
+        RESTORED,
+        "            tell(tx, left, ErasureKind.REQUESTED, writing)\n",
+        "            pass\n",
+        RESTORING,
+    ),
+    Guard(
+        "a restored peer is served in steps",
+        RESTORED,
+        ".limit(TOMBSTONES)",
+        "",
+        RESTORING,
+    ),
+    Guard(
+        "what a restored peer has spoken of is not sent again",
+        LEDGER_SENDING,
+        "_OUT.number <= up_to, sa.not_(spoken))",
+        "_OUT.number <= up_to)",
+        RESTORING,
+    ),
+    Guard(
+        "an answer to nobody is forgotten",
+        "producers/receipts.py",
+        "                sending.receipts_sent(tx, [number for owed in batches for number in owed.numbers])\n",
+        "                pass\n",
+        ("tests/unit/consumers/agency/test_take_in.py",),
+    ),
+    Guard(
+        "a new ledger begins above a lost one",
+        "referral_bus/ledger/restoring.py",
+        "    return max(2, (now - _FIRST_MINUTE) // timedelta(minutes=1))\n",
+        "    return 1\n",
+        (f"{UNIT}/test_new_start.py",),
+    ),
     Guard(
         "what is erased never goes again",
         LEDGER_SENDING,

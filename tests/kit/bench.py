@@ -4,6 +4,7 @@ Only the broker (in memory) and the clock are ours; nothing is patched. `settle(
 quiet.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from referral_bus.ledger import handing_over, looking, referrals, sending, tombs
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.looking import Step
 from referral_bus.ledger.referrals import Referral
+from referral_bus.ledger.restoring import begin_anew, incarnation_by_clock
 from referral_bus.ledger.store import Ledger, open_ledger
 from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.ledger.writing import Writing
@@ -213,6 +215,19 @@ class Station:
         self.ledger.close()
         put_in_place(backup, self.ledger.path, self.code)
         self.ledger = self.bench.open_ledger(self.ledger.path, self.code)
+
+    def begin_anew(self) -> None:
+        """Its home is lost, and `agency init --again` has made another: new keys, nothing known."""
+        self.relay.close()
+        self.reader.close()
+        self.ledger.close()
+        self.ledger.path.write_bytes(empty_ledger(self.code))
+        shutil.rmtree(self.outside.folder, ignore_errors=True)
+        self.keyring = self.bench.new_keyring(self.code)
+        self.ledger = self.bench.open_ledger(self.ledger.path, self.code)
+        with self.ledger.write() as tx:
+            begin_anew(tx, incarnation_by_clock(self.bench.clock()))
+        self._begin()
 
     def go_on(self) -> None:
         """As `agency restored` does, and then a start."""

@@ -30,6 +30,13 @@ def without_key(register: Register, code: str) -> Register:
     return changed(register, agencies=agencies)
 
 
+def without_agency(register: Register, code: str) -> Register:
+    """As if nobody had ever listed this agency, nor an agreement with it."""
+    agencies = tuple(agency for agency in register.content.agencies if agency.code != code)
+    agreements = tuple(each for each in register.content.agreements if code not in (each.sender, each.recipient))
+    return changed(register, agencies=agencies, agreements=agreements)
+
+
 def with_revoked_key(register: Register, code: str, at: datetime) -> Register:
     agencies = tuple(
         agency.model_copy(

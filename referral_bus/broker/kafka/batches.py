@@ -1,11 +1,13 @@
-"""Unpacking what Kafka hands out, within bounds, and saying where it ends when it cannot be unpacked.
+"""Unpacking what Kafka hands out, within bounds, and passing over what cannot be unpacked.
 
 Whoever may write to a topic may put a batch there that the library cannot read: a compression it lacks, a header that
 is no UTF-8, a megabyte that unpacks to many gigabytes. The library then says neither which partition nor which records,
-and spins for ever when it is asked again."""
+and spins for ever when it is asked again. So nothing is raised here into the library: what cannot be unpacked comes out
+among the records, in its place, as an `Unreadable`."""
 
 import gzip
 import io
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,47 +22,83 @@ UNPACKED_BYTES = 16 * 1024 * 1024
 """One batch, unpacked. Ours are 128 KiB; a broker takes compressed batches of up to 1 MiB."""
 
 CHUNK_BYTES = 256 * 1024
-
-
-class UnreadableBatchError(Exception):
-    def __init__(self, unreadable: Unreadable) -> None:
-        super().__init__(unreadable.cause)
-        self.unreadable = unreadable
+TAKE_S = 0.5
+TAKE_BYTES = 2 * UNPACKED_BYTES
+"""After so much time, or so many bytes, of one partition in one poll, the rest waits for the next: a thousand small
+batches may each unpack to `UNPACKED_BYTES`."""
 
 
 class BoundedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the library has no types
-    """Put in the place of the class it derives from. Where a batch cannot be unpacked it says how far it reaches."""
+    """Put in the place of the class it derives from. An `Unreadable` counts as one record, so that a poll ends soon
+    however many there are, and the position moves beyond it, also where nothing follows."""
+
+    next_fetch_offset: int
+    _until = 0.0
+    _enough_bytes = 0
+
+    def take(self, n: int | None = None) -> list[Any]:
+        self._until = time.monotonic() + TAKE_S
+        self._enough_bytes = self.bytes_read + TAKE_BYTES
+        taken: list[Any] = super().take(n)
+        return taken
 
     def _unpack_records(self, tp: Any, records: Any, *_deserializers: None) -> Iterator[Any]:
-        bounded = _BoundedBatches(records)
-        try:
-            yield from super()._unpack_records(tp, bounded, None, None)
-        except Exception as error:  # noqa: BLE001  # foreign bytes: there is no telling what the library raises
+        for one in self._with_unreadable(tp, _BoundedBatches(records)):
+            yield one
+            if time.monotonic() > self._until or self.bytes_read > self._enough_bytes:
+                break
+        self.drain()  # what is left over is fetched again
+
+    def _with_unreadable(self, tp: Any, batches: "_BoundedBatches") -> Iterator[Any]:
+        while batches.sound:
+            try:
+                yield from super()._unpack_records(tp, batches, None, None)
+            except Exception as error:  # noqa: BLE001  # foreign bytes: there is no telling what the library raises
+                cause = type(error).__name__  # no more of it: the library's errors quote the bytes
+            else:
+                return
             start = max(self.fetch_offset, self.next_fetch_offset)
-            end = max(start + 1, bounded.next_offset)
-            failure = UnreadableBatchError(Unreadable(tp.topic, tp.partition, start, end, type(error).__name__))
-        else:
-            return
-        raise failure  # outside of the clause above: the library's errors quote the bytes
+            self.next_fetch_offset = max(start + 1, batches.next_offset)
+            yield Unreadable(tp.topic, tp.partition, start, self.next_fetch_offset, cause)
 
 
 class _BoundedBatches:
     def __init__(self, records: Any) -> None:
         self._records = records
         self.next_offset = 0
+        self.sound = True  # else there is no telling where the next batch begins
 
     def next_batch(self) -> Any:
+        self.sound = False
         batch = self._records.next_batch()
+        self.sound = True
         if batch is None:
             return None
         self.next_offset = batch.next_offset
-        return _BoundedBatch(batch._buffer) if batch.magic >= 2 else batch
+        return _BoundedBatch(batch._buffer)
 
 
 class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
     _buffer: bytearray
     _pos: int
     _decompressed: bool
+    _next_record_index: int
+    _num_records: int
+
+    def __init__(self, buffer: bytearray) -> None:
+        super().__init__(buffer)
+        self._lowest = self.base_offset
+
+    def __next__(self) -> Any:
+        """A record whose offset lies outside its batch would carry the position away. Bytes after the last record are
+        nobody's."""
+        if self._next_record_index >= self._num_records:
+            raise StopIteration
+        record = super().__next__()
+        if not self._lowest <= record.offset <= self.last_offset:
+            raise CorruptRecordError("a record's offset is not in its batch")
+        self._lowest = record.offset + 1
+        return record
 
     def _maybe_uncompress(self) -> None:
         if self._decompressed:

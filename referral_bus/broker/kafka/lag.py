@@ -9,14 +9,14 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
-from referral_bus.broker.kafka.batches import BoundedRecords, UnreadableBatchError
+from referral_bus.broker.kafka.batches import BoundedRecords
 from referral_bus.broker.kafka.calls import AdminCalls, in_thread
 from referral_bus.broker.kafka.client import close_consumer, open_admin, open_consumer
 from referral_bus.broker.kafka.reader import EPOCH
 from referral_bus.broker.kafka.settings import Connection
 from referral_bus.broker.kafka.topics import find_topics
 from referral_bus.broker.lag import Extent, Partition
-from referral_bus.broker.protocols import Position
+from referral_bus.broker.protocols import Position, Unreadable
 from referral_bus.errors import Reason, Unreachable
 
 ANSWER_WITHIN_S = 10.0
@@ -77,18 +77,13 @@ def _extents(admin: Any, partitions: Collection[Partition]) -> Mapping[Partition
 
 
 def _look(connection: Connection, wanted: set[Position], deadline: float, found: dict[Position, datetime]) -> None:
-    """A consumer stands at one place of a partition at a time, so several places in one take several rounds. One whose
-    next batch cannot be unpacked ends its consumer, and is left out."""
-    while wanted and time.monotonic() < deadline:
-        consumer = _open(connection)
-        try:
-            while wanted and time.monotonic() < deadline:
-                _one_each(consumer, wanted, deadline, found)
-        except UnreadableBatchError as error:
-            broken = (error.unreadable.topic, error.unreadable.partition)
-            wanted -= {position for position in wanted if (position.topic, position.partition) == broken}
-        finally:
-            close_consumer(consumer)
+    """A consumer stands at one place of a partition at a time, so several places in one take several rounds."""
+    consumer = _open(connection)
+    try:
+        while wanted and time.monotonic() < deadline:
+            _one_each(consumer, wanted, deadline, found)
+    finally:
+        close_consumer(consumer)
 
 
 def _open(connection: Connection) -> Any:
@@ -106,7 +101,8 @@ def _open(connection: Connection) -> Any:
 
 
 def _one_each(consumer: Any, wanted: set[Position], deadline: float, found: dict[Position, datetime]) -> None:
-    """One place of each partition."""
+    """One place of each partition. One whose next batch cannot be unpacked is left out: anybody may put a thousand of
+    them there."""
     standing = {TopicPartition(position.topic, position.partition): position for position in wanted}
     consumer.assign([])
     consumer.assign(list(standing))
@@ -117,7 +113,8 @@ def _one_each(consumer: Any, wanted: set[Position], deadline: float, found: dict
         for place, records in consumer.poll(timeout_ms=left_ms, max_records=1).items():
             if place in standing and records:
                 position = standing.pop(place)
-                found[position] = _time(records[0].timestamp)
+                if not isinstance(records[0], Unreadable):
+                    found[position] = _time(records[0].timestamp)
                 wanted.discard(position)
                 consumer.pause(place)
 

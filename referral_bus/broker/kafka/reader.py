@@ -11,12 +11,12 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from referral_bus.broker.kafka.batches import BoundedRecords, UnreadableBatchError
+from referral_bus.broker.kafka.batches import BoundedRecords
 from referral_bus.broker.kafka.calls import in_thread
 from referral_bus.broker.kafka.client import close_consumer, open_consumer
 from referral_bus.broker.kafka.commits import Commits
 from referral_bus.broker.kafka.settings import Connection
-from referral_bus.broker.protocols import TOPIC_MADE_ANEW, Delivery, Position, ReaderBroken
+from referral_bus.broker.protocols import TOPIC_MADE_ANEW, Delivery, Position, ReaderBroken, Unreadable
 from referral_bus.errors import Unreachable
 from referral_bus.wire.raw import RawRecord
 
@@ -57,6 +57,7 @@ class KafkaReader:
         self._opening: Future[Any] | None = None
         self._positions: Sequence[Position] | None = None
         self._topic_ids: Mapping[str, str] = {}
+        self._passed_over: Sequence[Unreadable] = ()
         self._finished = False
         self._told = False
 
@@ -66,6 +67,7 @@ class KafkaReader:
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Delivery]:
         if self._finished:
             raise ReaderBroken("finished before")
+        self._passed_over = ()
         deadline = time.monotonic() + timeout_s
         consumer = self._consumer(deadline)
         if consumer is None:
@@ -77,14 +79,17 @@ class KafkaReader:
             self._refuse_other_topics(consumer)
         except ReaderBroken as error:
             broken = error
-        except UnreadableBatchError as error:
-            broken = ReaderBroken(error.unreadable.cause, error.unreadable)
         except Exception as error:  # noqa: BLE001  # whatever it is, asking this consumer again may spin for ever
             broken = ReaderBroken(type(error).__name__)
         else:
-            return [_delivery(record) for records in batches.values() for record in records]
+            found = [one for records in batches.values() for one in records]
+            self._passed_over = [one for one in found if isinstance(one, Unreadable)]
+            return [_delivery(one) for one in found if not isinstance(one, Unreadable)]
         self._finished = True
         raise broken  # outside of the clauses above: the library's errors quote bytes
+
+    def passed_over(self) -> Sequence[Unreadable]:
+        return self._passed_over
 
     def commit(self, positions: Sequence[Position]) -> None:
         self._commits.want(positions)

@@ -60,18 +60,32 @@ def with_a_header_that_is_no_text(batch: bytes, records_after: int = 0) -> bytes
     return _sealed(bytearray(parts[0] + b"\x02\xff\x02x" + b"\x02h\x02x".join(parts[1:])))
 
 
-def produce(bootstrap: str, topic: str, batch: bytes) -> None:
+def with_an_offset(batch: bytes, delta: int) -> bytes:
+    """Said of its only record, which is small."""
+    changed = bytearray(batch)
+    assert changed[HEADER + 3] == 0
+    changed[HEADER + 3] = delta << 1 if delta >= 0 else (-delta << 1) - 1
+    return _sealed(changed)
+
+
+def produce(bootstrap: str, topic: str, *batches: bytes) -> None:
     """Past the library's producer, to partition 0."""
-    data = ProduceRequest.TopicProduceData
-    part = data(name=topic, partition_data=[data.PartitionProduceData(index=0, records=batch)])
-    request = ProduceRequest(transactional_id=None, acks=-1, timeout_ms=10_000, topic_data=[part], max_version=9)
     admin = open_admin(Connection(bootstrap, "crafted"))
     try:
-        answer: Any = admin._manager.run(admin._manager.send, request, _leader(admin, topic))
+        leader = _leader(admin, topic)
+        answers: list[Any] = [
+            admin._manager.run(admin._manager.send, _request(topic, batch), leader) for batch in batches
+        ]
     finally:
         admin.close()
-    codes = [one.error_code for each in answer.responses for one in each.partition_responses]
-    assert codes == [0], "Kafka did not take the batch"
+    codes = {one.error_code for answer in answers for each in answer.responses for one in each.partition_responses}
+    assert codes == {0}, "Kafka did not take a batch"
+
+
+def _request(topic: str, batch: bytes) -> Any:
+    data = ProduceRequest.TopicProduceData
+    part = data(name=topic, partition_data=[data.PartitionProduceData(index=0, records=batch)])
+    return ProduceRequest(transactional_id=None, acks=-1, timeout_ms=10_000, topic_data=[part], max_version=9)
 
 
 def committed(bootstrap: str, group: str, topic: str) -> int | None:

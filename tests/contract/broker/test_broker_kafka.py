@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -11,9 +12,10 @@ from referral_bus.broker.kafka import Connection
 from referral_bus.broker.kafka.batches import UNPACKED_BYTES
 from referral_bus.broker.kafka.line import connect_line
 from referral_bus.broker.kafka.reader import connect_reader
-from referral_bus.broker.protocols import Position, ReaderBroken, Unreadable
+from referral_bus.broker.protocols import Unreadable
 from tests.contract.broker import crafted
 from tests.contract.broker.lab import Bench, record
+from tests.contract.broker.test_broker_unreadable import read_to
 
 pytestmark = pytest.mark.kafka
 
@@ -29,26 +31,55 @@ BOMB = partial(crafted.plain, [bytes(UNPACKED_BYTES + 1)])
         (lambda: crafted.with_a_header_that_is_no_text(TWO()), 2, 1, "CorruptRecordError"),
         (lambda: crafted.in_zstd(BOMB()), 1, 0, "CorruptRecordError"),
         (lambda: crafted.in_gzip(BOMB()), 1, 0, "CorruptRecordError"),
+        (lambda: crafted.with_an_offset(crafted.plain([b"1"]), 50), 1, 0, "CorruptRecordError"),
+        (lambda: crafted.with_an_offset(crafted.plain([b"1"]), -1), 1, 0, "CorruptRecordError"),
     ],
-    ids=["snappy", "lz4", "header", "zstd bomb", "gzip bomb"],
+    ids=["snappy", "lz4", "header", "zstd bomb", "gzip bomb", "offset ahead", "offset behind"],
 )
-def test_what_kafka_takes_and_we_do_not_can_be_stepped_over(
+def test_what_kafka_takes_and_we_do_not_is_passed_over(
     kafka_bench: Bench, kafka_bootstrap: str, batch: Callable[[], bytes], records: int, readable: int, cause: str
 ) -> None:
     topic = kafka_bench.topic()
     kafka_bench.store(record(topic.name, value=b"before"))
     crafted.produce(kafka_bootstrap, topic.name, batch())
     kafka_bench.store(record(topic.name, value=b"beyond"))
+
+    read, passed = read_to(kafka_bench.reader(*kafka_bench.start_of(topic)), 2 + records)
+
+    assert read == [*range(1 + readable), 1 + records]
+    assert passed == [Unreadable(topic.name, 0, 1 + readable, 1 + records, cause)]
+
+
+def test_hundreds_that_nobody_can_unpack_hold_up_nobody(kafka_bench: Bench, kafka_bootstrap: str) -> None:
+    topic = kafka_bench.topic()
+    snappy, malformed = crafted.in_snappy(TWO()), crafted.with_a_header_that_is_no_text(crafted.plain([b"1"]))
+    crafted.produce(kafka_bootstrap, topic.name, *[snappy, malformed] * 200)
+    kafka_bench.store(record(topic.name))
     reader = kafka_bench.reader(*kafka_bench.start_of(topic))
 
-    assert len(kafka_bench.read(reader, 1 + readable)) == 1 + readable
-    with pytest.raises(ReaderBroken) as broken:
-        kafka_bench.read(reader, 1)
-    unreadable = Unreadable(topic.name, 0, 1 + readable, 1 + records, cause)
-    assert broken.value.unreadable == unreadable
+    began = time.monotonic()
+    read, passed = read_to(reader, 601)
 
-    beyond = kafka_bench.reader(Position(topic.name, topic.topic_id, 0, unreadable.next_offset))
-    assert [one.record.value for one in kafka_bench.read(beyond, 1)] == [b"beyond"]
+    assert time.monotonic() - began < 5
+    assert read == [600]
+    assert [one.next_offset for one in passed] == [offset for end in range(3, 601, 3) for offset in (end - 1, end)]
+
+
+def test_many_that_unpack_to_very_much_keep_no_poll_long(kafka_bench: Bench, kafka_bootstrap: str) -> None:
+    topic = kafka_bench.topic()
+    crafted.produce(kafka_bootstrap, topic.name, *[crafted.in_gzip(BOMB())] * 150)
+    reader = kafka_bench.reader(*kafka_bench.start_of(topic))
+    passed: list[Unreadable] = []
+    longest = 0.0
+
+    while len(passed) < 150:
+        began = time.monotonic()
+        assert not reader.poll(0.5, 1000)
+        longest = max(longest, time.monotonic() - began)
+        passed += reader.passed_over()
+
+    assert longest < 5
+    assert [one.offset for one in passed] == list(range(150))
 
 
 def test_what_others_write_is_read(kafka_bench: Bench, kafka_bootstrap: str) -> None:

@@ -95,6 +95,23 @@ def test_the_recipients_word_that_waited_goes_as_a_status_without_a_word_of_cont
     pair.settle()
     pair[RECIPIENT].say("accept", referral, text=PLANTED_NAME)
     pair.clock.move(VALID)
+    pair.announce()
+    pair.clock.move(timedelta(minutes=2))
     pair.settle()
     assert pair[SENDER].status(referral) == Status.ACCEPTED
     assert pair[SENDER].history(referral)[-1].body == StatusBody()
+
+
+def test_by_our_clock_alone_the_recipients_word_waits_and_loses_nothing(pair: Bench) -> None:
+    referral = _refer(pair)
+    pair.settle()
+    pair[RECIPIENT].say("accept", referral, text=PLANTED_NAME)
+    pair.clock.move(VALID)
+    pair.settle()
+    assert pair[SENDER].status(referral) == Status.REQUESTED
+    pair.clock.move(-VALID)
+    pair.settle()
+    pair.clock.move(timedelta(minutes=2))
+    pair.settle()
+    assert pair[SENDER].status(referral) == Status.ACCEPTED
+    assert pair[SENDER].history(referral)[-1].body == StatusBody(text=PLANTED_NAME)

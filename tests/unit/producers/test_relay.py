@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 from typing_extensions import override
 
-from producers.relay import AT_ONCE, BROKER_RETRY, IDLE_S
+from producers.receipts import BROKER_RETRY
+from producers.relay import AT_ONCE, IDLE_S
 from referral_bus.ledger import looking, sending
 from referral_bus.ledger.sending import State
 from referral_bus.ledger.store import Ledger

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from producers.relay import BROKER_RETRY
+from producers.receipts import BROKER_RETRY
+from producers.relay import GIVE_UP_EVERY
 from referral_bus.ledger.sending import LONGEST_PAUSE, State
 from schemas.events import Place
 from schemas.outcomes import Outcome
@@ -102,6 +104,43 @@ def test_an_event_that_is_asked_for_though_it_is_final_is_sent_once_and_not_reop
     host.deliver_all()
     assert len(events(pair, RECIPIENT)) == 3
     assert states(pair, referral_id) == [State.STORED] * 2
+
+
+def test_a_held_event_is_not_asked_for_by_what_waits_behind_it(pair: Bench, host: HostileBroker) -> None:
+    """Somebody at the recipient has to act first; sending it again for each word behind it would help nobody."""
+    referral_id = conversation(pair, words=1)
+    pair[SENDER].send()
+    host.deliver_all()
+    first, second = events(pair, RECIPIENT)
+    pair[SENDER].take(
+        a_receipt(pair, RECIPIENT, SENDER, digest(first), Outcome.HELD),
+        a_receipt(pair, RECIPIENT, SENDER, digest(second), Outcome.MISSING),
+    )
+    pair[SENDER].send()
+    host.deliver_all()
+    assert events(pair, RECIPIENT) == [first, second]
+    pair[SENDER].take(a_receipt(pair, RECIPIENT, SENDER, digest(first)))
+    pair[SENDER].send()
+    host.deliver_all()
+    assert events(pair, RECIPIENT) == [first, second, second], "once it is final the next one goes"
+    assert states(pair, referral_id)[0] == State.STORED
+
+
+def test_an_event_that_is_held_while_it_waits_behind_another_is_sent_again_one_day(
+    pair: Bench, host: HostileBroker
+) -> None:
+    conversation(pair, words=1)
+    pair[SENDER].send()
+    host.deliver_all()
+    first, second = events(pair, RECIPIENT)
+    host.kept.clear()
+    pair.clock.move(GIVE_UP_EVERY + timedelta(seconds=1))
+    pair[SENDER].send()  # what waits behind another has no time of its own from now on
+    pair[SENDER].take(a_receipt(pair, RECIPIENT, SENDER, digest(second), Outcome.HELD))
+    pair[SENDER].take(a_receipt(pair, RECIPIENT, SENDER, digest(first)))
+    pair[SENDER].send()
+    host.deliver_all()
+    assert events(pair, RECIPIENT)[-1] == second
 
 
 def test_after_a_restart_all_that_may_be_lost_leaves_in_one_round(pair: Bench, host: HostileBroker) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from producers.relay import BROKER_RETRY
+from producers.receipts import BROKER_RETRY
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.broker.memory_ends import MemorySender, MemorySending
 from referral_bus.federation.keyring import EPOCH

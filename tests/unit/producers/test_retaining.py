@@ -119,6 +119,23 @@ def _inbox(pair: Bench) -> tuple[str, str]:
     return name, pair.broker.topics([name])[name].topic_id
 
 
+def test_what_is_recorded_about_it_later_goes_as_well(pair: Bench) -> None:
+    pair[SENDER].withdraw(pair[SENDER].refer(RECIPIENT))
+    pair.settle()
+    pair[RECIPIENT].pull()
+    pair.settle()
+    copies = [each.record for each in pair.broker.log(*_inbox(pair), 0) or () if each is not None]
+    pair.clock.move(KEEP.erased + timedelta(seconds=1))
+    _retain(pair, RECIPIENT)
+    assert _rows(pair, RECIPIENT)["events"] == 0
+    pair[RECIPIENT].take(*copies)
+    pair[RECIPIENT].pull()
+    pair.settle()
+    assert _rows(pair, RECIPIENT)["events"] > 0
+    assert _retain(pair, RECIPIENT) == 1
+    assert _rows(pair, RECIPIENT)["events"] == _retain(pair, RECIPIENT) == 0
+
+
 @pytest.mark.parametrize("many", [2 * STEP + 1])
 def test_it_works_in_small_steps_until_nothing_is_left(pair: Bench, many: int) -> None:
     for _ in range(many):

@@ -1,5 +1,6 @@
 """Where a referral stands through its life, as each side's ledger tells it, and all of them counted."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,10 +18,12 @@ from referral_bus.stages import Actor, Stage, Standing
 from referral_bus.standings import StageCount, count_stages, stand
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.lifecycle import Side
-from schemas.outcomes import Code
+from schemas.outcomes import Code, Outcome
 from tests.kit.bench import Bench, Station, bench
+from tests.kit.forge import a_receipt
 from tests.kit.people import RECIPIENT, SENDER, request_document
 from tests.kit.registers import changed, without_agreement
+from tests.kit.topics import events
 
 
 @pytest.fixture
@@ -107,6 +110,14 @@ def test_what_the_recipient_refuses_is_undelivered_with_its_code(pair: Bench) ->
     referral_id = pair[SENDER].refer(RECIPIENT)
     pair.settle()
     assert _is(pair[SENDER], referral_id) == (Stage.UNDELIVERED, "sender's staff", Code.NOT_AGREED)
+
+
+def test_a_code_that_only_newer_software_knows_breaks_no_view(pair: Bench) -> None:
+    referral_id = pair[SENDER].refer(RECIPIENT)
+    pair[SENDER].send()
+    digest = hashlib.sha256(events(pair, RECIPIENT)[-1]).digest()
+    pair[SENDER].take(a_receipt(pair, RECIPIENT, SENDER, digest, Outcome.REFUSED, code="FROM_NEXT_YEAR"))
+    assert _is(pair[SENDER], referral_id) == (Stage.UNDELIVERED, "sender's staff", None)
 
 
 def test_what_waited_until_consent_was_over_is_undelivered_without_a_code(pair: Bench) -> None:

@@ -117,7 +117,10 @@ def upgrade() -> None:
         sa.Column("answer", sa.JSON(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("caller", "key_digest"),
+        sqlite_with_rowid=False,
     )
+    op.create_index(op.f("ix_idempotency_answer"), "idempotency", ["answer"], unique=False)
+    op.create_index(op.f("ix_idempotency_created_at"), "idempotency", ["created_at"], unique=False)
     op.create_table(
         "inboxes",
         sa.Column("code", sa.String(), nullable=False),
@@ -160,14 +163,18 @@ def upgrade() -> None:
         sqlite_where=sa.text("next_send_at IS NOT NULL"),
     )
     op.create_index(
-        "ix_outbox_due", "outbox", ["next_send_at"], unique=False, sqlite_where=sa.text("next_send_at IS NOT NULL")
+        "ix_outbox_due",
+        "outbox",
+        ["next_send_at", "state"],
+        unique=False,
+        sqlite_where=sa.text("next_send_at IS NOT NULL"),
     )
     op.create_index(
-        "ix_outbox_behind",
+        "ix_outbox_untimed",
         "outbox",
-        ["number"],
+        ["state", "next_send_at"],
         unique=False,
-        sqlite_where=sa.text("state = 'sent' AND next_send_at IS NULL"),
+        sqlite_where=sa.text("next_send_at IS NULL AND state NOT IN ('erased', 'refused', 'stored', 'undeliverable')"),
     )
     op.create_index(
         "ix_outbox_turns",
@@ -204,6 +211,7 @@ def upgrade() -> None:
         sa.Column("held_incarnation", sa.BigInteger(), nullable=False),
         sa.Column("held_sequence", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("addressee", "value_sha256", name=op.f("uq_receipts_owed_addressee_value_sha256")),
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_receipts_owed_addressee"), "receipts_owed", ["addressee"], unique=False)
@@ -234,16 +242,25 @@ def upgrade() -> None:
     op.create_index(
         "ix_referrals_open",
         "referrals",
-        ["side"],
+        ["side", "consent_expires_at"],
         unique=False,
         sqlite_where=sa.text("status IN ('accepted', 'in-progress', 'on-hold', 'received', 'requested')"),
+    )
+    op.create_index(
+        "ix_referrals_ended",
+        "referrals",
+        ["changed_at"],
+        unique=False,
+        sqlite_where=sa.text("status NOT IN ('accepted', 'in-progress', 'on-hold', 'received', 'requested')"),
     )
     op.create_table(
         "sent_values",
         sa.Column("value_sha256", sa.LargeBinary(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("value_sha256"),
+        sqlite_with_rowid=False,
     )
+    op.create_index(op.f("ix_sent_values_number"), "sent_values", ["number"], unique=False)
     op.create_table(
         "streams",
         sa.Column("referral_sender", sa.String(), nullable=False),
@@ -266,16 +283,59 @@ def upgrade() -> None:
         sa.Column("incarnation", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("asked_at", Moment(), nullable=False),
         sa.Column("confirmed_at", Moment(), nullable=True),
         sa.Column("peer_erased_at", Moment(), nullable=True),
         sa.Column("peer_confirmed_at", Moment(), nullable=True),
+        sa.Column("peer_refused_at", Moment(), nullable=True),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("scrubbed_at", Moment(), nullable=True),
+        sa.Column("forgotten_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
         sa.UniqueConstraint("revision", name=op.f("uq_tombstones_revision")),
     )
     op.create_index(op.f("ix_tombstones_peer"), "tombstones", ["peer"], unique=False)
     op.create_index(op.f("ix_tombstones_referral_id"), "tombstones", ["referral_id"], unique=False)
+    op.create_index(
+        "ix_tombstones_unconfirmed",
+        "tombstones",
+        ["asked_at"],
+        unique=False,
+        sqlite_where=sa.text(
+            "reason <> 'retention' AND (asked_by_us AND peer_confirmed_at IS NULL AND peer_refused_at IS NULL"
+            " OR (asked_by_peer OR NOT asked_by_us) AND confirmed_at IS NULL)"
+        ),
+    )
+    op.create_index(
+        "ix_tombstones_unscrubbed",
+        "tombstones",
+        ["revision"],
+        unique=False,
+        sqlite_where=sa.text("scrubbed_at IS NULL"),
+    )
+    op.create_index(
+        "ix_tombstones_unforgotten",
+        "tombstones",
+        ["asked_at"],
+        unique=False,
+        sqlite_where=sa.text("forgotten_at IS NULL"),
+    )
+    op.create_table(
+        "unasked",
+        sa.Column("writer", sa.String(), nullable=False),
+        sa.Column("day", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("writer"),
+    )
+    op.create_table(
+        "restored_peers",
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("reopened_to", sa.BigInteger(), nullable=False),
+        sa.Column("reopen_to", sa.BigInteger(), nullable=False),
+        sa.Column("told_sender", sa.String(), nullable=False),
+        sa.Column("told_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("code"),
+    )
     op.create_table(
         "audit",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),

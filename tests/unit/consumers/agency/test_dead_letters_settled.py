@@ -12,10 +12,11 @@ from consumers.agency.verdicts import Taken as Stored
 from referral_bus.errors import Refused
 from referral_bus.ledger import dead_letter_lists, handing_over, tables
 from referral_bus.ledger.dead_letter_lists import Choice
+from schemas.events import ErasureEvent
 from schemas.outcomes import Code
 from schemas.personal import StatusBody
 from tests.kit.bench import Bench
-from tests.kit.forge import a_referral, a_word, event_record
+from tests.kit.forge import a_referral, a_word, event_record, signed
 from tests.kit.handing import ATTEMPTS
 from tests.kit.people import PLANTED_NEED, RECIPIENT, SENDER, THIRD
 from tests.kit.registers import changed
@@ -93,7 +94,7 @@ def test_a_discarded_event_uses_up_its_place_and_what_follows_is_taken(trio: Ben
     discard(trio)
     assert trio[RECIPIENT].take(records[1], records[2])[1] == Stored("StatusEvent")
     told = [(item.outcome, item.code) for item in trio[RECIPIENT].owed(SENDER)]
-    assert told[-3:] == [("REFUSED", "DISCARDED"), ("REFUSED", "DISCARDED"), ("STORED", None)]
+    assert told == [("STORED", None), ("REFUSED", "DISCARDED"), ("STORED", None)]
 
 
 def test_a_recipients_status_counts_although_its_word_is_discarded(trio: Bench) -> None:
@@ -103,6 +104,19 @@ def test_a_recipients_status_counts_although_its_word_is_discarded(trio: Bench) 
     trio[SENDER].take(event_record(trio, word))
     discard(trio, Choice(writer=RECIPIENT), SENDER)
     assert trio[SENDER].status(key.referral_id) == "accepted"
+
+
+def test_discarding_a_word_after_the_recipients_last_one_moves_nothing_back(trio: Bench) -> None:
+    """Its retention has ended its words; what it said before, held here since, is nothing any more."""
+    key = trio[SENDER].key(trio[SENDER].refer(RECIPIENT))
+    held = a_word(trio, key, RECIPIENT, SENDER, (2, 1), status="accepted", register_version=2)
+    trio[SENDER].take(event_record(trio, held))
+    common = held.model_dump(include=set(ErasureEvent.model_fields)) | {"event_id": trio.new_id(), "sequence": 2}
+    last = ErasureEvent(**common | {"status": "completed", "kind": "requested", "reason": "retention"})
+    trio[SENDER].take(signed(trio, last))
+    assert trio[SENDER].status(key.referral_id) == "completed"
+    assert [done.result for done in discard(trio, Choice(writer=RECIPIENT), SENDER)] == [None]
+    assert trio[SENDER].status(key.referral_id) == "completed"
 
 
 def test_a_held_event_whose_place_another_has_taken_meanwhile_moves_nothing_back(trio: Bench) -> None:

@@ -15,8 +15,10 @@ from referral_bus.errors import LedgerUnusable, Reason, Unreachable
 from referral_bus.federation.register import Register
 from referral_bus.ledger import receiving
 from referral_bus.logs import make_log
+from schemas.outcomes import Outcome
 from tests.kit.bench import Bench, LogLines, Station
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, SENDER
+from tests.kit.registers import changed
 
 KeyFinder = Callable[[str], X25519PrivateKey | None]
 
@@ -68,6 +70,10 @@ def _position(station: Station, topic: str | None) -> int:
 
 def _counted(station: Station, metric: str, **labels: str) -> float:
     return station.metrics.registry.get_sample_value(f"referralbus_{metric}", labels) or 0
+
+
+def _unreadable(pair: Bench) -> float:
+    return _counted(pair[RECIPIENT], "process_failures_total", event_type="unknown", reason="UNREADABLE_BATCH")
 
 
 def _sent(pair: Bench, number: int = 1) -> list[UUID]:
@@ -153,6 +159,28 @@ def test_while_something_does_not_answer_a_batch_waits_and_nothing_is_skipped(pa
     assert pair[RECIPIENT].status(referral_id) == "requested"
 
 
+def test_a_held_event_that_we_fail_on_stops_no_other_and_stays_held(pair: Bench) -> None:
+    pair.own_registers[SENDER] = changed(pair.register, version=pair.register.version + 1)
+    first, broken, last = _sent(pair, 3)
+    _read(_ingest(pair[RECIPIENT]))
+    assert [item.outcome for item in pair[RECIPIENT].owed(SENDER)] == [Outcome.HELD] * 3
+    pair.own_registers[RECIPIENT] = pair.own_registers[SENDER]
+    find, calls = pair[RECIPIENT].keyring.find_sealing, iter(range(100))
+    at_fault = {1, 3}  # the second of them, among all and then alone
+
+    def fails(key_id: str) -> X25519PrivateKey | None:
+        if next(calls) in at_fault:
+            raise ZeroDivisionError(PLANTED_NAME)
+        return find(key_id)
+
+    _ingest(pair[RECIPIENT], fails).judge_held()
+    assert [pair[RECIPIENT].status(each) for each in (first, broken, last)] == ["requested", None, "requested"]
+    assert "ZeroDivisionError in " in pair.log_lines.text
+    assert PLANTED_NAME not in pair.log_lines.text
+    _ingest(pair[RECIPIENT]).judge_held()
+    assert pair[RECIPIENT].status(broken) == "requested"
+
+
 def test_a_ledger_that_cannot_be_used_any_more_skips_nothing_either(pair: Bench) -> None:
     _sent(pair, 2)
 
@@ -181,7 +209,64 @@ def test_what_cannot_be_unpacked_is_passed_over_and_counted(pair: Bench) -> None
     with _running(_ingest(pair[RECIPIENT]), pair.log_lines):
         _eventually(lambda: pair[RECIPIENT].status(referral_id))
     assert _position(pair[RECIPIENT], inbox) == 2
-    assert _counted(pair[RECIPIENT], "process_failures_total", event_type="unknown", reason="UNREADABLE_BATCH") == 1
+    assert _unreadable(pair) == 1
+
+
+def test_many_that_cannot_be_unpacked_are_passed_over_by_one_reader_and_what_is_between_is_read(pair: Bench) -> None:
+    inbox = pair.register.inbox(RECIPIENT) or ""
+    referral_ids = []
+    for _ in range(3):
+        for _ in range(30):
+            pair.broker.append_unreadable(inbox, 0)
+        referral_ids += _sent(pair)
+    ingest = _ingest(pair[RECIPIENT])
+    reader = ingest.reader()
+    ingest.assign(reader)
+
+    ingest.step(reader, 0)
+
+    assert {pair[RECIPIENT].status(each) for each in referral_ids} == {"requested"}
+    assert _position(pair[RECIPIENT], inbox) == 93
+    assert _unreadable(pair) == 90
+    assert pair.log_lines.text.count("not_taken") == 1
+
+
+def test_where_nothing_else_comes_the_position_moves_all_the_same(pair: Bench) -> None:
+    inbox = pair.register.inbox(RECIPIENT) or ""
+    _sent(pair)
+    pair.broker.append_unreadable(inbox, 0)
+    for _ in range(2):  # as before and after a restart
+        _read(_ingest(pair[RECIPIENT]))
+        assert _position(pair[RECIPIENT], inbox) == 2
+        assert _unreadable(pair) == 1
+    pair.broker.append_unreadable(inbox, 0)
+    _read(_ingest(pair[RECIPIENT]))
+    assert _position(pair[RECIPIENT], inbox) == 3
+    assert pair.broker.committed(f"referral-bus.{RECIPIENT}", inbox, 0) == 3
+
+
+def test_a_record_that_we_fail_on_moves_no_position_back(pair: Bench) -> None:
+    inbox = pair.register.inbox(RECIPIENT) or ""
+    pair.broker.append_unreadable(inbox, 0)
+    _sent(pair, 2)
+
+    def fails(_: str) -> X25519PrivateKey | None:
+        raise ZeroDivisionError
+
+    _read(_ingest(pair[RECIPIENT], fails))
+    assert _position(pair[RECIPIENT], inbox) == 3
+    assert _unreadable(pair) == 1
+
+
+def test_what_is_not_kept_is_not_passed_over_either(pair: Bench) -> None:
+    inbox = pair.register.inbox(RECIPIENT) or ""
+    _sent(pair)
+    pair.broker.append_unreadable(inbox, 0)
+    with pytest.raises(Killed):
+        _read(_ingest(pair[RECIPIENT], _kills))
+    with pair[RECIPIENT].ledger.read() as tx:
+        assert (inbox, 0) not in receiving.positions(tx)
+    assert _unreadable(pair) == 0
 
 
 def test_a_broker_that_is_away_is_waited_for(pair: Bench) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from consumers.agency.verdicts import Again, Missing, NotTaken, Taken
-from referral_bus.ledger import looking
+from referral_bus.ledger import looking, sending
 from referral_bus.wire.avro_codec import MAX_VALUE, encode
 from referral_bus.wire.raw import RawRecord
 from schemas.events import NOWHERE, Place
@@ -13,7 +13,7 @@ from schemas.outcomes import Code, Outcome
 from tests.kit.bench import Bench
 from tests.kit.forge import a_referral, a_word, an_announcement, event_record, signed, signed_bytes
 from tests.kit.people import RECIPIENT, SENDER, THIRD
-from tests.kit.registers import with_revoked_key, without_key
+from tests.kit.registers import with_revoked_key, without_agency, without_key
 
 
 def _stored(trio: Bench) -> int:
@@ -111,9 +111,47 @@ def test_an_unknown_schema_is_held_by_its_digest_and_uses_no_place(trio: Bench) 
     verdict = NotTaken("unknown", Code.SCHEMA_UNKNOWN, owed=True)
     assert trio[RECIPIENT].take(newer, newer) == [verdict, verdict]
     told = [(item.event_id, item.outcome, item.held) for item in trio[RECIPIENT].owed(SENDER)]
-    assert told == [(None, Outcome.HELD, NOWHERE)] * 2
+    assert told == [(None, Outcome.HELD, NOWHERE)]
+    while trio[RECIPIENT].send():
+        pass
+    assert trio[RECIPIENT].owed(SENDER) == []
     trio[RECIPIENT].ingest.judge_held()
-    assert len(trio[RECIPIENT].owed(SENDER)) == 3  # one was held, was judged anew, and is held again
+    assert len(trio[RECIPIENT].owed(SENDER)) == 1  # it was held, was judged anew, and is held again
+
+
+def test_of_many_copies_one_answer_is_owed_and_it_is_the_newest(trio: Bench) -> None:
+    """Or whoever replays one old record fills our disk."""
+    event = a_referral(trio, SENDER, RECIPIENT)
+    word = a_word(trio, event.referral, SENDER, RECIPIENT, (1, 2))
+    for _ in range(3):
+        trio[RECIPIENT].take(event_record(trio, word))
+    assert [item.outcome for item in trio[RECIPIENT].owed(SENDER)] == [Outcome.MISSING] * 3, "sealed anew: other bytes"
+    copies = [event_record(trio, event)] * 50
+    copies += [event_record(trio, word)] * 50
+    trio[RECIPIENT].take(*copies)
+    assert [item.outcome for item in trio[RECIPIENT].owed(SENDER)[-2:]] == [Outcome.STORED] * 2
+    assert len(trio[RECIPIENT].owed(SENDER)) == 5
+
+
+def test_an_answer_that_is_under_way_takes_no_newer_one_with_it(trio: Bench) -> None:
+    station = trio[RECIPIENT]
+    event = a_referral(trio, SENDER, RECIPIENT)
+    word = event_record(trio, a_word(trio, event.referral, SENDER, RECIPIENT, (1, 2)))
+    station.take(word)
+    with station.ledger.read() as tx:
+        [under_way] = sending.owed_receipts(tx, (), 400)
+    station.take(event_record(trio, event), word)
+    with station.ledger.write() as tx:
+        sending.receipts_sent(tx, under_way.numbers)
+    assert [item.outcome for item in station.owed(SENDER)] == [Outcome.STORED] * 2
+
+
+def test_an_answer_to_nobody_is_not_owed_for_ever(trio: Bench) -> None:
+    station = trio[RECIPIENT]
+    station.take(event_record(trio, a_referral(trio, SENDER, RECIPIENT)))
+    trio.own_registers[RECIPIENT] = without_agency(trio.register, SENDER)
+    station.send()
+    assert station.owed(SENDER) == []
 
 
 def test_a_known_event_is_receipted_again_and_has_no_second_effect(trio: Bench) -> None:

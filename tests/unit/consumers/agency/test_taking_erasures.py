@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from consumers.agency.verdicts import Again, NotTaken, Taken
-from referral_bus.ledger import dead_letter_lists, tombstones
+from referral_bus.ledger import dead_letter_lists, peers, restored_peers, tombstones
 from referral_bus.ledger.dead_letters import State
 from schemas.events import ErasureEvent, Place, ReferralKey
 from schemas.lifecycle import Status
@@ -33,6 +33,14 @@ def test_it_is_known_again_and_has_one_effect(trio: Bench) -> None:
     assert verdicts == [Taken(ErasureEvent.record), Again(ErasureEvent.record)]
     answers = [step for step in trio[RECIPIENT].history(key.referral_id) if step.way == "sent"]
     assert len(answers) == 1
+
+
+def test_its_incarnation_is_heard(trio: Bench) -> None:
+    key = _stored(trio)
+    trio[RECIPIENT].take(signed(trio, an_erasure(trio, key, SENDER, RECIPIENT, (2, 1))))
+    with trio[RECIPIENT].ledger.read() as tx:
+        assert peers.all_peers(tx)[SENDER].incarnation == 2
+        assert restored_peers.waiting(tx)
 
 
 def test_about_a_referral_that_is_not_known_only_its_sender_is_believed(trio: Bench) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from consumers.monitor.progress import read_positions
 from referral_bus.federation.trust import parse_signatures
 from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.raw import RawRecord
@@ -175,6 +176,33 @@ def test_an_unreadable_batch_does_not_stop_the_reading(tmp_path: Path) -> None:
         sender.send(record)
 
         run_until(monitor, lambda: monitor.open(RECIPIENT) == {"not-stored": 1})
+
+
+def test_unreadable_batches_are_passed_over_by_one_reader_and_not_read_again(tmp_path: Path) -> None:
+    with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
+        inbox = bench.register.inbox(RECIPIENT) or ""
+        for _ in range(50):
+            bench.broker.append_unreadable(inbox, 0)
+        sender = bench.broker.sender()
+        sender.send(event_record(bench, a_referral(bench, SENDER, RECIPIENT)))
+
+        monitor.reading.step(monitor.reader, 0)
+        assert monitor.open(RECIPIENT) == {"not-stored": 1}
+        assert reached(monitor, inbox) == 51
+
+        for _ in range(50):
+            bench.broker.append_unreadable(inbox, 0)
+        monitor.reading.step(monitor.reader, 0)
+        assert reached(monitor, inbox) == 101
+
+        monitor.start()
+        monitor.reading.step(monitor.reader, 0)
+        assert monitor.log_lines.text.count("UNREADABLE_BATCH") == 1, "told seldom, and not read again"
+
+
+def reached(monitor: Lookout, topic: str) -> int:
+    with monitor.store.read() as tx:
+        return read_positions(tx)[topic, 0].position.offset
 
 
 def run_until(monitor: Lookout, holds: Callable[[], bool]) -> None:

@@ -111,3 +111,15 @@ def test_what_was_erased_since_the_backup_stays_erased(
     done = command(federation.recipient, "agency", "restored", "--from", backup, "--json").document
     assert done["erased"] == 1
     assert "was erased here" in command(federation.recipient, "show", federation.referral).out
+
+
+def test_a_restore_that_was_killed_leaves_no_copy_behind_once_anything_is_started_again(
+    federation: Federation, post: Post, command: Command
+) -> None:
+    """It holds what was erased since the backup, beside the key that opens it."""
+    left = federation.sender.home / "ledger.restoring"
+    left.write_bytes(b"a copy of a backup")
+    left.chmod(0o600)
+    post.close()
+    assert command(federation.sender, "agency", "restored").code == 0
+    assert not left.exists()

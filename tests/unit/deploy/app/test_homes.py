@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -199,6 +201,16 @@ def test_a_new_home_is_made_once_and_readable_by_its_owner_only(command: Command
     before = as_it_is(new.home)
     assert_refused(command(new, "agency", "init", *options), "HOME_INVALID", "home")
     assert as_it_is(new.home) == before
+
+
+def test_a_home_after_one_that_was_lost_goes_on_above_it(command: Command, tmp_path: Path) -> None:
+    for folder, options, expected in (("first", (), False), ("again", ("--again",), True)):
+        home = tmp_path / folder
+        given = ("--agency", "mahalla", "--federation", "test-federation", "--kafka", "127.0.0.1:9092")
+        assert command(Agency(home), "agency", "init", *given, *options).code == 0
+        with closing(sqlite3.connect(home / "ledger.sqlite")) as ledger:
+            [incarnation] = ledger.execute("SELECT incarnation FROM agency").fetchone()
+        assert (incarnation > 100_000) == expected, "minutes since 2026, or 1"
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,18 @@ def test_only_what_we_have_signed_ourselves_tells_of_our_past(pair: Bench) -> No
     assert announced_before(pair.broker, pair.register, SENDER, pair.clock(), Event(), lambda: None) == own
 
 
+def test_what_nobody_can_unpack_is_not_waited_for(pair: Bench) -> None:
+    topic = pair.register.announcement(SENDER) or ""
+    told = announced_before(pair.broker, pair.register, SENDER, pair.clock(), Event(), lambda: None)
+    pair.broker.append_unreadable(topic, 0)
+    rounds = iter(range(20))
+
+    def progress() -> None:
+        next(rounds)
+
+    assert announced_before(pair.broker, pair.register, SENDER, pair.clock(), Event(), progress) == told
+
+
 def test_where_nothing_was_ever_announced_there_is_nothing_to_be_behind_of(pair: Bench) -> None:
     pair.broker.wipe()
     assert announced_before(pair.broker, pair.register, SENDER, pair.clock(), Event(), lambda: None) == LOWEST

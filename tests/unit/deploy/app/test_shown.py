@@ -26,3 +26,11 @@ def test_a_held_event_is_shown_as_held_and_not_as_refused(federation: Federation
     shown = command(federation.sender, "show", federation.referral).out
     assert "held, REGISTER_NEWER" in shown
     assert "refused" not in shown
+
+
+def test_a_referral_that_a_person_has_published_stands_in_the_audit_as_asked_by_the_command(
+    federation: Federation,
+) -> None:
+    sent = [row for row in federation.sender.rows()["audit"] if "sent" in row]
+    assert sent
+    assert all("command" in row for row in sent)

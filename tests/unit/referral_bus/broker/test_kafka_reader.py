@@ -12,7 +12,6 @@ from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaTimeoutError
 
-from referral_bus.broker.kafka.batches import UnreadableBatchError
 from referral_bus.broker.kafka.reader import KafkaReader
 from referral_bus.broker.protocols import TOPIC_MADE_ANEW, Position, ReaderBroken, Unreadable
 from referral_bus.errors import Reason, Unreachable
@@ -114,18 +113,23 @@ def test_whatever_a_poll_raises_ends_it_and_its_text_is_not_passed_on(error: Exc
         reader.poll(1, 10)
 
     assert broken.value.cause == type(error).__name__
-    assert broken.value.unreadable is None
     assert "personal" not in "".join(traceback.format_exception(broken.value))
     assert broken.value.__context__ is None
     assert consumer.polls == 1
 
 
-def test_an_unreadable_batch_is_told() -> None:
-    unreadable = Unreadable("t", 0, 7, 9, "ZstdError")
-    reader = reader_of(lambda: FakeConsumer(raising(UnreadableBatchError(unreadable))))
-    with pytest.raises(ReaderBroken, match="ZstdError") as broken:
-        reader.poll(1, 10)
-    assert broken.value.unreadable == unreadable
+def test_an_unreadable_batch_is_told_once_and_what_is_around_it_is_read() -> None:
+    unreadable = Unreadable("t", 0, 8, 9, "ZstdError")
+    (place, [before]), *_ = found(b"k", b"v", [], 0)().items()
+    polled = iter([{place: [before, unreadable, before._replace(offset=9)]}, {place: [unreadable]}, {}])
+    reader = reader_of(lambda: FakeConsumer(lambda: next(polled)))
+
+    assert [one.offset for one in reader.poll(1, 10)] == [7, 9]
+    assert reader.passed_over() == [unreadable]
+    assert not reader.poll(1, 10)
+    assert reader.passed_over() == [unreadable]
+    assert not reader.poll(1, 10)
+    assert not reader.passed_over()
 
 
 def test_nothing_is_read_from_another_topic_of_the_same_name() -> None:

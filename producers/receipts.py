@@ -1,0 +1,110 @@
+"""Signed receipts for what has come in: one batch under way to each addressee, forgotten once the broker has it."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from referral_bus.broker.protocols import Sender, Sending
+from referral_bus.clock import Clock
+from referral_bus.federation.register import Register
+from referral_bus.ledger import sending
+from referral_bus.ledger.sending import OwedReceipts
+from referral_bus.ledger.store import Ledger, Tx
+from referral_bus.wire.record import write
+from schemas.events import StorageReceipt
+
+ITEMS = 400  # of at most 500: with every field at its longest this still fits in 64 KiB
+BROKER_RETRY = timedelta(seconds=1)  # after the broker has not taken a record
+
+Failed = Callable[[Sending | None, str], bool]
+"""Whether an attempt to send something to an agency has failed; counts and tells it."""
+
+
+@dataclass(slots=True)
+class Flight:
+    owed: OwedReceipts
+    sending: Sending | None
+
+    @property
+    def done(self) -> bool:
+        return self.sending is None or self.sending.done()
+
+
+class Receipts:
+    """Part of the relay, whose thread runs it."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        sender: Sender,
+        register: Callable[[], Register],
+        signing_key: Ed25519PrivateKey,
+        clock: Clock,
+        new_id: Callable[[], UUID],
+        before_sending: Callable[[], None],
+    ) -> None:
+        self._ledger = ledger
+        self._sender = sender
+        self._register = register
+        self._signing_key = signing_key
+        self._clock = clock
+        self._new_id = new_id
+        self._before_sending = before_sending
+        self._under_way: dict[str, Flight] = {}
+        self._paused: dict[str, datetime] = {}  # agencies whose topic the broker did not take
+
+    def __len__(self) -> int:
+        """How many batches are under way."""
+        return len(self._under_way)
+
+    def landed(self) -> list[Flight]:
+        return [flight for flight in self._under_way.values() if flight.done]
+
+    def settle(self, tx: Tx, landed: Collection[Flight], failed: Failed, now: datetime) -> None:
+        for flight in landed:
+            to = flight.owed.addressee
+            if failed(flight.sending, to):
+                self._paused[to] = now + BROKER_RETRY
+            else:
+                sending.receipts_sent(tx, flight.owed.numbers)
+
+    def forget(self, landed: Collection[Flight]) -> None:
+        """Once what follows from it is committed."""
+        for flight in landed:
+            del self._under_way[flight.owed.addressee]
+
+    def send(self) -> None:
+        """One batch to everybody who is owed something and has none under way."""
+        now, register = self._clock(), self._register()
+        self._paused = {to: until for to, until in self._paused.items() if timedelta(0) < until - now <= BROKER_RETRY}
+        with self._ledger.read() as tx:
+            batches = sending.owed_receipts(tx, {*self._under_way, *self._paused}, ITEMS)
+            incarnation = sending.own_incarnation(tx) if batches else 1
+        inboxes = {owed.addressee: register.inbox(owed.addressee) for owed in batches}
+        self._forget_nobodys([owed for owed in batches if inboxes[owed.addressee] is None])
+        if any(inboxes.values()):
+            self._before_sending()
+        for owed in batches:
+            inbox = inboxes[owed.addressee]
+            if inbox is not None:
+                record = write(self._receipt(owed, incarnation, now), inbox, register.federation, self._signing_key)
+                self._under_way[owed.addressee] = Flight(owed, self._sender.send(record))
+
+    def _receipt(self, owed: OwedReceipts, incarnation: int, now: datetime) -> StorageReceipt:
+        return StorageReceipt(
+            receipt_id=self._new_id(),
+            writer=self._ledger.code,
+            addressee=owed.addressee,
+            incarnation=incarnation,
+            issued_at=now,
+            items=owed.items,
+        )
+
+    def _forget_nobodys(self, batches: Sequence[OwedReceipts]) -> None:
+        """Their addressees have no inbox, or are in the register no more."""
+        if batches:
+            with self._ledger.write() as tx:
+                sending.receipts_sent(tx, [number for owed in batches for number in owed.numbers])

@@ -1,0 +1,75 @@
+"""What is owed to agencies whose ledgers were restored: everything they once had, and every erasure we share.
+
+A higher incarnation is only noted where it is heard; the relay then works it off in small steps. So an agency that
+raises its incarnation with every record costs us one row, and one that shares a hundred thousand erasures with us holds
+nobody up.
+"""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from referral_bus.ledger import tables, tombstones
+from referral_bus.ledger.erasing import tell
+from referral_bus.ledger.sending import FINAL, reopen
+from referral_bus.ledger.store import Tx
+from referral_bus.ledger.writing import Writing
+from schemas.events import ReferralKey
+from schemas.lifecycle import ErasureKind
+
+ROWS = 5_000  # of the outbox looked through in one step: some milliseconds
+TOMBSTONES = 100  # looked through in one step, each perhaps told
+_FIRST = ReferralKey("", UUID(int=0))
+_P, _OUT, _T = tables.restored_peers.c, tables.outbox.c, tables.tombstones.c
+
+
+def note(tx: Tx, code: str) -> None:
+    """From now on it is owed all that stands here now, from the beginning."""
+    last = tx.connection.execute(sa.select(sa.func.coalesce(sa.func.max(_OUT.number), 0))).scalar_one()
+    tx.connection.execute(sa.delete(tables.restored_peers).where(_P.code == code))
+    values = {"code": code, "reopened_to": 0, "reopen_to": last}
+    values |= {"told_sender": _FIRST.sender, "told_id": _FIRST.referral_id}
+    tx.connection.execute(sa.insert(tables.restored_peers).values(values))
+
+
+def waiting(tx: Tx) -> bool:
+    """Whether anybody is owed anything still."""
+    return tx.connection.execute(sa.select(_P.code).limit(1)).first() is not None
+
+
+def step(tx: Tx, writing: Writing) -> None:
+    """A little of it: first what its ledger once had, in the order in which it was written, then the erasures."""
+    row = tx.connection.execute(sa.select(tables.restored_peers).order_by(_P.code).limit(1)).one_or_none()
+    if row is None:
+        return
+    if row.reopened_to < row.reopen_to:
+        upper = row.reopened_to + ROWS
+        reopen(tx, row.code, (row.reopened_to, upper), writing.now)
+        tx.connection.execute(sa.update(tables.restored_peers).where(_P.code == row.code).values(reopened_to=upper))
+        return
+    _tell_some(tx, row.code, ReferralKey(row.told_sender, row.told_id), writing)
+
+
+def _tell_some(tx: Tx, code: str, after: ReferralKey, writing: Writing) -> None:
+    """It hears of every tombstone that we share, unless a word about it is under way."""
+    place = sa.tuple_(_T.referral_sender, _T.referral_id)
+    beyond = place > sa.tuple_(sa.literal(after.sender), sa.literal(after.referral_id, sa.Uuid()))
+    looked = sa.select(_T.referral_sender, _T.referral_id, _T.peer).where(beyond).order_by(*place).limit(TOMBSTONES)
+    rows = tx.connection.execute(looked).all()
+    for row in rows:
+        key = ReferralKey(row.referral_sender, row.referral_id)
+        left = tombstones.load(tx, key) if row.peer == code and not _under_way(tx, key) else None
+        if left is not None:
+            tell(tx, left, ErasureKind.REQUESTED, writing)
+    here = _P.code == code
+    if len(rows) < TOMBSTONES:
+        tx.connection.execute(sa.delete(tables.restored_peers).where(here))
+    else:
+        reached = {"told_sender": rows[-1].referral_sender, "told_id": rows[-1].referral_id}
+        tx.connection.execute(sa.update(tables.restored_peers).where(here).values(reached))
+
+
+def _under_way(tx: Tx, key: ReferralKey) -> bool:
+    here = (_OUT.referral_sender == key.sender, _OUT.referral_id == key.referral_id)
+    query = sa.select(_OUT.number).where(*here, _OUT.erasure, _OUT.state.not_in(FINAL)).limit(1)
+    return tx.connection.execute(query).first() is not None
