@@ -43,11 +43,18 @@ def step(tx: Tx, writing: Writing) -> None:
     if row is None:
         return
     if row.reopened_to < row.reopen_to:
-        upper = row.reopened_to + ROWS
+        upper = _a_little_beyond(tx, row.reopened_to, row.reopen_to)
         reopen(tx, row.code, (row.reopened_to, upper), writing.now)
         tx.connection.execute(sa.update(tables.restored_peers).where(_P.code == row.code).values(reopened_to=upper))
         return
     _tell_some(tx, row.code, ReferralKey(row.told_sender, row.told_id), writing)
+
+
+def _a_little_beyond(tx: Tx, after: int, at_most: int) -> int:
+    """Counted in rows: between two incarnations the numbers leap."""
+    some = sa.select(_OUT.number).where(_OUT.number > after, _OUT.number <= at_most).order_by(_OUT.number).limit(ROWS)
+    last = tx.connection.execute(sa.select(sa.func.max(some.subquery().c.number))).scalar_one()
+    return at_most if last is None else int(last)
 
 
 def _tell_some(tx: Tx, code: str, after: ReferralKey, writing: Writing) -> None:

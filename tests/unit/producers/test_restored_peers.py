@@ -86,6 +86,19 @@ def test_rows_are_reopened_in_steps_and_only_those_that_were_there(
     assert pair[SENDER].history(later)[0].state == "new"
 
 
+def test_the_numbers_that_a_restore_leaps_over_cost_no_steps(pair: Bench) -> None:
+    pair[SENDER].refer(RECIPIENT)
+    pair[SENDER].restore(pair[SENDER].back_up())
+    pair[SENDER].refer(RECIPIENT)
+    _hear_higher(pair, 2)
+    steps = 0
+    while _waiting(pair):
+        with pair[SENDER].ledger.write() as tx:
+            restored_peers.step(tx, pair[SENDER].writing())
+        steps += 1
+    assert steps == 2
+
+
 def test_work_that_was_broken_off_goes_on_after_a_start(pair: Bench) -> None:
     _share(pair, RECIPIENT, 150)
     _hear_higher(pair, 2)
