@@ -1,7 +1,7 @@
 """What somebody at the agency can do about dead letters: let what waits be tried again, or decide against it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from consumers.agency.judging import Judging
@@ -23,7 +23,8 @@ from schemas.outcomes import CODES, Code, Outcome
 from schemas.personal import StatusBody
 
 MOST = 10_000  # in one go
-UNREADABLE = "one of them cannot be read yet, so its place in the order is not known; upgrade, then retry it"
+MOST_NAMED = 5  # in an error
+UNREADABLE = "it cannot be read yet, so its place in the order is not known; upgrade, then retry it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,14 @@ def waiting(ledger: Ledger, choice: Choice) -> list[DeadLetter]:
         raise Refused(Reason.FIELD_MISSING, "say which: by their numbers, with --code, or with --from-agency", "NUMBER")
     with ledger.read() as tx:
         found = chosen(tx, choice, MOST, None if choice.numbers else WAITING)
-    if len(found) < len(set(choice.numbers)) or not found:
-        raise Refused(Reason.DEAD_LETTER_UNKNOWN, "there is no such dead letter; see `referral-bus dead-letters list`")
-    if any(letter.state not in WAITING for letter in found):
-        raise Refused(Reason.DEAD_LETTER_FINAL, "one of them was refused or discarded: nothing waits any more")
+    unknown = set(choice.numbers) - {letter.number for letter in found}
+    if unknown or not found:
+        advice = "there is no such dead letter; see `referral-bus dead-letters list`"
+        raise Refused(Reason.DEAD_LETTER_UNKNOWN, advice, _numbers(unknown))
+    final = [letter.number for letter in found if letter.state not in WAITING]
+    if final:
+        advice = "refused or discarded: nothing waits any more"
+        raise Refused(Reason.DEAD_LETTER_FINAL, advice, _numbers(final))
     return found
 
 
@@ -112,11 +117,18 @@ def _same_still(tx: Tx, letter: DeadLetter) -> bool:
 
 def check_discardable(letters: Sequence[DeadLetter]) -> None:
     """Raises `Refused` for what nobody may decide against."""
-    if any(letter.record == ErasureEvent.record for letter in letters):
+    erasures = [letter.number for letter in letters if letter.record == ErasureEvent.record]
+    if erasures:
         advice = "an erasure is never discarded: erase in your own system, then retry it"
-        raise Refused(Reason.DEAD_LETTER_KEPT, advice)
-    if any(letter.state is State.HELD and letter.event_id is None for letter in letters):
-        raise Refused(Reason.DEAD_LETTER_KEPT, UNREADABLE)
+        raise Refused(Reason.DEAD_LETTER_KEPT, advice, _numbers(erasures))
+    unreadable = [letter.number for letter in letters if letter.state is State.HELD and letter.event_id is None]
+    if unreadable:
+        raise Refused(Reason.DEAD_LETTER_KEPT, UNREADABLE, _numbers(unreadable))
+
+
+def _numbers(numbers: Collection[int]) -> str | None:
+    """Whose numbers these are, for the place of an error."""
+    return ", ".join(f"NUMBER {number}" for number in sorted(numbers)[:MOST_NAMED]) or None
 
 
 def discard(ledger: Ledger, letters: Sequence[DeadLetter], reason: str, around: Surroundings, by: str) -> list[Done]:

@@ -8,9 +8,10 @@
 At least once, with a stable id.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -18,12 +19,13 @@ from referral_bus.ledger import handing_over
 from referral_bus.ledger.handing_over import LONGEST_REST, Patience, Received
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import Writing
-from referral_bus.logs import Log, defect
+from referral_bus.logs import Log, Seldom, defect
 from referral_bus.metrics import ServiceMetrics
 from schemas.events import ReferralKey
 from schemas.outcomes import Code
 
 IDLE_S = 0.5
+SLOW_S = 60.0  # so long one event may be at the endpoint before somebody is told
 LOOK_S, LONGEST_LOOK_S, SLOWER = 0.005, 0.1, 1.25  # while something is at work; less and less while it hangs
 
 
@@ -66,6 +68,15 @@ def endpoint_of(handler: Handler) -> Endpoint:
         return Taken()
 
     return ask
+
+
+@dataclass(frozen=True, slots=True)
+class _AtWork:
+    """An event that the endpoint has been given, and since when it has it."""
+
+    received: Received
+    future: Future[Answer]
+    since: float = field(default_factory=time.monotonic)
 
 
 class _Rest:
@@ -117,7 +128,8 @@ class Handover:
         self._rest = _Rest(patience.first_pause)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="handover")
         self._look_s = LOOK_S
-        self._busy: dict[ReferralKey, tuple[Received, Future[Answer]]] = {}
+        self._busy: dict[ReferralKey, _AtWork] = {}
+        self._seldom = Seldom(time.monotonic)
 
     def tick(self) -> float:
         """One round; returns how many seconds may pass before the next one unless something happens."""
@@ -129,13 +141,14 @@ class Handover:
                 found = handing_over.due(tx, now, self._busy.keys(), room, self._patience)
             moves = moves or bool(found)
             for received in found:
-                self._busy[received.referral] = (received, self._pool.submit(self._endpoint, received))
+                self._busy[received.referral] = _AtWork(received, self._pool.submit(self._endpoint, received))
+        self._tell_of_slow_ones()
         self._look_s = LOOK_S if moves or not self._busy else min(self._look_s * SLOWER, LONGEST_LOOK_S)
         return self._look_s if self._busy else IDLE_S
 
     def _collect(self) -> bool:
         """Tells whether there was an answer."""
-        finished = [(received, _answer(future)) for received, future in self._busy.values() if future.done()]
+        finished = [(each.received, _answer(each.future)) for each in self._busy.values() if each.future.done()]
         if not finished:
             return False
         if any(not isinstance(answer, Down) for _, answer in finished):
@@ -150,6 +163,13 @@ class Handover:
             self._metrics.dead_letter(Code.HANDOVER_EXHAUSTED)
             self._log.error("dead_letter", code=Code.HANDOVER_EXHAUSTED, cursor=cursor)
         return True
+
+    def _tell_of_slow_ones(self) -> None:
+        """A handler may take as long as it likes; one that never returns has to be seen by somebody."""
+        for each in self._busy.values():
+            seconds = time.monotonic() - each.since
+            if seconds > SLOW_S and self._seldom("slow", str(each.received.cursor)):
+                self._log.warning("handover_slow", cursor=each.received.cursor, seconds=round(seconds))
 
     def _write_down(self, tx: Tx, finished: Sequence[tuple[Received, Answer]]) -> list[int]:
         """What follows from the answers; the cursors of events that have had their last attempt."""

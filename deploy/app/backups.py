@@ -57,6 +57,7 @@ def go_on_after_restore(desk: Desk, backup: Path | None) -> Restored:
     home = desk.home
     with running(home):
         forget_broken_off(home)
+        _check_what_stays(desk)
         if backup is not None:
             put_in_place(backup, home.ledger, desk.settings.agency)
         ledger = home.open_ledger(desk.keyring, desk.settings.agency)
@@ -64,6 +65,13 @@ def go_on_after_restore(desk: Desk, backup: Path | None) -> Restored:
             return go_on(ledger, desk.outside, desk.writing())
         finally:
             ledger.close()
+
+
+def _check_what_stays(desk: Desk) -> None:
+    """Reads all that a restore needs besides the backup, before anything is replaced. Raises what is wrong with it."""
+    _ = desk.settings, desk.keyring, desk.register
+    desk.outside.high_water()
+    desk.outside.journal()
 
 
 def go_on(ledger: Ledger, outside: OutsideBackups, writing: Writing) -> Restored:
@@ -82,7 +90,13 @@ def go_on(ledger: Ledger, outside: OutsideBackups, writing: Writing) -> Restored
 def forget_broken_off(home: Home) -> None:
     """A restore that was killed may have left a copy of its backup, with what was erased since. Only while nobody
     restores."""
-    _partial(home.ledger).unlink(missing_ok=True)
+    _unlink(_partial(home.ledger))
+
+
+def _unlink(ledger: Path) -> None:
+    """With what SQLite lays beside it."""
+    for end in ("", *LOG_FILES):
+        Path(f"{ledger}{end}").unlink(missing_ok=True)
 
 
 def _partial(ledger: Path) -> Path:
@@ -92,29 +106,29 @@ def _partial(ledger: Path) -> Path:
 def put_in_place(backup: Path, ledger: Path, agency: str) -> None:
     """The write-ahead log of the ledger that was there belongs to it alone: beside another one it would be read as
     that one's. What is replaced is overwritten by nobody; the file system has it until it reuses the space."""
+    if not backup.is_file():
+        raise Refused(Reason.FILE_UNREADABLE, "there is no such file", "FILE")
     partial = _partial(ledger)
     try:
-        partial.unlink(missing_ok=True)
+        _unlink(partial)
         partial.touch(mode=0o600)
         shutil.copyfile(backup, partial)
         _check(partial, agency)
         _sync(partial)
-        ledger.unlink(missing_ok=True)
-        for end in LOG_FILES:
-            Path(f"{ledger}{end}").unlink(missing_ok=True)
+        _unlink(ledger)
         partial.replace(ledger)
         _sync(ledger.parent)
     except OSError:
         advice = "it cannot be read, or not be put into the home folder; look at the disk"
         raise Unreachable(Reason.FILE_UNREADABLE, advice, "FILE") from None
     finally:
-        partial.unlink(missing_ok=True)
+        _unlink(partial)
 
 
 def _check(path: Path, agency: str) -> None:
-    """That it is a whole ledger of this agency."""
+    """That it is a whole ledger of this agency. Nothing else has it open, so SQLite needs to lay nothing beside it."""
     try:
-        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as connection:
+        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True) as connection:
             well = connection.execute("PRAGMA quick_check").fetchone()[0] == "ok"
             owner = connection.execute("SELECT code FROM agency").fetchone()[0]
         connection.close()

@@ -9,6 +9,7 @@ from consumers.agency.verdicts import Again, Missing, NoRoom, NotTaken, Register
 from deploy.app.output import local_time
 from referral_bus.ledger.dead_letter_lists import DeadLetter, Group
 from referral_bus.ledger.dead_letters import WAITING
+from schemas.events import ErasureEvent
 from schemas.outcomes import CODES, Outcome
 
 
@@ -89,7 +90,8 @@ def letter_lines(letter: DeadLetter, clear: Mapping[str, object], reason: str | 
     if reason is not None:
         yield f"  discarded because: {reason}"
     if letter.state in WAITING:
-        yield f"  referral-bus dead-letters retry {letter.number}, or discard it with a reason"
+        or_else = "" if letter.record == ErasureEvent.record else ", or discard it with a reason"
+        yield f"  referral-bus dead-letters retry {letter.number}{or_else}"
 
 
 def done_document(done: Done) -> dict[str, Any]:

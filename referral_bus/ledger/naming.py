@@ -28,7 +28,7 @@ def the_referral_or_its_tombstone(tx: Tx, name: str) -> Referral | Tombstone:
 
 def _check_one(found: Sequence[Referral | Tombstone]) -> None:
     if not found:
-        advice = "this ledger has no referral with this id; see `referral-bus inbox`, or `dead-letters list --each`"
+        advice = "no referral here has this id, of six digits or more; see `inbox`, or `dead-letters list --each`"
         raise Refused(Reason.REFERRAL_UNKNOWN, advice, "id")
     if len(found) > 1:
         senders = sorted({each.key.sender for each in found})

@@ -22,6 +22,13 @@ HAND_OVER = (
         HANDED,
     ),
     Guard(
+        "a handler that does not return is told",
+        HANDOVER,
+        "        self._tell_of_slow_ones()\n",
+        "",
+        HANDED,
+    ),
+    Guard(
         "a failure is a dead letter in the end",
         LEDGER,
         "        dead_letters.exhausted(tx, number, now)\n",

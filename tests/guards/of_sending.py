@@ -278,6 +278,13 @@ SENDING = (
         RESTORING,
     ),
     Guard(
+        "all that stays is read before the ledger is replaced",
+        "deploy/app/backups.py",
+        "        _check_what_stays(desk)\n",
+        "",
+        ("tests/unit/deploy/app/test_backup_commands.py",),
+    ),
+    Guard(
         "a restored recipient says what it knows",
         "referral_bus/ledger/restoring.py",
         "        write_note(tx, referrals.from_row(row), writing)\n",

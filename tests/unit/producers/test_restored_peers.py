@@ -86,6 +86,19 @@ def test_rows_are_reopened_in_steps_and_only_those_that_were_there(
     assert pair[SENDER].history(later)[0].state == "new"
 
 
+def test_what_is_erased_here_is_not_opened_again_for_it(pair: Bench) -> None:
+    """Its bytes and its key are gone: it would wait for a key for ever."""
+    referral = pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    pair[SENDER].withdraw(referral)
+    pair.settle()
+    before = [step.state for step in pair[SENDER].history(referral) if step.record == "ReferralEvent"]
+    _hear_higher(pair, 2)
+    pair.settle(20)
+    after = [step.state for step in pair[SENDER].history(referral) if step.record == "ReferralEvent"]
+    assert before == after == ["stored"]
+
+
 def test_the_numbers_that_a_restore_leaps_over_cost_no_steps(pair: Bench) -> None:
     pair[SENDER].refer(RECIPIENT)
     pair[SENDER].restore(pair[SENDER].back_up())

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from referral_bus.broker.protocols import Position
 from referral_bus.errors import LedgerUnusable, Reason
-from referral_bus.ledger import handing_over
+from referral_bus.ledger import handing_over, receiving
 from referral_bus.ledger.sending import State, own_incarnation
 from referral_bus.outside_backups import HighWater
 from schemas.lifecycle import ErasureReason, Status
@@ -178,3 +179,17 @@ def test_what_was_sent_in_vain_goes_at_once_to_a_recipient_that_comes_back_resto
     pair[SENDER].read()
     pair.settle()
     assert pair[RECIPIENT].status(referral) == Status.REQUESTED
+
+
+def test_what_the_lost_ledger_had_passed_over_is_read_again(pair: Bench) -> None:
+    """A record that our software had failed on, for one: its sender would send it again only after a pause."""
+    referral = pair[SENDER].refer(RECIPIENT)
+    pair[SENDER].send()
+    station = pair[RECIPIENT]
+    inbox = pair.broker.topics([pair.register.inbox(RECIPIENT) or ""])[pair.register.inbox(RECIPIENT) or ""]
+    with station.ledger.write() as tx:
+        receiving.read_up_to(tx, [Position(inbox.name, inbox.topic_id, 0, pair.broker.ends(inbox)[0])])
+    backup = station.back_up()
+    station.restore(backup)
+    station.read()
+    assert station.status(referral) == Status.REQUESTED

@@ -5,6 +5,8 @@ import time
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from consumers.agency.handover import LONGEST_LOOK_S, LOOK_S
 from referral_bus.ledger import handing_over
 from referral_bus.ledger.handing_over import Received
@@ -152,6 +154,24 @@ def test_a_handler_that_hangs_is_looked_at_less_and_less_and_costs_no_processor(
         trio[SENDER].refer(RECIPIENT)
         trio.settle()
         assert made.tick() == LOOK_S
+
+
+def test_a_handler_that_does_not_return_is_told_by_its_cursor_once_in_a_while(
+    trio: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.agency.handover.SLOW_S", 0.0)
+    trio[SENDER].refer(RECIPIENT)
+    trio.settle()
+    release = threading.Event()
+
+    def hangs(_: Received) -> None:
+        release.wait(30)
+
+    with handover(trio, hangs) as made:
+        for _ in range(3):
+            made.tick()
+        release.set()
+    assert trio.log_lines.text.count('"event": "handover_slow"') == 1
 
 
 def test_closing_waits_for_handlers_at_work_remembers_what_they_took_and_begins_nothing(trio: Bench) -> None:

@@ -123,3 +123,47 @@ def test_a_restore_that_was_killed_leaves_no_copy_behind_once_anything_is_starte
     post.close()
     assert command(federation.sender, "agency", "restored").code == 0
     assert not left.exists()
+
+
+def test_a_copy_of_a_ledger_that_was_in_use_leaves_nothing_beside_the_restored_one(
+    federation: Federation, post: Post, command: Command, tmp_path: Path
+) -> None:
+    copied = tmp_path / "copied.sqlite"
+    shutil.copy(federation.sender.home / "ledger.sqlite", copied)
+    post.close()
+    assert command(federation.sender, "agency", "restored", "--from", copied).code == 0
+    assert not list(federation.sender.home.glob("ledger.restoring*"))
+
+
+@pytest.mark.parametrize(
+    ("damaged", "place"),
+    [("keys/at-rest.key", "keys/at-rest.key"), ("outside-backups/tombstones.jsonl", "tombstones.jsonl")],
+)
+def test_where_something_else_of_the_home_is_damaged_no_backup_takes_the_ledgers_place(
+    damaged: str, place: str, federation: Federation, post: Post, command: Command, tmp_path: Path
+) -> None:
+    """Whoever mends it then would have lost all that came since the backup."""
+    home, backup = federation.sender.home, tmp_path / "ledger.backup"
+    assert command(federation.sender, "agency", "backup", backup).code == 0
+    post.refer("Synthetic, after the backup.")
+    desk = open_desk(home)
+    desk.outside.keep_up(desk.ledger)
+    desk.close()
+    post.close()
+    marks = (home / "outside-backups" / "high-water.json").read_bytes()
+    file = home / damaged
+    whole = file.read_bytes() if file.exists() else b""
+    file.write_bytes(b"damaged\n")
+    file.chmod(0o600)
+    assert_refused(command(federation.sender, "agency", "restored", "--from", backup), "HOME_INVALID", place)
+    assert (home / "outside-backups" / "high-water.json").read_bytes() == marks
+    file.write_bytes(whole)
+    assert command(federation.sender, "show", federation.referral).code == 0, "or it would be LEDGER_BEHIND"
+
+
+def test_a_backup_that_is_not_there_is_a_wrong_name_and_no_trouble_with_the_disk(
+    federation: Federation, command: Command, tmp_path: Path
+) -> None:
+    for nothing in (tmp_path / "none", tmp_path):
+        said = command(federation.sender, "agency", "restored", "--from", nothing)
+        assert_refused(said, "FILE_UNREADABLE", "FILE", str(nothing))

@@ -145,7 +145,7 @@ def refused(command: Command, agency: Agency, *arguments: object) -> Said:
 def test_what_cannot_be_settled_is_refused_with_one_line(two: Federation, command: Command) -> None:
     recipient = two.recipient
     assert_refused(refused(command, recipient, "retry"), "FIELD_MISSING", "NUMBER")
-    assert_refused(refused(command, recipient, "retry", 99), "DEAD_LETTER_UNKNOWN")
+    assert_refused(refused(command, recipient, "retry", 99), "DEAD_LETTER_UNKNOWN", "NUMBER 99")
     assert_refused(refused(command, recipient, "show", 99), "DEAD_LETTER_UNKNOWN")
     assert_refused(refused(command, recipient, "retry", "--from-agency", PLANTED), "DEAD_LETTER_UNKNOWN")
     assert_refused(refused(command, recipient, "discard", 1), "USAGE")
@@ -155,8 +155,8 @@ def test_what_cannot_be_settled_is_refused_with_one_line(two: Federation, comman
     assert_refused(refused(command, recipient, "retry", PLANTED), "USAGE")
     assert_refused(refused(command, recipient, "retry", 2**63), "USAGE")
     command(recipient, "dead-letters", "discard", 2, "--reason", REASON)
-    assert_refused(refused(command, recipient, "retry", 2), "DEAD_LETTER_FINAL")
-    assert_refused(refused(command, recipient, "discard", 2, "--reason", REASON), "DEAD_LETTER_FINAL")
+    assert_refused(refused(command, recipient, "retry", 2), "DEAD_LETTER_FINAL", "NUMBER 2")
+    assert_refused(refused(command, recipient, "discard", 2, "--reason", REASON), "DEAD_LETTER_FINAL", "NUMBER 2")
 
 
 def test_the_webhooks_secret_is_made_shown_once_and_rotated(federation: Federation, command: Command) -> None:
