@@ -70,7 +70,7 @@ HAND_OVER = (
     Guard(
         "an erasure is never discarded",
         LETTERS,
-        "    if any(letter.record == ErasureEvent.record for letter in letters):\n",
+        "    if erasures:\n",
         "    if False:\n",
         SETTLED,
     ),
