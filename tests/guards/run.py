@@ -20,7 +20,7 @@ from tests.guards.catalogue import GUARDS
 from tests.guards.guard import ROOT, Guard
 
 AT_ONCE = 2
-LIMIT_S = 600
+LIMIT_S = 1800
 SCHEDULES = ("tests/property",)
 TABLE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- guards -->\n", "<!-- end of guards -->\n"
