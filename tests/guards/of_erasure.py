@@ -87,7 +87,7 @@ ERASURE = (
         RULES,
     ),
     Guard("a third agency erases nothing", TAKING, "if about.peer != event.writer:", "if False:", RULES),
-    Guard("a request is answered", TAKING, "    if asked or new:\n", "    if new:\n", RULES),
+    Guard("a request is answered", TAKING, "    if asked or new:\n", "    if new:\n", TOLD),
     Guard(
         "an answer is not answered", TAKING, "    if asked or new:\n        tell", "    if True:\n        tell", RULES
     ),
@@ -168,7 +168,7 @@ ERASURE = (
         "referral_bus/ledger/settling.py",
         '    if State(held["state"]) is State.ERASED:\n        return\n',
         "",
-        RULES,
+        TOLD,
     ),
     Guard(
         "the write-ahead log is emptied",

@@ -1,5 +1,6 @@
 """An erasure is told until the other side's own system has confirmed it: whatever is lost, or wished late."""
 
+import hashlib
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,10 +12,13 @@ from referral_bus.ledger import dead_letter_lists, handing_over, tables, tombsto
 from referral_bus.ledger.dead_letter_lists import Choice
 from referral_bus.ledger.handing_over import Patience
 from referral_bus.ledger.retaining import Retention, retain
+from referral_bus.ledger.sending import State
 from referral_bus.ledger.tombstones import Unconfirmed
 from referral_bus.settings import Settings
 from tests.kit.bench import Bench
+from tests.kit.forge import a_receipt
 from tests.kit.people import RECIPIENT, SENDER
+from tests.kit.topics import events
 
 KEEP = Retention()
 LIMIT = timedelta(hours=72)
@@ -137,6 +141,26 @@ def test_no_dead_letter_outlives_what_it_is_about(pair: Bench) -> None:
     _retain(pair, SENDER)
     with pair[SENDER].ledger.read() as tx:
         assert dead_letter_lists.chosen(tx, Choice(), 10) == []
+
+
+def test_a_wish_about_what_the_other_side_has_erased_already_is_answered_all_the_same(pair: Bench) -> None:
+    referral = _ended(pair)
+    _pass(pair, LONG)
+    _retain(pair, RECIPIENT)
+    pair[SENDER].withdraw(referral)
+    pair.settle()
+    left = pair[SENDER].tombstone(referral)
+    assert left is not None
+    assert (left.peer_erased_at, left.peer_confirmed_at) == (pair.clock(), None)
+
+
+def test_what_was_withdrawn_on_its_way_stays_erased_whatever_a_late_receipt_says(pair: Bench) -> None:
+    referral = pair[SENDER].refer(RECIPIENT)
+    pair[SENDER].send()
+    digest = hashlib.sha256(events(pair, RECIPIENT)[-1]).digest()
+    pair[SENDER].withdraw(referral)
+    pair[SENDER].take(a_receipt(pair, RECIPIENT, SENDER, digest))
+    assert pair[SENDER].history(referral)[0].state == State.ERASED
 
 
 # lost with a ledger, and said again
