@@ -203,7 +203,7 @@ ERASURE = (
         JUDGING,
         "if newer and not left.chased and left.side is Side.SENDER and isinstance(self.event, StatusEvent):",
         "if False:",
-        RETAINING,
+        TOLD,
     ),
     Guard(
         "a clock that runs ahead erases nothing",

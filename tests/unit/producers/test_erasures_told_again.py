@@ -15,8 +15,9 @@ from referral_bus.ledger.retaining import Retention, retain
 from referral_bus.ledger.sending import State
 from referral_bus.ledger.tombstones import Unconfirmed
 from referral_bus.settings import Settings
+from schemas.events import ReferralKey
 from tests.kit.bench import Bench
-from tests.kit.forge import a_receipt
+from tests.kit.forge import a_receipt, a_word, an_announcement, event_record, signed
 from tests.kit.people import RECIPIENT, SENDER
 from tests.kit.topics import events
 
@@ -192,6 +193,21 @@ def test_a_confirmation_that_was_lost_with_its_ledger_is_said_again(pair: Bench)
     pair[RECIPIENT].restore(backup)
     _pass(pair, timedelta(minutes=1))
     assert _confirmed(pair, SENDER, referral)
+
+
+def test_a_late_word_of_a_restored_recipient_about_what_our_retention_has_erased_has_it_erased_there(
+    pair: Bench,
+) -> None:
+    """It was heard to be restored, and had been told all that was erased then, before our retention came to this."""
+    key = ReferralKey(SENDER, _ended(pair))
+    pair[SENDER].take(signed(pair, an_announcement(pair, RECIPIENT, incarnation=2, counter=1)))
+    pair.settle(20)
+    late = event_record(pair, a_word(pair, key, RECIPIENT, SENDER, (2, 1), status="rejected"))
+    pair.clock.move(LONG)
+    _retain(pair, SENDER)
+    pair[SENDER].take(late)
+    [told] = [step for step in pair[SENDER].history(key.referral_id) if step.record == "ErasureEvent"]
+    assert (told.way, told.state) == ("sent", State.NEW)
 
 
 # confirmed only by those who were asked
