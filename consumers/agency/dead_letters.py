@@ -1,7 +1,7 @@
 """What somebody at the agency can do about dead letters: let what waits be tried again, or decide against it."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from consumers.agency.judging import Judging
@@ -71,10 +71,8 @@ def waiting(ledger: Ledger, choice: Choice) -> list[DeadLetter]:
         raise Refused(Reason.FIELD_MISSING, "say which: by their numbers, with --code, or with --from-agency", "NUMBER")
     with ledger.read() as tx:
         found = chosen(tx, choice, MOST, None if choice.numbers else WAITING)
-    unknown = set(choice.numbers) - {letter.number for letter in found}
-    if unknown or not found:
-        advice = "there is no such dead letter; see `referral-bus dead-letters list`"
-        raise Refused(Reason.DEAD_LETTER_UNKNOWN, advice, _numbers(unknown))
+    if len(found) < len(set(choice.numbers)) or not found:  # not said which: what was typed may be anything
+        raise Refused(Reason.DEAD_LETTER_UNKNOWN, "there is no such dead letter; see `referral-bus dead-letters list`")
     final = [letter.number for letter in found if letter.state not in WAITING]
     if final:
         advice = "refused or discarded: nothing waits any more"
@@ -126,9 +124,9 @@ def check_discardable(letters: Sequence[DeadLetter]) -> None:
         raise Refused(Reason.DEAD_LETTER_KEPT, UNREADABLE, _numbers(unreadable))
 
 
-def _numbers(numbers: Collection[int]) -> str | None:
-    """Whose numbers these are, for the place of an error."""
-    return ", ".join(f"NUMBER {number}" for number in sorted(numbers)[:MOST_NAMED]) or None
+def _numbers(numbers: Sequence[int]) -> str:
+    """Which of our dead letters it is about, for the place of an error."""
+    return ", ".join(f"NUMBER {number}" for number in numbers[:MOST_NAMED])
 
 
 def discard(ledger: Ledger, letters: Sequence[DeadLetter], reason: str, around: Surroundings, by: str) -> list[Done]:
