@@ -1,6 +1,6 @@
 """Where a referral is: the stages that are told apart everywhere, who must act next, and until when. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,25 +14,50 @@ from schemas.outcomes import CODES, Code
 
 
 class Stage(StrEnum):
-    """stored (by the recipient's service) > handed over (to its system) > seen by staff > answered."""
+    """stored (by the recipient's service) > handed over (to its system) > seen by staff > answered. These codes stand
+    in the command line, in JSON, in metrics and in the monitor."""
 
-    WAITING_FOR_KEY = "waiting for a key"
-    NOT_STORED = "not stored yet"
-    HELD = "held by the recipient"
+    WAITING_FOR_KEY = "waiting-for-key"
+    NOT_STORED = "not-stored"
+    HELD = "held"
     UNDELIVERED = "undelivered"
-    NOT_HANDED_OVER = "stored, not handed over"
-    NOT_SEEN = "handed over, not seen"
-    NOT_ANSWERED = "seen, not answered"
-    IN_SERVICE = "accepted"
+    NOT_HANDED_OVER = "not-handed-over"
+    NOT_SEEN = "not-seen"
+    NOT_ANSWERED = "not-answered"
+    IN_SERVICE = "in-service"
     ENDED = "ended"
 
-    @property
-    def slug(self) -> str:
-        """For metrics: one word."""
-        return self.name.lower()
+
+class Actor(StrEnum):
+    """Who must act next."""
+
+    NONE = "none"
+    SENDER_SERVICE = "sender-service"
+    RECIPIENT_SERVICE = "recipient-service"
+    RECIPIENT_STAFF = "recipient-staff"
+    SENDER_STAFF = "sender-staff"
+    OPERATORS = "operators"
 
 
-Actor = Literal["nobody", "sender's service", "recipient's service", "recipient's staff", "sender's staff", "operators"]
+STAGES: Mapping[Stage, str] = {
+    Stage.WAITING_FOR_KEY: "waits at the sender until the recipient has announced a key to seal to",
+    Stage.NOT_STORED: "sent or about to be sent; the recipient's service has not said that it is stored",
+    Stage.HELD: "kept by the recipient's service, which cannot take it in yet",
+    Stage.UNDELIVERED: "the recipient does not have it, and no further attempt is made",
+    Stage.NOT_HANDED_OVER: "stored by the recipient's service, not handed over to the recipient's own system",
+    Stage.NOT_SEEN: "in the recipient's own system; the staff have not said that they have seen it",
+    Stage.NOT_ANSWERED: "seen by the recipient's staff, not accepted or rejected yet",
+    Stage.IN_SERVICE: "accepted, and not ended yet",
+    Stage.ENDED: "rejected, cancelled, completed or failed",
+}
+ACTORS: Mapping[Actor, str] = {
+    Actor.NONE: "nothing is left to do",
+    Actor.SENDER_SERVICE: "the sender's service, by itself once it runs",
+    Actor.RECIPIENT_SERVICE: "the recipient's service, by itself once it runs",
+    Actor.RECIPIENT_STAFF: "people at the recipient",
+    Actor.SENDER_STAFF: "people at the sender",
+    Actor.OPERATORS: "the operators of the bus",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +90,16 @@ class Progress:
 def standing(referral: Referral, progress: Progress, limits: Limits = DEFAULT_LIMITS) -> Standing:
     """`standings` counts by the same rules in SQL."""
     if not referral.open:
-        return Standing(Stage.ENDED, "nobody", None, None)
+        return Standing(Stage.ENDED, Actor.NONE, None, None)
     due = min(_deadlines(referral, limits))
     if referral.acknowledged_at is None and progress.delivery not in (None, State.STORED):
         return Standing(*_undelivered(progress), due, None, progress.code if progress.delivery in _CODED else None)
     stage, actor = _delivered(referral, progress)
     code = Code.HANDOVER_EXHAUSTED if progress.blocked else None
     if referral.cancel_requested_at is not None:
-        return Standing(stage, "recipient's staff", due, "cancellation", code)
+        return Standing(stage, Actor.RECIPIENT_STAFF, due, "cancellation", code)
     if referral.question_asked_at is not None:
-        return Standing(stage, "sender's staff", due, "question", code)
+        return Standing(stage, Actor.SENDER_STAFF, due, "question", code)
     return Standing(stage, actor, due, None, code)
 
 
@@ -98,20 +123,20 @@ def _undelivered(progress: Progress) -> tuple[Stage, Actor]:
     code, delivery = progress.code, progress.delivery
     if delivery in FINAL:
         operators = code is not None and CODES[code].who_acts == "operators"
-        return Stage.UNDELIVERED, "operators" if operators else "sender's staff"
+        return Stage.UNDELIVERED, Actor.OPERATORS if operators else Actor.SENDER_STAFF
     if delivery is State.HELD:
         by_itself = code is not None and CODES[code].who_acts == "by itself"
-        return Stage.HELD, "recipient's service" if by_itself else "recipient's staff"
+        return Stage.HELD, Actor.RECIPIENT_SERVICE if by_itself else Actor.RECIPIENT_STAFF
     if delivery is State.WAITING_FOR_KEY:
-        return Stage.WAITING_FOR_KEY, "recipient's service"
-    return Stage.NOT_STORED, "sender's service" if delivery is State.NEW else "recipient's service"
+        return Stage.WAITING_FOR_KEY, Actor.RECIPIENT_SERVICE
+    return Stage.NOT_STORED, Actor.SENDER_SERVICE if delivery is State.NEW else Actor.RECIPIENT_SERVICE
 
 
 def _delivered(referral: Referral, progress: Progress) -> tuple[Stage, Actor]:
     if referral.answered_at is not None:
-        return Stage.IN_SERVICE, "recipient's staff"
+        return Stage.IN_SERVICE, Actor.RECIPIENT_STAFF
     if referral.status is not Status.REQUESTED or referral.acknowledged_at is not None:
-        return Stage.NOT_ANSWERED, "recipient's staff"
+        return Stage.NOT_ANSWERED, Actor.RECIPIENT_STAFF
     if progress.handed_over:
-        return Stage.NOT_SEEN, "recipient's staff"
-    return Stage.NOT_HANDED_OVER, "recipient's staff" if progress.blocked else "recipient's service"
+        return Stage.NOT_SEEN, Actor.RECIPIENT_STAFF
+    return Stage.NOT_HANDED_OVER, Actor.RECIPIENT_STAFF if progress.blocked else Actor.RECIPIENT_SERVICE

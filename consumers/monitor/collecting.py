@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from consumers.monitor import looking
 from consumers.monitor.metrics import BUCKETS_S, MONITOR_METRICS, PREFIX
 from consumers.monitor.progress import complete_at, read_counters
-from consumers.monitor.stages import Stage
+from consumers.monitor.stages import STAGES
 from consumers.monitor.store import Store
 from consumers.monitor.tally import BUCKET, INFINITE, SUM, CounterName, Labels
 from referral_bus.clock import Clock
@@ -79,7 +79,7 @@ def _referrals(found: Iterable[looking.OpenCount], register: Register) -> dict[s
     """Zero where nothing is open, so that an alert sees the difference to a series that is gone. An agency that the
     register has lost stays for as long as it has open referrals."""
     here = [agency.code for agency in register.content.agencies if register.has_inbox(agency.code)]
-    number: dict[Labels, float] = {(code, stage.value): 0 for code, stage in product(here, Stage)}
+    number: dict[Labels, float] = {(code, stage.value): 0 for code, stage in product(here, STAGES)}
     late = dict(number)
     for count in found:
         number[count.recipient, count.stage.value] = count.number

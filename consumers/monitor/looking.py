@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from consumers.monitor import tables
 from consumers.monitor.metrics import OTHER
-from consumers.monitor.stages import Stage, due_column, flows_with_agencies, overdue, stage_column
+from consumers.monitor.stages import due_column, flows_with_agencies, overdue, stage_column
+from referral_bus.stages import Stage
 from schemas.lifecycle import ENDED
 from schemas.outcomes import Code
 

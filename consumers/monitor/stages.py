@@ -4,7 +4,6 @@ not-stored > not-handed-over > not-seen > not-answered > in-service
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from consumers.monitor import tables
 from consumers.monitor.flow import PAST_ANSWER
 from referral_bus.ledger.tables import Moment
+from referral_bus.stages import Stage
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.lifecycle import Status
 
@@ -19,15 +19,8 @@ _F, _A = tables.flows.c, tables.agencies.c
 _MILLISECONDS = 1000
 
 
-class Stage(StrEnum):
-    """What an open referral waits for."""
-
-    NOT_STORED = "not-stored"  # by the recipient's service
-    NOT_HANDED_OVER = "not-handed-over"  # to the recipient's own system
-    NOT_SEEN = "not-seen"  # by the recipient's staff
-    NOT_ANSWERED = "not-answered"
-    IN_SERVICE = "in-service"
-
+STAGES = (Stage.NOT_STORED, Stage.NOT_HANDED_OVER, Stage.NOT_SEEN, Stage.NOT_ANSWERED, Stage.IN_SERVICE)
+"""Those of an open referral that can be told apart from outside."""
 
 _ANSWERED = sa.or_(_F.answered_at.is_not(None), _F.status.in_([status.value for status in PAST_ANSWER]))
 _SEEN = sa.or_(_F.acknowledged_at.is_not(None), _F.status != Status.REQUESTED.value)

@@ -1,6 +1,6 @@
 """`codes`, `schemas`: the contract as this software knows it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -9,6 +9,7 @@ import typer
 from deploy.app.options import JsonOption, read_file
 from deploy.app.output import say, say_all, say_json
 from referral_bus.errors import Reason, Refused
+from referral_bus.stages import ACTORS, STAGES
 from schemas.code_lists import CODE_LISTS, load_code_list
 from schemas.lint import lint
 from schemas.outcomes import CODES
@@ -26,17 +27,19 @@ def codes(
     name: Annotated[str | None, typer.Argument(metavar="LIST", help="A code list; without it, all lists.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """The code lists, or the codes of one; `codes refusals` lists why a recipient may refuse an event."""
+    """The code lists, or the codes of one; `codes refusals` lists why a recipient may refuse an event, `codes stages`
+    and `codes actors` where a referral can be and who can have to act."""
+    own: dict[str, Callable[[], list[_Row]]] = {"refusals": _refusals, "stages": _stages, "actors": _actors}
     if name is None:
-        lists = [*CODE_LISTS, "refusals"]
+        lists = [*CODE_LISTS, *own]
         if json:
             say_json(lists)
         else:
             say_all(lists)
         return
-    if name not in (*CODE_LISTS, "refusals"):
+    if name not in (*CODE_LISTS, *own):
         raise Refused(Reason.CODE_UNKNOWN, "there is no such list; `referral-bus codes` names them", "LIST")
-    rows = _refusals() if name == "refusals" else [(e.code, e.en, e.meaning) for e in load_code_list(name).codes]
+    rows = own[name]() if name in own else [(e.code, e.en, e.meaning) for e in load_code_list(name).codes]
     if json:
         say_json([{"code": code, "label": label, "meaning": meaning} for code, label, meaning in rows])
         return
@@ -45,8 +48,23 @@ def codes(
         say(f"{code:<{wide}}  {label}: {meaning}")
 
 
-def _refusals() -> list[tuple[str, str, str]]:
+_Row = tuple[str, str, str]  # code, label, meaning
+
+
+def _refusals() -> list[_Row]:
     return [(code.value, f"{rule.outcome or 'no receipt'}; {rule.who_acts}", rule.when) for code, rule in CODES.items()]
+
+
+def _stages() -> list[_Row]:
+    return _labelled(STAGES)
+
+
+def _actors() -> list[_Row]:
+    return _labelled(ACTORS)
+
+
+def _labelled(meanings: Mapping[Any, str]) -> list[_Row]:
+    return [(code.value, code.value.replace("-", " "), meaning) for code, meaning in meanings.items()]
 
 
 schemas = typer.Typer(

@@ -47,18 +47,18 @@ def _act(case: Case, sender: str, recipient: str, us: str, register: Register, z
     """Who must act, whom to call there, and that nobody may be there."""
     standing = case.standing
     who: dict[Actor, str] = {
-        "nobody": "",
-        "sender's service": f"the service of {sender}, by itself",
-        "recipient's service": f"the service of {recipient}, by itself once it runs",
-        "recipient's staff": f"the staff of {recipient}",
-        "sender's staff": f"the staff of {sender}",
-        "operators": "the operators of the bus",
+        Actor.NONE: "",
+        Actor.SENDER_SERVICE: f"the service of {sender}, by itself",
+        Actor.RECIPIENT_SERVICE: f"the service of {recipient}, by itself once it runs",
+        Actor.RECIPIENT_STAFF: f"the staff of {recipient}",
+        Actor.SENDER_STAFF: f"the staff of {sender}",
+        Actor.OPERATORS: "the operators of the bus",
     }
-    if standing.actor == "nobody":
+    if standing.actor == Actor.NONE:
         return "; nobody has to act"
     act = f"; next must act {who[standing.actor]}{_ASKED[standing.asked]}"
     agency = recipient if standing.actor.startswith("recipient") else sender
-    if agency == us or standing.actor == "operators":
+    if agency == us or standing.actor == Actor.OPERATORS:
         return act
     return f"{act}{_contact(register, agency)}{_silence(case.other, zone)}"
 

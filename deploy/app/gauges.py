@@ -23,6 +23,6 @@ def refresh_gauges(desk: Desk, metrics: ServiceMetrics) -> None:
     metrics.set("erasures_unconfirmed", erasures.count)
     metrics.set("erasures_overdue", erasures.overdue)
     for (side, stage), count in stages.items():
-        metrics.set("referrals_open", count.open, side, stage.slug)
-        metrics.set("referrals_overdue", count.overdue, side, stage.slug)
+        metrics.set("referrals_open", count.open, side, stage)
+        metrics.set("referrals_overdue", count.overdue, side, stage)
     metrics.set("register_expiry_timestamp_seconds", desk.register.content.expires_at.timestamp())

@@ -89,7 +89,7 @@ def test_a_referral_goes_from_the_command_to_the_handler_and_its_answers_come_ba
     event = history(services.sender)[0]
     assert event["receipted_at"]
     wait_until(lambda: event["event_id"] in handed_over(services.recipient.home))
-    wait_until(lambda: stage() == "handed over, not seen")
+    wait_until(lambda: stage() == "not-seen")
 
     appointment = ("--kind", "appointment-scheduled", "--time", "2099-01-01T10:00+05:00", "--place", PLANTED[4])
     moves = (("see",), ("accept", "--text", PLANTED[2]), ("note", *appointment), ("start",))

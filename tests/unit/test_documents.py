@@ -224,7 +224,7 @@ def test_the_guide_can_be_followed_word_for_word(place: Path, guide: str) -> Non
 
     (place / "program.py").write_text(blocks(guide, "python run")[1], encoding="utf-8")
     stage = in_shell(place, 'exec "$0" program.py', sys.executable)
-    assert stage == "not stored yet\n"
+    assert stage == "not-stored\n"
     desk = open_desk(place / "home")
     assert len(desk.search(counterpart=None, stage=None, overdue=False, local_ref="17/2026", most=10)) == 1
     desk.close()

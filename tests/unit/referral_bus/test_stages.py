@@ -1,5 +1,6 @@
 """Where a referral is, who must act next, and until when."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -8,7 +9,7 @@ import pytest
 
 from referral_bus.ledger.referrals import Referral, Word, after
 from referral_bus.ledger.sending import State
-from referral_bus.stages import Progress, Stage, Standing, standing
+from referral_bus.stages import ACTORS, STAGES, Actor, Progress, Stage, Standing, standing
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.events import ReferralKey
 from schemas.lifecycle import ENDED, Side, Status
@@ -42,12 +43,12 @@ def _said(status: Status, business_status: str | None = None) -> Referral:
 @pytest.mark.parametrize(
     ("delivery", "stage", "actor"),
     [
-        (State.NEW, Stage.NOT_STORED, "sender's service"),
-        (State.WAITING_FOR_KEY, Stage.WAITING_FOR_KEY, "recipient's service"),
-        (State.SENT, Stage.NOT_STORED, "recipient's service"),
-        (State.REFUSED, Stage.UNDELIVERED, "sender's staff"),
-        (State.ERASED, Stage.UNDELIVERED, "sender's staff"),
-        (State.UNDELIVERABLE, Stage.UNDELIVERED, "sender's staff"),
+        (State.NEW, Stage.NOT_STORED, Actor.SENDER_SERVICE),
+        (State.WAITING_FOR_KEY, Stage.WAITING_FOR_KEY, Actor.RECIPIENT_SERVICE),
+        (State.SENT, Stage.NOT_STORED, Actor.RECIPIENT_SERVICE),
+        (State.REFUSED, Stage.UNDELIVERED, Actor.SENDER_STAFF),
+        (State.ERASED, Stage.UNDELIVERED, Actor.SENDER_STAFF),
+        (State.UNDELIVERABLE, Stage.UNDELIVERED, Actor.SENDER_STAFF),
     ],
 )
 def test_what_has_not_been_stored_waits_for_a_service_or_is_undelivered(
@@ -60,10 +61,10 @@ def test_what_has_not_been_stored_waits_for_a_service_or_is_undelivered(
 @pytest.mark.parametrize(
     ("delivery", "code", "stage", "actor"),
     [
-        (State.REFUSED, Code.CONSENT_INVALID, Stage.UNDELIVERED, "sender's staff"),
-        (State.REFUSED, Code.NOT_A_PARTY, Stage.UNDELIVERED, "operators"),
-        (State.HELD, Code.CODE_UNKNOWN, Stage.HELD, "recipient's staff"),
-        (State.HELD, Code.REGISTER_NEWER, Stage.HELD, "recipient's service"),
+        (State.REFUSED, Code.CONSENT_INVALID, Stage.UNDELIVERED, Actor.SENDER_STAFF),
+        (State.REFUSED, Code.NOT_A_PARTY, Stage.UNDELIVERED, Actor.OPERATORS),
+        (State.HELD, Code.CODE_UNKNOWN, Stage.HELD, Actor.RECIPIENT_STAFF),
+        (State.HELD, Code.REGISTER_NEWER, Stage.HELD, Actor.RECIPIENT_SERVICE),
     ],
 )
 def test_a_code_tells_who_must_act(delivery: State, code: Code, stage: Stage, actor: str) -> None:
@@ -78,7 +79,7 @@ def test_the_code_of_an_earlier_word_says_nothing_of_a_later_state(delivery: Sta
 
 def test_a_hand_over_that_has_failed_for_good_waits_for_the_recipients_staff() -> None:
     found = standing(NEW, Progress(None, False, blocked=True))
-    assert (found.stage, found.actor) == (Stage.NOT_HANDED_OVER, "recipient's staff")
+    assert (found.stage, found.actor) == (Stage.NOT_HANDED_OVER, Actor.RECIPIENT_STAFF)
     assert found.code is Code.HANDOVER_EXHAUSTED
     later = standing(NEW, Progress(None, True, blocked=True))
     assert (later.stage, later.code) == (Stage.NOT_SEEN, Code.HANDOVER_EXHAUSTED)
@@ -93,8 +94,8 @@ def test_the_earliest_of_several_deadlines_counts() -> None:
 @pytest.mark.parametrize(
     ("handed_over", "stage", "actor"),
     [
-        (False, Stage.NOT_HANDED_OVER, "recipient's service"),
-        (True, Stage.NOT_SEEN, "recipient's staff"),
+        (False, Stage.NOT_HANDED_OVER, Actor.RECIPIENT_SERVICE),
+        (True, Stage.NOT_SEEN, Actor.RECIPIENT_STAFF),
     ],
 )
 def test_stored_and_handed_over_are_told_apart_on_both_sides(handed_over: bool, stage: Stage, actor: str) -> None:
@@ -105,7 +106,7 @@ def test_stored_and_handed_over_are_told_apart_on_both_sides(handed_over: bool, 
 def test_a_note_tells_that_staff_have_seen_it_though_the_status_is_as_before() -> None:
     for seen in (_said(Status.REQUESTED, "waitlisted"), _said(Status.RECEIVED)):
         found = _at_sender(seen)
-        assert (found.stage, found.actor, found.due) == (Stage.NOT_ANSWERED, "recipient's staff", NEW.respond_by)
+        assert (found.stage, found.actor, found.due) == (Stage.NOT_ANSWERED, Actor.RECIPIENT_STAFF, NEW.respond_by)
 
 
 def test_a_word_of_the_recipient_tells_more_than_a_receipt_that_has_not_come() -> None:
@@ -116,26 +117,26 @@ def test_a_word_of_the_recipient_tells_more_than_a_receipt_that_has_not_come() -
 def test_an_accepted_referral_is_with_the_recipients_staff(status: Status) -> None:
     accepted = replace(_said(Status.ACCEPTED), status=status)
     found = _at_sender(accepted)
-    assert (found.stage, found.actor) == (Stage.IN_SERVICE, "recipient's staff")
+    assert (found.stage, found.actor) == (Stage.IN_SERVICE, Actor.RECIPIENT_STAFF)
     assert found.due == START + HOUR + DEFAULT_LIMITS.idle
 
 
 @pytest.mark.parametrize("status", sorted(ENDED))
 def test_when_it_has_ended_nobody_has_to_act(status: Status) -> None:
-    assert _at_sender(_said(status), State.SENT) == Standing(Stage.ENDED, "nobody", None, None)
+    assert _at_sender(_said(status), State.SENT) == Standing(Stage.ENDED, Actor.NONE, None, None)
 
 
 def test_a_request_to_cancel_waits_for_the_recipient_and_goes_before_a_question() -> None:
     asked = replace(_said(Status.ACCEPTED), cancel_requested_at=START + HOUR, question_asked_at=START)
     found = _at_sender(asked)
-    assert (found.actor, found.asked) == ("recipient's staff", "cancellation")
+    assert (found.actor, found.asked) == (Actor.RECIPIENT_STAFF, "cancellation")
     assert found.due == START + DEFAULT_LIMITS.unanswered, "the question is not answered either"
 
 
 def test_a_question_waits_for_the_sender_until_its_own_limit_or_an_earlier_deadline() -> None:
     accepted = replace(_said(Status.ACCEPTED), question_asked_at=START)
     found = _at_sender(accepted)
-    assert (found.actor, found.asked, found.due) == ("sender's staff", "question", START + DEFAULT_LIMITS.unanswered)
+    assert (found.actor, found.asked, found.due) == (Actor.SENDER_STAFF, "question", START + DEFAULT_LIMITS.unanswered)
     unanswered = replace(_said(Status.RECEIVED), question_asked_at=START + 2 * HOUR)
     assert _at_sender(unanswered).due == NEW.respond_by
 
@@ -144,4 +145,11 @@ def test_it_is_overdue_after_its_moment_and_not_at_it() -> None:
     found = _at_sender(NEW)
     assert not found.overdue(NEW.acknowledge_by)
     assert found.overdue(NEW.acknowledge_by + timedelta(milliseconds=1))
-    assert not Standing(Stage.ENDED, "nobody", None, None).overdue(START + 1000 * HOUR)
+    assert not Standing(Stage.ENDED, Actor.NONE, None, None).overdue(START + 1000 * HOUR)
+
+
+def test_each_stage_and_each_actor_is_a_code_with_a_meaning() -> None:
+    assert list(STAGES) == list(Stage)
+    assert list(ACTORS) == list(Actor)
+    for code in (*STAGES, *ACTORS):
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code)

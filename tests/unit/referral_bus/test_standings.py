@@ -62,18 +62,18 @@ def _hand_over(station: Station, patience: Patience | None = None) -> None:
 def test_from_the_outbox_to_the_answer_both_sides_tell_the_same_stages(pair: Bench) -> None:
     sender, recipient = pair[SENDER], pair[RECIPIENT]
     referral_id = sender.refer(RECIPIENT)
-    assert _is(sender, referral_id) == (Stage.NOT_STORED, "sender's service", None)
+    assert _is(sender, referral_id) == (Stage.NOT_STORED, Actor.SENDER_SERVICE, None)
     sender.send()
-    assert _is(sender, referral_id) == (Stage.NOT_STORED, "recipient's service", None)
+    assert _is(sender, referral_id) == (Stage.NOT_STORED, Actor.RECIPIENT_SERVICE, None)
     pair.settle()
     for station in (sender, recipient):
-        assert _is(station, referral_id) == (Stage.NOT_HANDED_OVER, "recipient's service", None)
+        assert _is(station, referral_id) == (Stage.NOT_HANDED_OVER, Actor.RECIPIENT_SERVICE, None)
     pair.clock.move(timedelta(seconds=1))
     _hand_over(recipient)
     recipient.announce()
     pair.settle()
     for station in (sender, recipient):
-        assert _is(station, referral_id) == (Stage.NOT_SEEN, "recipient's staff", None)
+        assert _is(station, referral_id) == (Stage.NOT_SEEN, Actor.RECIPIENT_STAFF, None)
         side = Side.SENDER if station is sender else Side.RECIPIENT
         assert _counted(station) == {(side, Stage.NOT_SEEN): StageCount(1, 0)}
     pair.clock.move(timedelta(days=30))
@@ -82,10 +82,10 @@ def test_from_the_outbox_to_the_answer_both_sides_tell_the_same_stages(pair: Ben
     recipient.say("accept", referral_id)
     pair.settle()
     for station in (sender, recipient):
-        assert _is(station, referral_id) == (Stage.IN_SERVICE, "recipient's staff", None)
+        assert _is(station, referral_id) == (Stage.IN_SERVICE, Actor.RECIPIENT_STAFF, None)
     recipient.say("start", referral_id)
     recipient.say("complete", referral_id, outcome="provided")
-    assert _is(recipient, referral_id) == (Stage.ENDED, "nobody", None)
+    assert _is(recipient, referral_id) == (Stage.ENDED, Actor.NONE, None)
     assert _counted(recipient) == {}
 
 
@@ -93,7 +93,7 @@ def test_without_a_key_it_waits_for_the_recipient(tmp_path: Path) -> None:
     strangers = Bench(tmp_path, (SENDER, RECIPIENT))
     referral_id = strangers[SENDER].refer(RECIPIENT)
     strangers[SENDER].send()
-    assert _is(strangers[SENDER], referral_id) == (Stage.WAITING_FOR_KEY, "recipient's service", None)
+    assert _is(strangers[SENDER], referral_id) == (Stage.WAITING_FOR_KEY, Actor.RECIPIENT_SERVICE, None)
     strangers.close()
 
 
@@ -101,7 +101,7 @@ def test_what_cites_a_register_that_the_recipient_lacks_is_held_by_itself(pair: 
     pair.own_registers[SENDER] = changed(pair.register, version=pair.register.version + 1)
     referral_id = pair[SENDER].refer(RECIPIENT)
     pair.settle()
-    assert _is(pair[SENDER], referral_id) == (Stage.HELD, "recipient's service", Code.REGISTER_NEWER)
+    assert _is(pair[SENDER], referral_id) == (Stage.HELD, Actor.RECIPIENT_SERVICE, Code.REGISTER_NEWER)
     assert _counted(pair[SENDER]) == {(Side.SENDER, Stage.HELD): StageCount(1, 0)}
 
 
@@ -109,7 +109,7 @@ def test_what_the_recipient_refuses_is_undelivered_with_its_code(pair: Bench) ->
     pair.own_registers[RECIPIENT] = without_agreement(pair.register, SENDER, RECIPIENT)
     referral_id = pair[SENDER].refer(RECIPIENT)
     pair.settle()
-    assert _is(pair[SENDER], referral_id) == (Stage.UNDELIVERED, "sender's staff", Code.NOT_AGREED)
+    assert _is(pair[SENDER], referral_id) == (Stage.UNDELIVERED, Actor.SENDER_STAFF, Code.NOT_AGREED)
 
 
 def test_a_code_that_only_newer_software_knows_breaks_no_view(pair: Bench) -> None:
@@ -117,7 +117,7 @@ def test_a_code_that_only_newer_software_knows_breaks_no_view(pair: Bench) -> No
     pair[SENDER].send()
     digest = hashlib.sha256(events(pair, RECIPIENT)[-1]).digest()
     pair[SENDER].take(a_receipt(pair, RECIPIENT, SENDER, digest, Outcome.REFUSED, code="FROM_NEXT_YEAR"))
-    assert _is(pair[SENDER], referral_id) == (Stage.UNDELIVERED, "sender's staff", None)
+    assert _is(pair[SENDER], referral_id) == (Stage.UNDELIVERED, Actor.SENDER_STAFF, None)
 
 
 def test_what_waited_until_consent_was_over_is_undelivered_without_a_code(pair: Bench) -> None:
@@ -130,16 +130,16 @@ def test_what_waited_until_consent_was_over_is_undelivered_without_a_code(pair: 
     pair.announce()
     pair.clock.move(GIVE_UP_EVERY)
     pair.settle()
-    assert _is(pair[SENDER], referral_id) == (Stage.UNDELIVERED, "sender's staff", None)
+    assert _is(pair[SENDER], referral_id) == (Stage.UNDELIVERED, Actor.SENDER_STAFF, None)
 
 
 def test_an_event_that_the_recipients_system_never_takes_blocks_its_referral(pair: Bench) -> None:
     referral_id = pair[SENDER].refer(RECIPIENT)
     pair.settle()
     _hand_over(pair[RECIPIENT], Patience(1, timedelta(seconds=1)))
-    expected = (Stage.NOT_HANDED_OVER, "recipient's staff", Code.HANDOVER_EXHAUSTED)
+    expected = (Stage.NOT_HANDED_OVER, Actor.RECIPIENT_STAFF, Code.HANDOVER_EXHAUSTED)
     assert _is(pair[RECIPIENT], referral_id) == expected
-    assert _is(pair[SENDER], referral_id) == (Stage.NOT_HANDED_OVER, "recipient's service", None)
+    assert _is(pair[SENDER], referral_id) == (Stage.NOT_HANDED_OVER, Actor.RECIPIENT_SERVICE, None)
 
 
 def test_a_later_event_that_is_blocked_shows_at_whatever_stage(pair: Bench) -> None:
@@ -152,7 +152,7 @@ def test_a_later_event_that_is_blocked_shows_at_whatever_stage(pair: Bench) -> N
     pair[SENDER].say("cancel", referral_id)
     pair.settle()
     _hand_over(pair[RECIPIENT], Patience(1, timedelta(seconds=1)))
-    assert _is(pair[RECIPIENT], referral_id) == (Stage.IN_SERVICE, "recipient's staff", Code.HANDOVER_EXHAUSTED)
+    assert _is(pair[RECIPIENT], referral_id) == (Stage.IN_SERVICE, Actor.RECIPIENT_STAFF, Code.HANDOVER_EXHAUSTED)
 
 
 def test_counting_reads_no_ended_referral_and_no_row_of_the_outbox(pair: Bench) -> None:

@@ -57,31 +57,31 @@ LEFT = "23 hours left, until 2026-11-24 18:30 +05:00"
 AT_SENDER: list[tuple[Stage, Actor, str, str]] = [
     (
         Stage.WAITING_FOR_KEY,
-        "recipient's service",
+        Actor.RECIPIENT_SERVICE,
         "waits here until public-health has announced a key to seal to",
         f"the service of public-health, by itself once it runs ({DESK_OF[RECIPIENT]})",
     ),
     (
         Stage.NOT_STORED,
-        "sender's service",
+        Actor.SENDER_SERVICE,
         "is on its way: public-health's service has not said yet that it is stored",
         "the service of family-women, by itself",
     ),
     (
         Stage.NOT_HANDED_OVER,
-        "recipient's service",
+        Actor.RECIPIENT_SERVICE,
         "is stored by public-health's service, not yet handed over to its system",
         f"the service of public-health, by itself once it runs ({DESK_OF[RECIPIENT]})",
     ),
     (
         Stage.NOT_SEEN,
-        "recipient's staff",
+        Actor.RECIPIENT_STAFF,
         "has reached public-health; nobody there has said that they have seen it",
         f"the staff of public-health ({DESK_OF[RECIPIENT]})",
     ),
     (
         Stage.NOT_ANSWERED,
-        "recipient's staff",
+        Actor.RECIPIENT_STAFF,
         "has been seen at public-health, and is not answered yet",
         f"the staff of public-health ({DESK_OF[RECIPIENT]})",
     ),
@@ -97,15 +97,15 @@ def test_the_sender_reads_where_it_is_whom_to_call_and_until_when(
 
 
 def test_the_recipient_is_not_told_its_own_telephone_number() -> None:
-    said = sentence(case(Standing(Stage.NOT_SEEN, "recipient's staff", DUE, None), Side.RECIPIENT))
+    said = sentence(case(Standing(Stage.NOT_SEEN, Actor.RECIPIENT_STAFF, DUE, None), Side.RECIPIENT))
     assert f"next must act the staff of public-health; {LEFT}." in said
 
 
 @pytest.mark.parametrize(
     ("code", "actor", "who"),
     [
-        (Code.CONSENT_INVALID, "sender's staff", "the staff of family-women"),
-        (Code.NOT_A_PARTY, "operators", "the operators of the bus"),
+        (Code.CONSENT_INVALID, Actor.SENDER_STAFF, "the staff of family-women"),
+        (Code.NOT_A_PARTY, Actor.OPERATORS, "the operators of the bus"),
     ],
 )
 def test_what_was_refused_names_the_code_and_who_acts(code: Code, actor: Actor, who: str) -> None:
@@ -114,7 +114,7 @@ def test_what_was_refused_names_the_code_and_who_acts(code: Code, actor: Actor, 
 
 
 def test_what_can_never_be_delivered_any_more_says_so() -> None:
-    said = sentence(case(Standing(Stage.UNDELIVERED, "sender's staff", DUE, None)))
+    said = sentence(case(Standing(Stage.UNDELIVERED, Actor.SENDER_STAFF, DUE, None)))
     assert "cannot be delivered any more: consent has expired, or public-health has left or erased it; next" in said
     assert f"must act the staff of family-women; {LEFT}." in said
 
@@ -122,8 +122,8 @@ def test_what_can_never_be_delivered_any_more_says_so() -> None:
 @pytest.mark.parametrize(
     ("code", "actor", "who"),
     [
-        (Code.CODE_UNKNOWN, "recipient's staff", "the staff of public-health"),
-        (Code.REGISTER_NEWER, "recipient's service", "the service of public-health, by itself once it runs"),
+        (Code.CODE_UNKNOWN, Actor.RECIPIENT_STAFF, "the staff of public-health"),
+        (Code.REGISTER_NEWER, Actor.RECIPIENT_SERVICE, "the service of public-health, by itself once it runs"),
     ],
 )
 def test_what_is_held_names_the_code_and_who_acts(code: Code, actor: Actor, who: str) -> None:
@@ -133,13 +133,13 @@ def test_what_is_held_names_the_code_and_who_acts(code: Code, actor: Actor, who:
 
 
 def test_a_hand_over_that_has_failed_for_good_says_what_to_do_at_the_recipient() -> None:
-    standing = Standing(Stage.NOT_HANDED_OVER, "recipient's staff", DUE, None, Code.HANDOVER_EXHAUSTED)
+    standing = Standing(Stage.NOT_HANDED_OVER, Actor.RECIPIENT_STAFF, DUE, None, Code.HANDOVER_EXHAUSTED)
     said = sentence(case(standing, Side.RECIPIENT))
     assert "not yet handed over to its system; its hand-over here has failed for good (HANDOVER_EXHAUSTED), " in said
     assert f"retry or discard the dead letter; next must act the staff of public-health; {LEFT}." in said
 
 
-WAITS_FOR_THEM = Standing(Stage.NOT_SEEN, "recipient's staff", DUE, None)
+WAITS_FOR_THEM = Standing(Stage.NOT_SEEN, Actor.RECIPIENT_STAFF, DUE, None)
 
 
 def test_a_silent_agency_that_must_act_is_said_to_be_silent() -> None:
@@ -155,8 +155,8 @@ def test_a_silent_agency_that_must_act_is_said_to_be_silent() -> None:
     [
         case(WAITS_FOR_THEM),
         case(WAITS_FOR_THEM, Side.RECIPIENT, silent=True),
-        case(Standing(Stage.UNDELIVERED, "operators", DUE, None, Code.NOT_A_PARTY), silent=True),
-        case(Standing(Stage.NOT_STORED, "sender's service", DUE, None), silent=True),
+        case(Standing(Stage.UNDELIVERED, Actor.OPERATORS, DUE, None, Code.NOT_A_PARTY), silent=True),
+        case(Standing(Stage.NOT_STORED, Actor.SENDER_SERVICE, DUE, None), silent=True),
     ],
     ids=["it is not silent", "we must act ourselves", "the operators must act", "our service must act"],
 )
@@ -166,20 +166,20 @@ def test_silence_that_holds_nothing_up_is_not_mentioned(other: Case) -> None:
 
 @pytest.mark.parametrize("status", [Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD])
 def test_what_is_being_worked_on_names_its_status(status: Status) -> None:
-    said = sentence(case(Standing(Stage.IN_SERVICE, "recipient's staff", None, None), status=status))
+    said = sentence(case(Standing(Stage.IN_SERVICE, Actor.RECIPIENT_STAFF, None, None), status=status))
     assert f"from family-women is {status} at public-health; next must act the staff of public-health" in said
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.REJECTED, Status.FAILED, Status.CANCELLED])
 def test_of_what_has_ended_nobody_has_to_act(status: Status) -> None:
-    said = sentence(case(Standing(Stage.ENDED, "nobody", None, None), status=status))
+    said = sentence(case(Standing(Stage.ENDED, Actor.NONE, None, None), status=status))
     assert said == f"Referral 7b1f3c52 from family-women has ended: {status}; nobody has to act."
 
 
 def test_a_question_and_a_request_to_cancel_are_said() -> None:
-    asked = Standing(Stage.IN_SERVICE, "sender's staff", DUE, "question")
+    asked = Standing(Stage.IN_SERVICE, Actor.SENDER_STAFF, DUE, "question")
     assert "the staff of family-women: a question waits for an answer; 23 hours left" in sentence(case(asked))
-    cancel = Standing(Stage.IN_SERVICE, "recipient's staff", DUE, "cancellation")
+    cancel = Standing(Stage.IN_SERVICE, Actor.RECIPIENT_STAFF, DUE, "cancellation")
     said = sentence(case(cancel, Side.RECIPIENT))
     assert "the staff of public-health: the sender asks to cancel it, confirm or refuse; 23 hours left" in said
 
@@ -197,7 +197,7 @@ SPANS = [
 
 @pytest.mark.parametrize(("span", "words"), SPANS, ids=[words for _, words in SPANS])
 def test_the_time_that_is_left_or_over_is_said_in_whole_units(span: timedelta, words: str) -> None:
-    seen = case(Standing(Stage.NOT_ANSWERED, "recipient's staff", NOW, None))
+    seen = case(Standing(Stage.NOT_ANSWERED, Actor.RECIPIENT_STAFF, NOW, None))
     assert f"; {words} left, until 2026-11-23 19:00 +05:00." in sentence(seen, NOW - span)
     assert f"; overdue by {words}, since 2026-11-23 19:00 +05:00." in sentence(seen, NOW + span)
 
@@ -205,7 +205,7 @@ def test_the_time_that_is_left_or_over_is_said_in_whole_units(span: timedelta, w
 def test_every_stage_has_a_sentence_and_none_says_more_than_ids_and_agencies() -> None:
     for stage in Stage:
         for side in Side:
-            said = sentence(case(Standing(stage, "nobody", None, None), side))
+            said = sentence(case(Standing(stage, Actor.NONE, None, None), side))
             assert said.startswith("Referral 7b1f3c52 from family-women ")
             assert said.endswith(".")
             assert "PLANTED-7731" not in said
@@ -213,6 +213,6 @@ def test_every_stage_has_a_sentence_and_none_says_more_than_ids_and_agencies() -
 
 
 def test_an_agency_that_the_register_does_not_know_any_more_has_no_contact() -> None:
-    seen = case(Standing(Stage.NOT_SEEN, "recipient's staff", None, None))
+    seen = case(Standing(Stage.NOT_SEEN, Actor.RECIPIENT_STAFF, None, None))
     gone = replace(seen, referral=replace(seen.referral, peer="gone-agency"), other=None)
     assert sentence(gone).endswith("next must act the staff of gone-agency.")

@@ -83,7 +83,7 @@ def test_inbox_goes_on_after_its_cursor_and_tells_what_was_taken(
     end = command(federation.recipient, "inbox", "--after", rest["cursor"], "--json").document
     assert end == {"cursor": rest["cursor"], "events": []}
     stages = [command(federation.recipient, "why", each, "--json").document["stage"] for each in (second, second)]
-    assert stages == ["handed over, not seen"] * 2
+    assert stages == ["not-seen"] * 2
 
 
 def test_show_and_why_on_both_sides(federation: Federation, command: Command) -> None:
@@ -93,7 +93,7 @@ def test_show_and_why_on_both_sides(federation: Federation, command: Command) ->
         assert shown["history"][0]["body"]["person"]["name"] == PLANTED_NAME
         assert shown["acknowledge_by"].endswith("Z")
         why = command(agency, "why", federation.referral, "--json").document
-        assert (why["stage"], why["overdue"]) == ("stored, not handed over", False)
+        assert (why["stage"], why["overdue"]) == ("not-handed-over", False)
 
 
 def test_a_verb_prints_the_referral_as_it_is_then(federation: Federation, command: Command) -> None:

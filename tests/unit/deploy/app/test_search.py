@@ -23,15 +23,15 @@ def test_by_counterpart_stage_and_case_number(federation: Federation, command: C
     stored = str(federation.referral)
     assert [each["id"] for each in found(command, federation, "--with", RECIPIENT)] == [stored]
     assert [each["id"] for each in found(command, federation, "--with", OTHER)] == [waiting]
-    assert [each["id"] for each in found(command, federation, "--stage", "not stored yet")] == [waiting]
-    assert [each["id"] for each in found(command, federation, "--stage", "stored, not handed over")] == [stored]
+    assert [each["id"] for each in found(command, federation, "--stage", "not-stored")] == [waiting]
+    assert [each["id"] for each in found(command, federation, "--stage", "not-handed-over")] == [stored]
     assert [each["id"] for each in found(command, federation, "--local-ref", "№ 17")] == [waiting]
     assert found(command, federation, "--overdue") == []
     assert found(command, federation, "--with", SENDER) == []
     assert found(command, federation, "--local-ref", PLANTED) == []
 
 
-@pytest.mark.parametrize("filters", [("--with", OTHER), ("--stage", "not stored yet")])
+@pytest.mark.parametrize("filters", [("--with", OTHER), ("--stage", "not-stored")])
 def test_as_many_as_were_asked_for(
     filters: tuple[str, ...], federation: Federation, command: Command, tmp_path: Path
 ) -> None:

@@ -131,8 +131,8 @@ def test_the_metrics_are_those_of_the_table(federation: Federation, running: Run
         for sample in family.samples:
             assert set(sample.labels) == labels[sample.name.removeprefix(PREFIX)]
     values = {(sample.name, *sample.labels.values()): sample.value for f in families for sample in f.samples}
-    assert values[f"{PREFIX}referrals_open", "recipient", "not_handed_over"] == 1
-    assert values[f"{PREFIX}referrals_overdue", "recipient", "not_handed_over"] == 0
+    assert values[f"{PREFIX}referrals_open", "recipient", "not-handed-over"] == 1
+    assert values[f"{PREFIX}referrals_overdue", "recipient", "not-handed-over"] == 0
     assert values[f"{PREFIX}handover_oldest_timestamp_seconds",] > 0
 
 
