@@ -39,7 +39,7 @@ AGENCY_METRICS: tuple[MetricRule, ...] = (
     MetricRule("sealing_key_expiry_timestamp_seconds", "gauge", (), "When the last sealing key we announced expires."),
     MetricRule("thread_last_progress_timestamp_seconds", "gauge", ("thread",), "When a thread last went round."),
     MetricRule("thread_restarts_total", "counter", ("thread",), "How often a failed thread was started again."),
-    MetricRule("build_info", "gauge", ("version",), "1, with the version as its label."),
+    MetricRule("build_info", "gauge", ("version", "agency"), "1, with the version, and whose service it is."),
 )
 PREFIX = "referralbus_"
 

@@ -1,7 +1,9 @@
 """The monitor's metrics for Prometheus, read from the database whenever somebody asks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
 from itertools import product
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -13,10 +15,12 @@ from consumers.monitor.progress import complete_at, read_counters
 from consumers.monitor.stages import STAGES
 from consumers.monitor.store import Store
 from consumers.monitor.tally import BUCKET, INFINITE, SUM, CounterName, Labels
+from consumers.monitor.unseen import overdue_unseen
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
 from referral_bus.metrics import MetricRule
 
+Restarts = Mapping[str, int]
 Samples = Mapping[Labels, float]
 _COUNT = "_total"
 
@@ -24,27 +28,35 @@ _COUNT = "_total"
 class MonitorCollector(Collector):
     """Consistent: one view of the database for all of a scrape."""
 
-    def __init__(self, store: Store, register: Callable[[], Register], clock: Clock) -> None:
+    def __init__(self, store: Store, register: Callable[[], Register], clock: Clock, restarts: Restarts) -> None:
         self._store = store
         self._register = register
         self._clock = clock
+        self._restarts = restarts
 
     def collect(self) -> Iterable[Metric]:
-        register = self._register()
+        register, now = self._register(), self._clock()
         with self._store.read() as tx:
             counters = {name: counted.value for name, counted in read_counters(tx).items()}
-            gauges = _referrals(looking.open_counts(tx, self._clock()), register)
+            gauges = _referrals(looking.open_counts(tx, now), register)
+            gauges["overdue_unseen"] = {(code,): number for code, number in overdue_unseen(tx, now).items()}
             gauges |= _agencies(looking.announced(tx), register) | _lags(looking.lag_rows(tx))
             gauges["dead_letters_waiting"] = looking.dead_letters(tx)
             complete = complete_at(tx)
         gauges["monitor_position_timestamp_seconds"] = {(): complete.timestamp() if complete else 0}
+        gauges["register_expiry_timestamp_seconds"] = {(): register.content.expires_at.timestamp()}
+        gauges["build_info"] = {(version("referral-bus"),): 1}
+        counters |= {("thread_restarts_total", (thread,)): number for thread, number in self._restarts.items()}
         for rule in MONITOR_METRICS:
             yield _family(rule, counters, gauges)
 
 
-def monitor_registry(store: Store, register: Callable[[], Register], clock: Clock) -> CollectorRegistry:
+def monitor_registry(
+    store: Store, register: Callable[[], Register], clock: Clock, restarts: Restarts = MappingProxyType({})
+) -> CollectorRegistry:
+    """`restarts`: how often each thread was started again, as it is at each scrape."""
     registry = CollectorRegistry()
-    registry.register(MonitorCollector(store, register, clock))
+    registry.register(MonitorCollector(store, register, clock, restarts))
     return registry
 
 

@@ -3,9 +3,10 @@
 from typing import assert_never
 
 from consumers.monitor.flow import Flow
-from consumers.monitor.judging import Forged, Judged, Said, Unread
+from consumers.monitor.judging import Judged, Said, Unread
 from consumers.monitor.metrics import OTHER, UNKNOWN
 from consumers.monitor.tally import Tally
+from consumers.monitor.unbelieved import Forged, Replayed
 from schemas.events import AnyEvent, RegisterVersion
 from schemas.outcomes import Code
 from schemas.schema_index import by_fingerprint
@@ -16,6 +17,8 @@ def count_record(tally: Tally, judged: Judged) -> None:
     match judged:
         case Forged(source, target):
             tally.count("forged_events_total", source, target, UNKNOWN)
+        case Replayed(source, target, record):
+            tally.count("replayed_events_total", source, target, record)
         case Unread(source):
             tally.count("schema_events_total", source, OTHER, OTHER)
         case Said(RegisterVersion()):

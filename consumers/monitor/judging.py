@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Literal, assert_never
 
 from consumers.monitor.metrics import UNKNOWN
+from consumers.monitor.unbelieved import Forged, Replayed, doubted
 from referral_bus.broker.protocols import Delivery
 from referral_bus.federation.register import Register
 from referral_bus.wire.avro_codec import HEAD, MARKER
 from referral_bus.wire.envelope import writer_of
-from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import Authentic, Unbelieved, Undecoded, authenticate
 from schemas.events import AgencyAnnouncement, AnyRecord, DeadLetterNotice, Event, RegisterVersion, StorageReceipt
+from schemas.outcomes import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,6 @@ class Watched:
 
     kind: Literal["inbox", "announcement", "notices", "register"]
     owner: str
-
-
-@dataclass(frozen=True, slots=True)
-class Forged:
-    """No recipient may believe it. `source` is whose key it names, where the register has that key."""
-
-    source: str
-    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +41,7 @@ class Said:
     heard_at: datetime
 
 
-Judged = Forged | Unread | Said
+Judged = Forged | Replayed | Unread | Said
 
 
 def watched_topics(register: Register) -> Mapping[str, Watched]:
@@ -69,13 +62,13 @@ def judge(delivery: Delivery, watched: Watched, register: Register, heard_at: da
     found = authenticate(raw, register, here, heard_at)
     target = watched.owner or UNKNOWN
     match found:
-        case Unbelieved():
-            return Forged(_claimed(raw, register), target)
+        case Unbelieved(code):
+            return doubted(raw, code, register, target)
         case Undecoded(writer):
             return Unread(writer)
         case Authentic(record, _):
             if not _belongs(record, watched):
-                return Forged(_claimed(raw, register), target)
+                return doubted(raw, Code.NOT_ADDRESSED_HERE, register, target)
             return Said(record, raw.value[len(MARKER) : HEAD], writer_of(record), heard_at)
     assert_never(found)
 
@@ -90,13 +83,6 @@ def _belongs(record: AnyRecord, watched: Watched) -> bool:
             return isinstance(record, DeadLetterNotice)
         case "register":
             return isinstance(record, RegisterVersion)
-
-
-def _claimed(raw: RawRecord, register: Register) -> str:
-    """Who the key belongs to that a record names, if that is an agency: a claim, and one of few possible words."""
-    key_id = raw.header("rb_keyid") or b""
-    found = register.signing_key(key_id.decode("ascii", errors="replace"))
-    return UNKNOWN if found is None or register.agency(found[0]) is None else found[0]
 
 
 def heard(appended_at: datetime, not_before: datetime | None, now: datetime) -> datetime:

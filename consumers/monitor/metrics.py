@@ -10,7 +10,8 @@ _LAG = ("group", "topic")
 MONITOR_METRICS: tuple[MetricRule, ...] = (
     MetricRule("flow_events_total", "counter", _FLOW, "Authentic events under an agreement, each counted once."),
     MetricRule("unagreed_flow_events_total", "counter", _FLOW, "Authentic events without an agreement behind them."),
-    MetricRule("forged_events_total", "counter", _FLOW, "Records that nobody may believe; source is who is claimed."),
+    MetricRule("forged_events_total", "counter", _FLOW, "Records that no service believes; source: whose key signed."),
+    MetricRule("replayed_events_total", "counter", _FLOW, "Copies of genuine records out of their place."),
     MetricRule("referral_ack_duration_seconds", "histogram", _TARGET, "From a referral to its recipient's first word."),
     MetricRule(
         "referral_completion_duration_seconds", "histogram", _TARGET, "From a referral to its end, of any kind."
@@ -19,6 +20,7 @@ MONITOR_METRICS: tuple[MetricRule, ...] = (
     MetricRule("referral_acks_within_deadline_total", "counter", _TARGET, "Those that had it in time."),
     MetricRule("referrals_open", "gauge", _STAGE, "Referrals that are not ended, by how far they have come."),
     MetricRule("referrals_overdue", "gauge", _STAGE, "Those of them past the deadline of their stage."),
+    MetricRule("overdue_unseen", "gauge", ("agency",), "Overdue ones that it announces beyond those counted here."),
     MetricRule("agency_heartbeat_timestamp_seconds", "gauge", ("agency",), "When its newest announcement came."),
     MetricRule("agency_expected", "gauge", ("agency",), "1 if its service should always be there, 0 if it may rest."),
     MetricRule("consumer_lag_records", "gauge", _LAG, "Records that an agency's service has not read yet."),
@@ -28,6 +30,9 @@ MONITOR_METRICS: tuple[MetricRule, ...] = (
     MetricRule("dead_letters_waiting", "gauge", ("agency", "reason"), "Those of which nothing final was heard since."),
     MetricRule("schema_events_total", "counter", ("source_agency", "schema", "version"), "Authentic records read."),
     MetricRule("monitor_position_timestamp_seconds", "gauge", (), "Everything up to then was read; 0: nothing yet."),
+    MetricRule("register_expiry_timestamp_seconds", "gauge", (), "When our register expires."),
+    MetricRule("thread_restarts_total", "counter", ("thread",), "How often a failed thread was started again."),
+    MetricRule("build_info", "gauge", ("version",), "1, with the version as its label."),
 )
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400

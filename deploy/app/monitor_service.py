@@ -1,6 +1,7 @@
 """The flow monitor's service: reading and watching as supervised threads over one database and one broker."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,8 +56,9 @@ class MonitorService:
         self._log = log
         self.reading = Reading(self.store, sources.broker, self.register, clock, keep, log, self._take_register)
         self.watching = Watching(self.store, self.reading, sources.lag, self.register, clock, keep, log)
-        self.registry = monitor_registry(self.store, self.register, clock)
-        self.supervisor = Supervisor(log)
+        self._restarts: Counter[str] = Counter()
+        self.registry = monitor_registry(self.store, self.register, clock, self._restarts)
+        self.supervisor = Supervisor(log, on_restart=self._restarted)
 
     def start(self) -> None:
         every_s = self.settings.look_every_s
@@ -84,6 +86,9 @@ class MonitorService:
         if finished:
             self.store.close()
         return finished
+
+    def _restarted(self, thread: str) -> None:
+        self._restarts[thread] += 1
 
     def _take_register(self, version: RegisterVersion) -> None:
         """A newer register that its stewards have signed is worked by from now on; any other is an alarm."""

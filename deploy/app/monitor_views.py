@@ -11,13 +11,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from consumers.monitor.overview import AgencyState, NeedKind, Overview
+from consumers.monitor.agency_states import AgencyState
+from consumers.monitor.needs import NeedKind
+from consumers.monitor.overview import Overview
 from consumers.monitor.silence import Presence
 from deploy.app.output import local_time, printable
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_models import Contact
 
-_RED = frozenset({NeedKind.FORGED, NeedKind.UNAGREED, NeedKind.MONITOR_BEHIND, NeedKind.STALLED})
+_RED = frozenset({NeedKind.FORGED, NeedKind.REPLAYED, NeedKind.UNAGREED, NeedKind.MONITOR_BEHIND, NeedKind.STALLED})
 _SHORT = 8
 
 

@@ -47,7 +47,7 @@ class Service:
         self.desk = desk
         self.log = log
         self.metrics = ServiceMetrics()
-        self.metrics.set("build_info", 1, version("referral-bus"))
+        self.metrics.set("build_info", 1, version("referral-bus"), desk.settings.agency)
         self.supervisor = Supervisor(log, self._progress, self.metrics.thread_restarted)
         self._broker = broker
         self._looked_back = False

@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from consumers.monitor.collecting import monitor_registry
 from consumers.monitor.looking import FlowRow, flow_table
-from consumers.monitor.overview import Need, Overview, overview
+from consumers.monitor.needs import Need
+from consumers.monitor.overview import Overview, overview
 from consumers.monitor.reading import Reading
 from consumers.monitor.store import Store, open_store
 from consumers.monitor.watching import Watching

@@ -28,12 +28,14 @@ OPERATORS_TABLE = {
     "flow_events_total": ("source_agency", "target_agency", "event_type"),
     "unagreed_flow_events_total": ("source_agency", "target_agency", "event_type"),
     "forged_events_total": ("source_agency", "target_agency", "event_type"),
+    "replayed_events_total": ("source_agency", "target_agency", "event_type"),
     "referral_ack_duration_seconds": ("target_agency", "priority"),
     "referral_completion_duration_seconds": ("target_agency", "priority"),
     "referral_acks_total": ("target_agency", "priority"),
     "referral_acks_within_deadline_total": ("target_agency", "priority"),
     "referrals_open": ("target_agency", "stage"),
     "referrals_overdue": ("target_agency", "stage"),
+    "overdue_unseen": ("agency",),
     "agency_heartbeat_timestamp_seconds": ("agency",),
     "agency_expected": ("agency",),
     "consumer_lag_records": ("group", "topic"),
@@ -43,6 +45,9 @@ OPERATORS_TABLE = {
     "dead_letters_waiting": ("agency", "reason"),
     "schema_events_total": ("source_agency", "schema", "version"),
     "monitor_position_timestamp_seconds": (),
+    "register_expiry_timestamp_seconds": (),
+    "thread_restarts_total": ("thread",),
+    "build_info": ("version",),
 }
 
 
@@ -69,6 +74,7 @@ def everything_happens(bench: Bench, monitor: Lookout) -> None:
         event_record(bench, a_word(bench, referral.referral, RECIPIENT, SENDER, (1, 1), "rejected")),
         event_record(bench, a_referral(bench, RECIPIENT, SENDER)),
         replace(record, value=b""),
+        replace(record, topic=bench.register.notices),
         a_notice(bench, SENDER),
     )
 
@@ -76,7 +82,8 @@ def everything_happens(bench: Bench, monitor: Lookout) -> None:
 def test_what_is_exposed_is_the_table_and_nothing_more(tmp_path: Path) -> None:
     with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
         everything_happens(bench, monitor)
-        text = generate_latest(monitor_registry(monitor.store, monitor.register, monitor.clock)).decode()
+        restarts = {"reading": 1}
+        text = generate_latest(monitor_registry(monitor.store, monitor.register, monitor.clock, restarts)).decode()
     found = {family.name: family for family in text_string_to_metric_families(text)}
 
     assert set(found) == {PREFIX + rule.name.removesuffix("_total") for rule in MONITOR_METRICS}
@@ -124,7 +131,7 @@ def test_an_alert_asks_for_metrics_and_labels_that_there_are(alert: dict[str, An
         assert any(wanted <= set(rule.labels) for rule in KNOWN[name])
     labels = {label for rule in (rules for name in metrics for rules in KNOWN[name]) for label in rule.labels}
     used = {label.strip() for group in LABELS.findall(alert["expr"]) for label in group.split(",")}
-    assert used <= labels
+    assert used - {"job", "instance", ""} <= labels, "the first two are Prometheus's own"
 
 
 @pytest.mark.parametrize("alert", expressions())
@@ -134,6 +141,14 @@ def test_an_alert_says_how_bad_it_is_who_acts_and_what_to_do(alert: dict[str, An
     assert set(alert["annotations"]) == {"summary", "runbook"}
     assert alert["annotations"]["runbook"] == f"docs/operate.md#{alert['alert'].lower()}"
     assert not re.search(r"event_id|referral_id|instance", alert["annotations"]["summary"])
+
+
+@pytest.mark.parametrize("alert", expressions())
+def test_an_alert_that_names_an_agency_has_its_label(alert: dict[str, Any]) -> None:
+    names = re.search(r"agency", alert["annotations"]["summary"] + alert["labels"]["audience"]) is not None
+    by_expression = re.search(r"(?:sum by|group_left) \(agency\)|_agency_|overdue_unseen", alert["expr"]) is not None
+
+    assert names == ("agency" in alert["labels"] or by_expression)
 
 
 def test_every_runbook_is_a_section_of_the_operators_page() -> None:
@@ -149,6 +164,9 @@ def test_operators_are_paged_only_for_what_is_bus_wide_or_hostile() -> None:
     assert paged - {"FlowSilent", "Watchdog"} == {
         "MonitorDown",
         "MonitorBehind",
+        "MonitorThreadRestarting",
+        "OverdueUnseen",
+        "ReplayedEvent",
         "ForgedEvent",
         "UnagreedFlow",
         "RegisterExpiring",

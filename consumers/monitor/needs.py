@@ -1,0 +1,149 @@
+"""What needs a person now, and whom to call. Pure. No id of a person, and no text that an agency could have chosen."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from consumers.monitor.agency_states import AgencyState, contact_of
+from consumers.monitor.looking import LagRow, OpenCount
+from consumers.monitor.metrics import UNKNOWN
+from consumers.monitor.progress import Counted
+from consumers.monitor.silence import CLOCK_OFF, Presence
+from consumers.monitor.tally import CounterName
+from consumers.monitor.unbelieved import expected_writers
+from referral_bus.federation.register import Register
+from referral_bus.federation.register_models import Contact
+
+RECENT = timedelta(days=1)
+STALLED = timedelta(minutes=15)
+STALE = timedelta(minutes=15)
+
+
+class NeedKind(StrEnum):
+    """Why a person has to act, the worst first."""
+
+    MONITOR_BEHIND = "monitor behind"
+    FORGED = "forged records"
+    REPLAYED = "copied records"
+    UNAGREED = "no agreement"
+    UNSEEN = "more overdue than seen"
+    OVERDUE = "overdue"
+    SILENT = "silent"
+    NEVER_SEEN = "never seen"
+    STALLED = "not reading"
+    SLOW = "reading slowly"
+    LOST = "not in the register"
+    DEAD_LETTERS = "dead letters"
+    CLOCK = "clock off"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing for a person. `agency` is whom to call, with `contact` from the register."""
+
+    kind: NeedKind
+    agency: str | None
+    what: str
+    number: int
+    since: datetime | None
+    contact: Contact | None
+
+
+def behind(complete: datetime | None, now: datetime) -> Iterator[Need]:
+    if complete is None or now - complete > STALE:
+        yield Need(NeedKind.MONITOR_BEHIND, None, "what is shown here is old", 1, complete, None)
+
+
+def alarms(counters: Mapping[CounterName, Counted], register: Register, now: datetime) -> Iterator[Need]:
+    """What was forged, copied, or sent without an agreement, within the last day. Whom to call is the agency whose key
+    was used, or else the one whose topic it is; never the writer of a record that another has copied."""
+    for (metric, labels), counted in sorted(counters.items()):
+        if now - counted.last_at > RECENT or metric not in _ALARMS:
+            continue
+        kind, (source, target, event_type) = _ALARMS[metric], labels
+        whom = target if kind is NeedKind.REPLAYED or source == UNKNOWN else source
+        what = {
+            NeedKind.UNAGREED: f"{source} to {target}, {event_type}",
+            NeedKind.FORGED: f"in {_topics_of(target)}, {_signed_by(source)}",
+            NeedKind.REPLAYED: f"{event_type} of {source} in {_topics_of(target)}",
+        }[kind]
+        if kind is NeedKind.REPLAYED or source == UNKNOWN:
+            what += f"; can have written it: {_possible_writers(register, target)}"
+        agency = None if whom == UNKNOWN else whom
+        yield Need(kind, agency, what, int(counted.value), counted.last_at, contact_of(register, whom))
+
+
+_ALARMS = {
+    "forged_events_total": NeedKind.FORGED,
+    "replayed_events_total": NeedKind.REPLAYED,
+    "unagreed_flow_events_total": NeedKind.UNAGREED,
+}
+
+
+def _topics_of(target: str) -> str:
+    return "the common topics" if target == UNKNOWN else f"the topics of {target}"
+
+
+def _signed_by(source: str) -> str:
+    return "without a valid signature" if source == UNKNOWN else f"signed with the key of {source}"
+
+
+def _possible_writers(register: Register, target: str) -> str:
+    """By the register, and whoever else Kafka lets write there."""
+    members = expected_writers(register, target) or ("every agency",)
+    return ", ".join((*members, "who runs Kafka"))
+
+
+def overdue(counts: list[OpenCount], register: Register) -> Iterator[Need]:
+    for count in counts:
+        if count.overdue:
+            contact = contact_of(register, count.recipient)
+            yield Need(NeedKind.OVERDUE, count.recipient, count.stage.value, count.overdue, None, contact)
+
+
+def unseen(found: Mapping[str, int], register: Register) -> Iterator[Need]:
+    for code, number in sorted(found.items()):
+        if number:
+            what = "it announces so many more than are counted here: ask which, and go by the agency"
+            yield Need(NeedKind.UNSEEN, code, what, number, None, contact_of(register, code))
+
+
+def silent(agencies: tuple[AgencyState, ...]) -> Iterator[Need]:
+    for state in agencies:
+        if state.connection is not None and state.presence is Presence.SILENT:
+            yield Need(NeedKind.SILENT, state.code, state.connection, 1, state.heard_at, state.contact)
+    for state in agencies:
+        if state.connection is not None and state.presence is Presence.NEVER_SEEN:
+            yield Need(NeedKind.NEVER_SEEN, state.code, state.connection, 1, None, state.contact)
+
+
+def stalled(lags: tuple[LagRow, ...], agencies: tuple[AgencyState, ...], now: datetime) -> Iterator[Need]:
+    """A service that lives, and yet reads nothing of what is there, or too little. One that is silent is named so."""
+    there = {state.code: state for state in agencies if state.presence is Presence.THERE}
+    for lag in lags:
+        stalled = lag.records > 0 and now - lag.moved_at >= STALLED
+        slow = lag.seconds is not None and lag.seconds >= STALLED.total_seconds()
+        if lag.agency in there and (stalled or slow):
+            kind, contact = NeedKind.STALLED if stalled else NeedKind.SLOW, there[lag.agency].contact
+            yield Need(kind, lag.agency, lag.topic, lag.records, lag.moved_at, contact)
+
+
+def lost(agencies: tuple[AgencyState, ...]) -> Iterator[Need]:
+    for state in agencies:
+        if state.connection is None and state.open:
+            yield Need(NeedKind.LOST, state.code, "has open referrals", state.open, None, None)
+
+
+def dead_letters(found: Mapping[tuple[str, ...], int], register: Register) -> Iterator[Need]:
+    for (agency, reason), number in sorted(found.items()):
+        yield Need(NeedKind.DEAD_LETTERS, agency, reason, number, None, contact_of(register, agency))
+
+
+def clocks(agencies: tuple[AgencyState, ...]) -> Iterator[Need]:
+    """An agency whose announcements say another time than ours when they come, or come late."""
+    for state in agencies:
+        said = state.announced
+        if said is not None and abs(said.heard_at - said.issued_at) > CLOCK_OFF:
+            minutes = round((said.issued_at - said.heard_at).total_seconds() / 60)
+            yield Need(NeedKind.CLOCK, state.code, f"{minutes:+d} minutes", 1, said.heard_at, state.contact)
