@@ -3,11 +3,12 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from referral_bus.broker.protocols import Sender, Sending
+from referral_bus.broker.protocols import Sender, SendFailure, Sending
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
 from referral_bus.ledger import sending
@@ -19,8 +20,8 @@ from schemas.events import StorageReceipt
 ITEMS = 400  # of at most 500: with every field at its longest this still fits in 64 KiB
 BROKER_RETRY = timedelta(seconds=1)  # after the broker has not taken a record
 
-Failed = Callable[[Sending | None, str], bool]
-"""Whether an attempt to send something to an agency has failed; counts and tells it."""
+Failed = Callable[[Sending | None, str], SendFailure | Literal["busy"] | None]
+"""Whether an attempt to send something to an agency has failed, and why; counts and tells it."""
 
 
 @dataclass(slots=True)
@@ -66,10 +67,13 @@ class Receipts:
     def settle(self, tx: Tx, landed: Collection[Flight], failed: Failed, now: datetime) -> None:
         for flight in landed:
             to = flight.owed.addressee
-            if failed(flight.sending, to):
-                self._paused[to] = now + BROKER_RETRY
-            else:
+            failure = failed(flight.sending, to)
+            if failure is None:
                 sending.receipts_sent(tx, flight.owed.numbers)
+                continue
+            self._paused[to] = now + BROKER_RETRY
+            if failure != "busy":
+                sending.receipts_failed(tx, flight.owed.numbers, failure)
 
     def forget(self, landed: Collection[Flight]) -> None:
         """Once what follows from it is committed."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from producers.notices import Notices
 from producers.receipts import BROKER_RETRY, Receipts
 from producers.sealed import key_for, sealed
-from referral_bus.broker.protocols import Broker, Sender, Sending
+from producers.send_failure_notices import SendFailureNotices
+from referral_bus.broker.protocols import Broker, Sender, SendFailure, Sending
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
 from referral_bus.ledger import restored_peers, sending
@@ -84,6 +86,7 @@ class Relay:
         self._in_flight_s = IN_FLIGHT_S
         self._give_up_at = clock()
         self._notices = Notices(ledger, self._sender, register, signing_key, clock, new_id)
+        self._failures = SendFailureNotices(ledger, self._sender, register, signing_key, clock, new_id)
         self._announcement: AgencyAnnouncement | None = None
         self._lock = threading.Lock()
         with ledger.write() as tx:
@@ -105,6 +108,7 @@ class Relay:
         self._receipts.send()
         self._send_announcement()
         self._notices.tick()
+        self._failures.tick()
         if self._events or self._receipts:
             self._in_flight_s = IN_FLIGHT_S if landed else min(self._in_flight_s * SLOWER, LONGEST_IN_FLIGHT_S)
             return self._in_flight_s
@@ -126,7 +130,8 @@ class Relay:
         if not events and not receipts:
             return False
         now = self._clock()
-        failed = [number for number, flight in events if self._failed(flight.sending, flight.addressee)]
+        told = {number: self._failed(flight.sending, flight.addressee) for number, flight in events}
+        failed = {number: None if why == "busy" else why for number, why in told.items() if why is not None}
         with self._ledger.write() as tx:
             sending.broker_has(tx, [number for number, _ in events if number not in failed], now)
             sending.broker_refused(tx, failed, now + BROKER_RETRY)
@@ -136,13 +141,13 @@ class Relay:
         self._receipts.forget(receipts)
         return True
 
-    def _failed(self, attempt: Sending | None, addressee: str) -> bool:
-        failure = "busy" if attempt is None else attempt.failure()
+    def _failed(self, attempt: Sending | None, addressee: str) -> SendFailure | Literal["busy"] | None:
+        failure: SendFailure | Literal["busy"] | None = "busy" if attempt is None else attempt.failure()
         if failure is not None:
             self._metrics.produce_failures(failure)
             if self._seldom(failure, addressee):
                 self._log.warning("send_failed", code=failure, addressee=addressee)
-        return failure is not None
+        return failure
 
     def _serve_restored_peers(self) -> bool:
         """A little of what they are owed; tells whether there was anything."""

@@ -24,6 +24,7 @@ AGENCY_METRICS: tuple[MetricRule, ...] = (
     MetricRule("process_failures_total", "counter", ("event_type", "reason"), "Records that were not stored, by code."),
     MetricRule("dead_letters_total", "counter", ("reason",), "Records that could not be taken in or handed over."),
     MetricRule("dead_letters_dropped_total", "counter", (), "Refused ones that made room for newer ones."),
+    MetricRule("send_failures", "gauge", ("reason",), "Events and receipts that Kafka did not take at the last try."),
     MetricRule("outbox_events", "gauge", (), "Events of ours without a final receipt."),
     MetricRule("outbox_oldest_timestamp_seconds", "gauge", (), "When the oldest of them was written; 0 for none."),
     MetricRule("receipts_outstanding", "gauge", (), "Receipts that we still owe."),

@@ -1,15 +1,16 @@
 """Where a referral is: the stages that are told apart everywhere, who must act next, and until when. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from referral_bus.broker.protocols import SendFailure
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.sending import FINAL, State
 from schemas.deadlines import DEFAULT_LIMITS, Limits
-from schemas.lifecycle import Status
+from schemas.lifecycle import Side, Status
 from schemas.outcomes import CODES, Code
 
 
@@ -29,13 +30,15 @@ class Stage(StrEnum):
 
 
 class Actor(StrEnum):
-    """Who must act next."""
+    """Who must act next. An agency's operators run its service; `operators` alone are those of the bus."""
 
     NONE = "none"
     SENDER_SERVICE = "sender-service"
     RECIPIENT_SERVICE = "recipient-service"
     RECIPIENT_STAFF = "recipient-staff"
     SENDER_STAFF = "sender-staff"
+    SENDER_OPERATORS = "sender-operators"
+    RECIPIENT_OPERATORS = "recipient-operators"
     OPERATORS = "operators"
 
 
@@ -56,20 +59,34 @@ ACTORS: Mapping[Actor, str] = {
     Actor.RECIPIENT_SERVICE: "the recipient's service, by itself once it runs",
     Actor.RECIPIENT_STAFF: "people at the recipient",
     Actor.SENDER_STAFF: "people at the sender",
+    Actor.SENDER_OPERATORS: "those who run the sender's service",
+    Actor.RECIPIENT_OPERATORS: "those who run the recipient's service",
     Actor.OPERATORS: "the operators of the bus",
 }
+STAFF: Mapping[Side, Actor] = {Side.SENDER: Actor.SENDER_STAFF, Side.RECIPIENT: Actor.RECIPIENT_STAFF}
+RUN_BY: Mapping[Side, Actor] = {Side.SENDER: Actor.SENDER_OPERATORS, Side.RECIPIENT: Actor.RECIPIENT_OPERATORS}
+
+
+class OwnService(StrEnum):
+    """How the service of the agency that looks does. What it has not heard, the agency cannot know."""
+
+    WORKS = "works"
+    STOPPED = "stopped"
+    CUT_OFF = "cut-off"  # it runs, and does not reach Kafka or its own inbox
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """`due` is None where no deadline runs; `asked` tells what else waits for a person; `code` why it does not go on by
-    itself: what was refused, held, or could not be handed over."""
+    itself: what was refused, held, or could not be handed over; `send_failure` why something of ours about it does not
+    get into Kafka."""
 
     stage: Stage
     actor: Actor
     due: datetime | None
     asked: Literal["cancellation", "question"] | None
     code: Code | None = None
+    send_failure: SendFailure | None = None
 
     def overdue(self, now: datetime) -> bool:
         return self.due is not None and self.due < now
@@ -79,12 +96,16 @@ class Standing:
 class Progress:
     """How far a referral has come, as far as this side knows. `delivery` is that of the event which started a referral
     of ours, None at the recipient; `code` why it was refused or is held; `blocked` that an event of it is a dead
-    letter here."""
+    letter here; `in_kafka` whether Kafka has the event that started it, `send_failure` why something of ours about it
+    does not get there; `gave_up` that the recipient has announced failed hand-overs."""
 
     delivery: State | None
     handed_over: bool
     code: Code | None = None
     blocked: bool = False
+    in_kafka: bool = True
+    send_failure: SendFailure | None = None
+    gave_up: bool = False
 
 
 def standing(referral: Referral, progress: Progress, limits: Limits = DEFAULT_LIMITS) -> Standing:
@@ -93,14 +114,23 @@ def standing(referral: Referral, progress: Progress, limits: Limits = DEFAULT_LI
         return Standing(Stage.ENDED, Actor.NONE, None, None)
     due = min(_deadlines(referral, limits))
     if referral.acknowledged_at is None and progress.delivery not in (None, State.STORED):
-        return Standing(*_undelivered(progress), due, None, progress.code if progress.delivery in _CODED else None)
+        code = progress.code if progress.delivery in _CODED else None
+        return Standing(*_undelivered(progress), due, None, code, progress.send_failure)
     stage, actor = _delivered(referral, progress)
     code = Code.HANDOVER_EXHAUSTED if progress.blocked else None
     if referral.cancel_requested_at is not None:
-        return Standing(stage, Actor.RECIPIENT_STAFF, due, "cancellation", code)
+        return Standing(stage, Actor.RECIPIENT_STAFF, due, "cancellation", code, progress.send_failure)
     if referral.question_asked_at is not None:
-        return Standing(stage, Actor.SENDER_STAFF, due, "question", code)
-    return Standing(stage, actor, due, None, code)
+        return Standing(stage, Actor.SENDER_STAFF, due, "question", code, progress.send_failure)
+    return Standing(stage, actor, due, None, code, progress.send_failure)
+
+
+def seen_with(standing: Standing, side: Side, service: OwnService) -> Standing:
+    """The same, where the service of the agency that looks, on this side, is stopped or cut off: then nothing comes in
+    or leaves, and only what its own staff can do is still theirs."""
+    if service is OwnService.WORKS or standing.actor in (Actor.NONE, STAFF[side]):
+        return standing
+    return replace(standing, actor=RUN_BY[side] if service is OwnService.STOPPED else Actor.OPERATORS)
 
 
 _CODED = (State.HELD, State.REFUSED)  # the code of any other state is of an earlier one
@@ -129,7 +159,10 @@ def _undelivered(progress: Progress) -> tuple[Stage, Actor]:
         return Stage.HELD, Actor.RECIPIENT_SERVICE if by_itself else Actor.RECIPIENT_STAFF
     if delivery is State.WAITING_FOR_KEY:
         return Stage.WAITING_FOR_KEY, Actor.RECIPIENT_SERVICE
-    return Stage.NOT_STORED, Actor.SENDER_SERVICE if delivery is State.NEW else Actor.RECIPIENT_SERVICE
+    if progress.send_failure is not None:
+        return Stage.NOT_STORED, Actor.OPERATORS
+    waits_here = delivery is State.NEW or not progress.in_kafka
+    return Stage.NOT_STORED, Actor.SENDER_SERVICE if waits_here else Actor.RECIPIENT_SERVICE
 
 
 def _delivered(referral: Referral, progress: Progress) -> tuple[Stage, Actor]:
@@ -139,4 +172,5 @@ def _delivered(referral: Referral, progress: Progress) -> tuple[Stage, Actor]:
         return Stage.NOT_ANSWERED, Actor.RECIPIENT_STAFF
     if progress.handed_over:
         return Stage.NOT_SEEN, Actor.RECIPIENT_STAFF
-    return Stage.NOT_HANDED_OVER, Actor.RECIPIENT_STAFF if progress.blocked else Actor.RECIPIENT_SERVICE
+    failed = progress.blocked or progress.gave_up
+    return Stage.NOT_HANDED_OVER, Actor.RECIPIENT_STAFF if failed else Actor.RECIPIENT_SERVICE

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import looking, tables
+from referral_bus.ledger import failing, looking, tables
 from referral_bus.ledger.peers import Peer, all_peers
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.searching import late
@@ -23,17 +23,21 @@ _R, _O, _H, _E = tables.referrals.c, tables.outbox.c, tables.handovers.c, tables
 
 def stand(tx: Tx, referral: Referral, peers: Mapping[str, Peer], limits: Limits) -> Standing:
     """Where a referral stands, from what the ledger and the recipient's announcements say."""
+    failure = failing.of_referral(tx, referral.key)
     delivery = looking.referral_event_state(tx, referral.key)
     blocked = _blocked(tx, referral.key)
     if delivery is None:
-        progress = Progress(None, looking.first_handed_over(tx, referral.key), blocked=blocked)
+        progress = Progress(None, looking.first_handed_over(tx, referral.key), blocked=blocked, send_failure=failure)
         return standing(referral, progress, limits)
     handed_over_before = _handed_over_before(peers).get(referral.peer)
     stored_at = delivery.receipt_issued_at
     handed_over = handed_over_before is not None and stored_at is not None and handed_over_before > stored_at
     known = delivery.code is not None and delivery.code in Code.__members__  # newer software may know more
     code = Code(str(delivery.code)) if known else None
-    return standing(referral, Progress(delivery.state, handed_over, code, blocked), limits)
+    if failure is None and not delivery.in_kafka:
+        failure = failing.to_agency(tx, referral.peer)
+    progress = Progress(delivery.state, handed_over, code, blocked, delivery.in_kafka, failure)
+    return standing(referral, progress, limits)
 
 
 def _blocked(tx: Tx, key: ReferralKey) -> bool:

@@ -12,6 +12,7 @@ from consumers.monitor import tables
 from consumers.monitor.counted import reason_label
 from consumers.monitor.rows import among
 from consumers.monitor.tally import Tally
+from referral_bus.broker.send_failures import NOTICE_CODES
 from schemas.events import AgencyAnnouncement, DeadLetterNotice
 from schemas.outcomes import CODES, Outcome
 
@@ -67,6 +68,12 @@ def save_notices(tx: Connection, notices: Sequence[tuple[DeadLetterNotice, datet
     }
     for row in found.values():
         tally.count("dead_letter_notices_total", str(row["agency"]), str(row["code"]))
+    again = {(str(row["agency"]), str(row["code"])): row for row in found.values() if row["code"] in NOTICE_CODES}
+    for row in found.values():
+        row["settled"] = row["settled"] or again.get((str(row["agency"]), str(row["code"])), row) is not row
+    for agency, code in again:  # the newest stands for all that fails now
+        here = (columns.agency == agency, columns.code == code, sa.not_(columns.settled))
+        tx.execute(sa.update(tables.notices).where(*here).values(settled=True))
     if found:
         tx.execute(sa.insert(tables.notices), list(found.values()))
 

@@ -7,6 +7,7 @@ from consumers.monitor.judging import Judged, Said, Unread
 from consumers.monitor.metrics import OTHER, UNKNOWN
 from consumers.monitor.tally import Tally
 from consumers.monitor.unbelieved import Forged, Replayed
+from referral_bus.broker.send_failures import NOTICE_CODES
 from schemas.events import AnyEvent, RegisterVersion
 from schemas.outcomes import Code
 from schemas.schema_index import by_fingerprint
@@ -52,5 +53,5 @@ def count_change(tally: Tally, before: Flow | None, after: Flow) -> None:
 
 
 def reason_label(code: str) -> str:
-    """A dead letter's code, if it is one of ours."""
-    return code if code in Code.__members__ else OTHER
+    """The code of a notice, if it is one of ours."""
+    return code if code in Code.__members__ or code in NOTICE_CODES else OTHER

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from consumers.monitor import tables
 from consumers.monitor.metrics import OTHER
 from consumers.monitor.stages import due_column, flows_with_agencies, overdue, stage_column
+from referral_bus.broker.send_failures import NOTICE_CODES, TOLD_EVERY
 from referral_bus.stages import Stage
 from schemas.lifecycle import ENDED
 from schemas.outcomes import Code
@@ -124,11 +125,18 @@ def announced(tx: Connection) -> Mapping[str, Announced]:
 
 def dead_letters(tx: Connection) -> Mapping[tuple[str, ...], int]:
     """Dead letters that wait, by agency and reason. One that a hand-over gave up has its receipt already: it waits
-    until everything up to it has been handed over. A notice for several waits for as long as the newest of them."""
+    until everything up to it has been handed over. A notice for several waits for as long as the newest of them. What
+    Kafka does not take is told again for as long as it lasts."""
     given_up = sa.and_(_N.code == Code.HANDOVER_EXHAUSTED.value, _A.handed_over_before > _N.issued_at)
     query = sa.select(_N.agency, _N.code, sa.func.sum(_N.count))
     query = query.select_from(tables.notices.outerjoin(tables.agencies, _A.code == _N.agency))
-    query = query.where(sa.not_(_N.settled), sa.not_(sa.func.coalesce(given_up, sa.false())))
+    lasts = int(3 * TOLD_EVERY.total_seconds() * 1000)  # two notices may be lost
+    mended = sa.and_(
+        _N.code.in_(sorted(NOTICE_CODES)),
+        sa.type_coerce(_A.issued_at, sa.BigInteger) > sa.type_coerce(_N.issued_at, sa.BigInteger) + lasts,
+    )
+    over = (sa.func.coalesce(given_up, sa.false()), sa.func.coalesce(mended, sa.false()))
+    query = query.where(sa.not_(_N.settled), *(sa.not_(each) for each in over))
     return {(agency, code): number for agency, code, number in tx.execute(query.group_by(_N.agency, _N.code))}
 
 

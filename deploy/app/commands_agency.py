@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from deploy.app.options import HomeOption, JsonOption, desk_of
-from deploy.app.output import say, say_json
+from deploy.app.output import say, say_all, say_json
 from deploy.app.status import read_status
 from referral_bus.clock import system_clock
 from referral_bus.errors import Reason, Refused
@@ -86,14 +86,20 @@ def run(home: HomeOption) -> None:
 @agency.command("status")
 def status(home: HomeOption, json: JsonOption = False) -> None:
     """Whether the service runs and has what it needs."""
+    from deploy.app.sending_trouble import cannot_send, failing_document, failing_line
+
     found = read_status(open_home(home))
+    trouble = cannot_send(desk_of(home))
     if json:
-        say_json({"running": found.running, "ready": found.ready, "http_port": found.http_port, "parts": found.parts})
+        document = {"running": found.running, "ready": found.ready, "http_port": found.http_port, "parts": found.parts}
+        say_json(document | {"cannot_send": [failing_document(each) for each in trouble]})
     elif not found.running:
         say("not running; start it with: referral-bus agency run")
     else:
         lacking = [name for name, well in found.parts.items() if not well] or ["the health port"]
         say("running and ready" if found.ready else f"running, not ready: {', '.join(lacking)}")
+    if not json:
+        say_all(failing_line(each) for each in trouble)
     raise typer.Exit(0 if found.ready else 3)
 
 

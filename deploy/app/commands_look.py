@@ -9,6 +9,7 @@ from deploy.app.erasures import erasure_document, erasure_sentence
 from deploy.app.explain import why as explain
 from deploy.app.options import HomeOption, JsonOption, ReferralArgument, desk_of
 from deploy.app.output import say, say_all, say_json
+from deploy.app.sending_trouble import hindrances_of, with_own_service
 from deploy.app.views import (
     case_document,
     case_lines,
@@ -70,7 +71,7 @@ def _say_erased(desk: Desk, left: Tombstone, json: bool) -> None:
     if json:
         say_json(erasure_document(left))
     else:
-        say(erasure_sentence(left, desk.clock(), desk.settings))
+        say(erasure_sentence(left, desk.clock(), desk.settings, hindrances_of(desk, left)))
 
 
 def show(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:
@@ -80,7 +81,7 @@ def show(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = Fal
     if left is not None:
         _say_erased(desk, left, json)
         return
-    case = desk.shown(referral_id)
+    case = with_own_service(desk, desk.shown(referral_id))
     if json:
         say_json(case_document(case))
     else:
@@ -94,12 +95,13 @@ def why(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = Fals
     if left is not None:
         _say_erased(desk, left, json)
         return
-    case = desk.case(referral_id)
+    case = with_own_service(desk, desk.case(referral_id))
     now = desk.clock()
     sentence = explain(case, desk.register, desk.settings.agency, now, desk.settings.time_zone)
     if json:
         standing = case.standing
         document = {"id": case.referral.key.referral_id, "stage": standing.stage, "actor": standing.actor}
+        document |= {"send_failure": standing.send_failure, "own_service": case.own_service}
         say_json(document | {"due": standing.due, "overdue": standing.overdue(now), "sentence": sentence})
     else:
         say(sentence)

@@ -5,11 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from deploy.app.explain import CUT_OFF, STOPPED
 from deploy.app.options import HomeOption, JsonOption, desk_of
 from deploy.app.output import local_time, say, say_error, say_json
+from deploy.app.status import own_service
 from producers.publish import Published
 from producers.request_file import read_requests
 from referral_bus.errors import Reason, Refused
+from referral_bus.stages import OwnService
 
 
 def publish(
@@ -23,11 +26,14 @@ def publish(
     if not desk.settings.producer:
         raise Refused(Reason.STARTS_NO_REFERRALS, "this service's intake is off; set producer = true", "producer")
     published = desk.publish(requests)
+    service = own_service(desk.home)
     silent = {each.agency.code: each for each in desk.silent({request.recipient for request in requests})}
     if json:
         pairs = zip(requests, published, strict=True)
-        say_json([_document(each, silent=request.recipient in silent) for request, each in pairs])
+        say_json([_document(each, service, silent=request.recipient in silent) for request, each in pairs])
         return
+    if service is not OwnService.WORKS:
+        say_error(f"warning: {STOPPED if service is OwnService.STOPPED else CUT_OFF}")
     for code, one in silent.items():
         since = f"since {local_time(one.heard_at, desk.settings.time_zone)}" if one.heard_at else "so far"
         say_error(f"warning: {code} has been silent {since}; it is sent all the same, and waits for them")
@@ -36,8 +42,13 @@ def publish(
         say(f"{each.referral_id}  {was}, to {request.recipient}, {request.priority}")
 
 
-def _document(published: Published, *, silent: bool) -> dict[str, Any]:
-    return {"referral_id": published.referral_id, "again": published.again, "recipient_silent": silent}
+def _document(published: Published, service: OwnService, *, silent: bool) -> dict[str, Any]:
+    return {
+        "referral_id": published.referral_id,
+        "again": published.again,
+        "recipient_silent": silent,
+        "own_service": service,
+    }
 
 
 def add_to(app: typer.Typer) -> None:

@@ -36,7 +36,7 @@ from referral_bus.ledger.writing import Writing
 from referral_bus.outside_backups import OutsideBackups
 from referral_bus.settings import Settings
 from referral_bus.silence import Presence, presence
-from referral_bus.stages import Stage, Standing
+from referral_bus.stages import OwnService, Stage, Standing
 from referral_bus.standings import stand
 from schemas.events import AgencyAnnouncement, ReferralKey
 from schemas.lifecycle import ErasureReason
@@ -57,6 +57,7 @@ class Case:
     other: Presence | None  # the other side; None for one that the register does not know any more
     local_ref: str | None
     steps: list[Step]
+    own_service: OwnService = OwnService.WORKS
 
 
 @dataclass(frozen=True, slots=True)

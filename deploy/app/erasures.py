@@ -27,8 +27,8 @@ def erasure_document(left: Tombstone) -> dict[str, Any]:
     }
 
 
-def erasure_sentence(left: Tombstone, now: datetime, settings: Settings) -> str:
-    """Where an erasure stands, who must act, how long is left."""
+def erasure_sentence(left: Tombstone, now: datetime, settings: Settings, troubles: Iterable[str] = ()) -> str:
+    """Where an erasure stands, who must act, how long is left. `troubles` is what keeps words from coming and going."""
     zone = settings.time_zone
     begin = f"Referral {str(left.key.referral_id)[:8]} from {left.key.sender} was erased here"
     begin += f" at {local_time(left.created_at, zone)} ({left.reason}); its last status: {left.status}"
@@ -40,7 +40,8 @@ def erasure_sentence(left: Tombstone, now: datetime, settings: Settings) -> str:
         return f"{begin}; {end}; nobody has to act."
     due = left.asked_at + settings.unconfirmed_after
     late = f"overdue since {local_time(due, zone)}" if due < now else f"overdue from {local_time(due, zone)} on"
-    return f"{begin}; waiting: {', and '.join(waits)}; {late}."
+    known = "".join(f"; {trouble}" for trouble in troubles)
+    return f"{begin}; waiting: {', and '.join(waits)}{known}; {late}."
 
 
 def _waits_for(left: Tombstone) -> Iterator[str]:

@@ -1,12 +1,15 @@
 """`why`: one sentence that says where a referral is, who must act, and how long is left."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from deploy.app.desk import Case
 from deploy.app.output import local_time
+from referral_bus.broker.protocols import SendFailure
+from referral_bus.broker.send_failures import SEND_FAILURES, said_of
 from referral_bus.federation.register import Register
 from referral_bus.silence import Presence
-from referral_bus.stages import Actor, Stage, Standing
+from referral_bus.stages import Actor, OwnService, Stage, Standing
 from schemas.lifecycle import Side
 from schemas.outcomes import Code
 
@@ -22,6 +25,8 @@ _WHERE = {
     Stage.ENDED: "has ended: {status}",
 }
 _NEVER = "cannot be delivered any more: consent has expired, or {recipient} has left or erased it"
+STOPPED = "our own service is not running, so nothing leaves or comes in; start it with `referral-bus agency run`"
+CUT_OFF = "our own service does not reach Kafka or its inbox there, so nothing leaves or comes in"
 _BLOCKED = "; its hand-over here has failed for good ({code}), retry or discard the dead letter"
 _ASKED = {
     "cancellation": ": the sender asks to cancel it, confirm or refuse",
@@ -40,7 +45,23 @@ def why(case: Case, register: Register, us: str, now: datetime, zone: str) -> st
         where += _BLOCKED
     said = where.format(recipient=recipient, status=referral.status, code=standing.code)
     sentence = f"Referral {str(referral.key.referral_id)[:8]} from {sender} {said}"
-    return f"{sentence}{_act(case, sender, recipient, us, register, zone)}{_left(standing, now, zone)}."
+    known = "".join(f"; {trouble}" for trouble in troubles(case))
+    return f"{sentence}{known}{_act(case, sender, recipient, us, register, zone)}{_left(standing, now, zone)}."
+
+
+def troubles(case: Case) -> Iterator[str]:
+    """What keeps our own words about a referral from leaving and the others' from coming in."""
+    if case.standing.stage is not Stage.ENDED or case.standing.send_failure is not None:
+        yield from hindrances(case.own_service, case.standing.send_failure, case.referral.peer)
+
+
+def hindrances(service: OwnService, failure: SendFailure | None, peer: str) -> Iterator[str]:
+    """The same of whatever is to be sent to `peer`."""
+    if service is not OwnService.WORKS:
+        yield STOPPED if service is OwnService.STOPPED else CUT_OFF
+    if failure is not None:
+        said, advice = said_of(failure, peer), SEND_FAILURES[failure].advice
+        yield f"what we say of it cannot be sent: {said}; the operators of the bus: {advice}"
 
 
 def _act(case: Case, sender: str, recipient: str, us: str, register: Register, zone: str) -> str:
@@ -52,6 +73,8 @@ def _act(case: Case, sender: str, recipient: str, us: str, register: Register, z
         Actor.RECIPIENT_SERVICE: f"the service of {recipient}, by itself once it runs",
         Actor.RECIPIENT_STAFF: f"the staff of {recipient}",
         Actor.SENDER_STAFF: f"the staff of {sender}",
+        Actor.SENDER_OPERATORS: f"the operators of {sender}",
+        Actor.RECIPIENT_OPERATORS: f"the operators of {recipient}",
         Actor.OPERATORS: "the operators of the bus",
     }
     if standing.actor == Actor.NONE:

@@ -1,7 +1,8 @@
 """Gauges that are read from the ledger when somebody asks for metrics."""
 
 from deploy.app.desk import Desk
-from referral_bus.ledger import handing_over, looking
+from referral_bus.broker.send_failures import SEND_FAILURES
+from referral_bus.ledger import failing, handing_over, looking
 from referral_bus.ledger.tombstones import unconfirmed
 from referral_bus.metrics import ServiceMetrics
 from referral_bus.standings import count_stages
@@ -14,9 +15,14 @@ def refresh_gauges(desk: Desk, metrics: ServiceMetrics) -> None:
         stages = count_stages(tx, now, desk.settings.limits)
         waiting = handing_over.oldest_waiting(tx)
         blocked = handing_over.blocked(tx)
+        trouble = failing.everything(tx)
         erasures = unconfirmed(tx, overdue_before=now - desk.settings.unconfirmed_after)
     metrics.set("outbox_events", counts.outbox)
     metrics.set("outbox_oldest_timestamp_seconds", counts.outbox_oldest.timestamp() if counts.outbox_oldest else 0)
+    for failure in SEND_FAILURES:
+        metrics.set(
+            "send_failures", sum(each.events + each.receipts for each in trouble if each.failure == failure), failure
+        )
     metrics.set("receipts_outstanding", counts.receipts_owed)
     metrics.set("handover_oldest_timestamp_seconds", waiting.timestamp() if waiting else 0)
     metrics.set("handovers_blocked", blocked)

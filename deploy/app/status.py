@@ -10,6 +10,7 @@ from deploy.app.http import LOOPBACK
 from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.files import private
 from referral_bus.home import Home, running
+from referral_bus.stages import OwnService
 
 TIMEOUT_S = 3.0
 
@@ -45,7 +46,7 @@ def write_status(home: Home, http_port: int) -> None:
 
 
 def read_status(home: Home) -> ServiceStatus:
-    if not _is_running(home):
+    if not is_running(home):
         return ServiceStatus(running=False, http_port=None, parts={})
     try:
         port = int(json.loads(_path(home).read_text(encoding="utf-8"))["http_port"])
@@ -58,7 +59,16 @@ def _path(home: Home) -> Path:
     return home.folder / "run.json"
 
 
-def _is_running(home: Home) -> bool:
+def own_service(home: Home) -> OwnService:
+    """Whether what is written here can leave, and what was sent to us comes in. A service that does not answer at its
+    health port is not said to be cut off."""
+    status = read_status(home)
+    if not status.running:
+        return OwnService.STOPPED
+    return OwnService.WORKS if status.parts.get("broker", True) else OwnService.CUT_OFF
+
+
+def is_running(home: Home) -> bool:
     try:
         with running(home):
             return False

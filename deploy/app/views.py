@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from deploy.app.desk import Case, Stood
+from deploy.app.explain import troubles
 from deploy.app.output import local_time
 from referral_bus.ledger.handing_over import Received
 from referral_bus.ledger.looking import Step
@@ -52,6 +53,8 @@ def case_document(case: Case) -> dict[str, Any]:
         "stage": case.standing.stage,
         "actor": case.standing.actor,
         "due": case.standing.due,
+        "send_failure": case.standing.send_failure,
+        "own_service": case.own_service,
         "local_ref": case.local_ref,
         "history": [_step_document(step) for step in case.steps],
     }
@@ -104,6 +107,7 @@ def case_lines(case: Case, zone: str) -> Iterator[str]:
     way = f"{referral.key.sender} → {'us' if referral.side is Side.RECIPIENT else referral.peer}"
     yield f"Referral {referral.key.referral_id}  {way}"
     yield f"  {referral.status}, {referral.priority}, {case.standing.stage}"
+    yield from (f"  {trouble}" for trouble in troubles(case))
     first, answer = (local_time(due, zone) for due in (referral.acknowledge_by, referral.respond_by))
     yield f"  first word by {first}, answer by {answer}"
     if case.local_ref:

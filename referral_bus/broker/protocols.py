@@ -11,7 +11,8 @@ from typing import Literal, Protocol
 
 from referral_bus.wire.raw import RawRecord
 
-SendFailure = Literal["topic_missing", "timed_out", "too_large", "refused", "abandoned"]
+SendFailure = Literal["topic_missing", "timed_out", "too_large", "refused", "policy", "abandoned"]
+"""`send_failures` tells what each means. `refused`: we lack the right; `policy`: a rule of the broker or the topic."""
 
 
 @dataclass(frozen=True, slots=True)

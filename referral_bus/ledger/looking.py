@@ -98,21 +98,24 @@ def _step(tx: Tx, key: ReferralKey, wrapped: bytes | None, held: sa.RowMapping) 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """How far the event that started a referral of ours has come. `code` is why it was refused; `receipt_issued_at` is
-    by the recipient's clock."""
+    by the recipient's clock; `in_kafka` tells whether Kafka has what was last sent."""
 
     state: State
     code: str | None
     receipt_issued_at: datetime | None
+    in_kafka: bool
 
 
 def referral_event_state(tx: Tx, key: ReferralKey) -> Delivery | None:
     """Of a referral of ours; None for one that was referred to us."""
     if key.sender != tx.code:
         return None
-    query = sa.select(_O.state, _O.code, _O.receipt_issued_at)
+    query = sa.select(_O.state, _O.code, _O.receipt_issued_at, _O.acknowledged_at)
     query = query.where(_O.referral_sender == key.sender, _O.referral_id == key.referral_id)
     row = tx.connection.execute(query.order_by(_O.number).limit(1)).one_or_none()
-    return None if row is None else Delivery(State(row.state), row.code, row.receipt_issued_at)
+    if row is None:
+        return None
+    return Delivery(State(row.state), row.code, row.receipt_issued_at, row.acknowledged_at is not None)
 
 
 def first_handed_over(tx: Tx, key: ReferralKey) -> bool:

@@ -7,13 +7,14 @@ any that is not final ──> undeliverable            consent has expired, or t
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import sqlalchemy as sa
 
+from referral_bus.broker.protocols import SendFailure
 from referral_bus.ledger import tables
 from referral_bus.ledger.store import Tx
 from schemas.events import ReceiptItem
@@ -166,14 +167,17 @@ def give_up(tx: Tx, departed: Collection[str], now: datetime) -> int:
 
 def broker_has(tx: Tx, numbers: Sequence[int], now: datetime) -> None:
     """The broker has acknowledged these. That is no proof of anything but a reason to wait for the receipt."""
-    change = sa.update(tables.outbox).where(_OUT.number.in_(numbers)).values(acknowledged_at=now)
+    change = sa.update(tables.outbox).where(_OUT.number.in_(numbers)).values(acknowledged_at=now, send_failure=None)
     tx.connection.execute(change)
 
 
-def broker_refused(tx: Tx, numbers: Sequence[int], retry_at: datetime) -> None:
-    """These did not get through to the broker."""
-    still = (_OUT.number.in_(numbers), _OUT.next_send_at.is_not(None))
-    tx.connection.execute(sa.update(tables.outbox).where(*still).values(next_send_at=retry_at, asked=True))
+def broker_refused(tx: Tx, failed: Mapping[int, SendFailure | None], retry_at: datetime) -> None:
+    """These did not get through to the broker, and why; with None they were not even tried."""
+    for failure in set(failed.values()):
+        numbers = [number for number, why in failed.items() if why == failure]
+        still = (_OUT.number.in_(numbers), _OUT.next_send_at.is_not(None))
+        again = sa.update(tables.outbox).where(*still).values(next_send_at=retry_at, asked=True)
+        tx.connection.execute(again if failure is None else again.values(send_failure=failure))
 
 
 def restarted(tx: Tx, now: datetime) -> None:
@@ -204,6 +208,13 @@ def owed_receipts(tx: Tx, in_flight: Collection[str], most: int) -> list[OwedRec
             )
             batches.append(OwedReceipts(addressee, tuple(row.number for row in rows), items))
     return batches
+
+
+def receipts_failed(tx: Tx, numbers: Sequence[int], failure: SendFailure) -> None:
+    """These did not get through to the broker."""
+    owed = tables.receipts_owed.c
+    here = (owed.number.in_(numbers), owed.send_failure.is_distinct_from(failure))
+    tx.connection.execute(sa.update(tables.receipts_owed).where(*here).values(send_failure=failure))
 
 
 def receipts_sent(tx: Tx, numbers: Sequence[int]) -> None:

@@ -52,6 +52,7 @@ agency = sa.Table(  # one row: whose ledger this is
 
 # In these very words everywhere, or SQLite does not see that its index will do.
 IS_UNTIMED = "next_send_at IS NULL AND state NOT IN ('erased', 'refused', 'stored', 'undeliverable')"  # sending.FINAL
+IS_FAILING = "send_failure IS NOT NULL AND state NOT IN ('erased', 'refused', 'stored', 'undeliverable')"
 IS_UNCONFIRMED = (  # what Tombstone.chased, waits_for_peer and waits_for_us say
     "reason <> 'retention' AND (asked_by_us AND peer_confirmed_at IS NULL AND peer_refused_at IS NULL"
     " OR (asked_by_peer OR NOT asked_by_us) AND confirmed_at IS NULL)"
@@ -141,6 +142,7 @@ outbox = sa.Table(
     sa.Column("missed", sa.Boolean, nullable=False),  # the recipient lacks something before it
     sa.Column("asked", sa.Boolean, nullable=False),  # the recipient lacks this one: send it out of turn
     sa.Column("acknowledged_at", Moment),  # the broker's word; the recipient's is `state`
+    sa.Column("send_failure", sa.String),  # why the last try did not reach the broker; see `send_failures`
     sa.Column("receipted_at", Moment),
     sa.Column("receipt_issued_at", Moment),  # by the recipient's clock
     sa.Column("receipt_incarnation", sa.BigInteger),
@@ -149,6 +151,7 @@ outbox = sa.Table(
     sa.Index(None, "addressee", "next_send_at", sqlite_where=sa.text("next_send_at IS NOT NULL")),
     sa.Index("ix_outbox_due", "next_send_at", "state", sqlite_where=sa.text("next_send_at IS NOT NULL")),
     sa.Index("ix_outbox_untimed", "state", "next_send_at", sqlite_where=sa.text(IS_UNTIMED)),
+    sa.Index("ix_outbox_failing", "addressee", "send_failure", sqlite_where=sa.text(IS_FAILING)),
     sa.Index(  # whose turn it is, and how far each has come, without reading the rows
         "ix_outbox_turns",
         *("referral_sender", "referral_id", "number", "state", "erasure", "receipt_issued_at"),
@@ -175,6 +178,7 @@ receipts_owed = sa.Table(
     sa.Column("path", sa.String),
     sa.Column("held_incarnation", sa.BigInteger, nullable=False),
     sa.Column("held_sequence", sa.BigInteger, nullable=False),
+    sa.Column("send_failure", sa.String),  # why the last try did not reach the broker
     sa.UniqueConstraint("addressee", "value_sha256"),  # however often a copy comes, its writer is owed one answer
     sqlite_autoincrement=True,
 )

@@ -21,7 +21,7 @@ from referral_bus.broker.kafka.settings import Connection
 from referral_bus.broker.protocols import SendFailure
 
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
-REFUSED = (AuthorizationError, InvalidRecordError, InvalidTopicError, PolicyViolationError)
+POLICY = (InvalidRecordError, InvalidTopicError, PolicyViolationError)
 
 LINGER_MS = 2
 """Under load a batch fills while the one before it is on its way, so a longer wait gains nothing: 0, 2, 5 and 20 ms
@@ -101,4 +101,6 @@ def _meaning(error: Exception) -> SendFailure:
         return "timed_out"
     if isinstance(error, TOO_LARGE):  # alone in its batch: a larger batch is split
         return "too_large"
-    return "refused" if isinstance(error, REFUSED) else "abandoned"
+    if isinstance(error, POLICY):
+        return "policy"
+    return "refused" if isinstance(error, AuthorizationError) else "abandoned"

@@ -190,7 +190,7 @@ def test_a_receipt_that_overtakes_the_brokers_failure_is_not_undone_by_it(pair: 
         rows = due(tx, pair.clock() + RESEND_AFTER, {}, 9)
     pair.settle()
     with pair[SENDER].ledger.write() as tx:
-        sending.broker_refused(tx, [row.number for row in rows], pair.clock())
+        sending.broker_refused(tx, {row.number: "timed_out" for row in rows}, pair.clock())
     pair.settle()
     assert state(pair[SENDER], referral_id) == [State.STORED]
     assert events(pair, RECIPIENT) == [raw.value]

@@ -9,7 +9,7 @@ import pytest
 
 from referral_bus.ledger.referrals import Referral, Word, after
 from referral_bus.ledger.sending import State
-from referral_bus.stages import ACTORS, STAGES, Actor, Progress, Stage, Standing, standing
+from referral_bus.stages import ACTORS, STAGES, Actor, OwnService, Progress, Stage, Standing, seen_with, standing
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.events import ReferralKey
 from schemas.lifecycle import ENDED, Side, Status
@@ -153,3 +153,39 @@ def test_each_stage_and_each_actor_is_a_code_with_a_meaning() -> None:
     assert list(ACTORS) == list(Actor)
     for code in (*STAGES, *ACTORS):
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code)
+
+
+def test_what_kafka_has_not_acknowledged_waits_for_the_senders_own_service() -> None:
+    found = standing(NEW, Progress(State.SENT, False, in_kafka=False))
+    assert (found.stage, found.actor) == (Stage.NOT_STORED, Actor.SENDER_SERVICE)
+
+
+def test_what_kafka_does_not_take_waits_for_the_operators_of_the_bus() -> None:
+    for delivery in (State.NEW, State.SENT):
+        found = standing(NEW, Progress(delivery, False, in_kafka=False, send_failure="too_large"))
+        assert (found.stage, found.actor, found.send_failure) == (Stage.NOT_STORED, Actor.OPERATORS, "too_large")
+
+
+def test_a_recipient_that_announces_failed_hand_overs_does_not_go_on_by_itself() -> None:
+    found = standing(NEW, Progress(State.STORED, False, gave_up=True))
+    assert (found.stage, found.actor) == (Stage.NOT_HANDED_OVER, Actor.RECIPIENT_STAFF)
+
+
+@pytest.mark.parametrize(
+    ("side", "actor", "stopped", "cut_off"),
+    [
+        (Side.SENDER, Actor.RECIPIENT_SERVICE, Actor.SENDER_OPERATORS, Actor.OPERATORS),
+        (Side.SENDER, Actor.RECIPIENT_STAFF, Actor.SENDER_OPERATORS, Actor.OPERATORS),
+        (Side.SENDER, Actor.SENDER_STAFF, Actor.SENDER_STAFF, Actor.SENDER_STAFF),
+        (Side.RECIPIENT, Actor.SENDER_STAFF, Actor.RECIPIENT_OPERATORS, Actor.OPERATORS),
+        (Side.RECIPIENT, Actor.RECIPIENT_STAFF, Actor.RECIPIENT_STAFF, Actor.RECIPIENT_STAFF),
+        (Side.RECIPIENT, Actor.NONE, Actor.NONE, Actor.NONE),
+    ],
+)
+def test_an_agency_whose_own_service_hears_nothing_blames_nobody_else(
+    side: Side, actor: Actor, stopped: Actor, cut_off: Actor
+) -> None:
+    judged = Standing(Stage.NOT_STORED, actor, None, None)
+    assert seen_with(judged, side, OwnService.WORKS) == judged
+    assert seen_with(judged, side, OwnService.STOPPED) == replace(judged, actor=stopped)
+    assert seen_with(judged, side, OwnService.CUT_OFF) == replace(judged, actor=cut_off)

@@ -64,6 +64,8 @@ def test_from_the_outbox_to_the_answer_both_sides_tell_the_same_stages(pair: Ben
     referral_id = sender.refer(RECIPIENT)
     assert _is(sender, referral_id) == (Stage.NOT_STORED, Actor.SENDER_SERVICE, None)
     sender.send()
+    assert _is(sender, referral_id) == (Stage.NOT_STORED, Actor.SENDER_SERVICE, None), "Kafka has not answered yet"
+    sender.send()
     assert _is(sender, referral_id) == (Stage.NOT_STORED, Actor.RECIPIENT_SERVICE, None)
     pair.settle()
     for station in (sender, recipient):

@@ -147,6 +147,7 @@ def upgrade() -> None:
         sa.Column("missed", sa.Boolean(), nullable=False),
         sa.Column("asked", sa.Boolean(), nullable=False),
         sa.Column("acknowledged_at", Moment(), nullable=True),
+        sa.Column("send_failure", sa.String(), nullable=True),
         sa.Column("receipted_at", Moment(), nullable=True),
         sa.Column("receipt_issued_at", Moment(), nullable=True),
         sa.Column("receipt_incarnation", sa.BigInteger(), nullable=True),
@@ -175,6 +176,15 @@ def upgrade() -> None:
         ["state", "next_send_at"],
         unique=False,
         sqlite_where=sa.text("next_send_at IS NULL AND state NOT IN ('erased', 'refused', 'stored', 'undeliverable')"),
+    )
+    op.create_index(
+        "ix_outbox_failing",
+        "outbox",
+        ["addressee", "send_failure"],
+        unique=False,
+        sqlite_where=sa.text(
+            "send_failure IS NOT NULL AND state NOT IN ('erased', 'refused', 'stored', 'undeliverable')"
+        ),
     )
     op.create_index(
         "ix_outbox_turns",
@@ -210,6 +220,7 @@ def upgrade() -> None:
         sa.Column("path", sa.String(), nullable=True),
         sa.Column("held_incarnation", sa.BigInteger(), nullable=False),
         sa.Column("held_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("send_failure", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("number"),
         sa.UniqueConstraint("addressee", "value_sha256", name=op.f("uq_receipts_owed_addressee_value_sha256")),
         sqlite_autoincrement=True,

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from deploy.app.desk import Case
-from deploy.app.explain import why
+from deploy.app.explain import CUT_OFF, STOPPED, why
 from referral_bus.ledger.referrals import Referral
 from referral_bus.silence import Presence
-from referral_bus.stages import Actor, Stage, Standing
+from referral_bus.stages import Actor, OwnService, Stage, Standing
 from schemas.events import ReferralKey
 from schemas.lifecycle import Side, Status
 from schemas.outcomes import Code
@@ -216,3 +216,25 @@ def test_an_agency_that_the_register_does_not_know_any_more_has_no_contact() -> 
     seen = case(Standing(Stage.NOT_SEEN, Actor.RECIPIENT_STAFF, None, None))
     gone = replace(seen, referral=replace(seen.referral, peer="gone-agency"), other=None)
     assert sentence(gone).endswith("next must act the staff of gone-agency.")
+
+
+def test_what_kafka_does_not_take_is_not_the_recipients_fault() -> None:
+    said = sentence(case(Standing(Stage.NOT_STORED, Actor.OPERATORS, DUE, None, send_failure="topic_missing")))
+    assert "; what we say of it cannot be sent: Kafka has no inbox of public-health; the operators of the bus: " in said
+    assert "make it with `register apply`; next must act the operators of the bus; " in said
+
+
+@pytest.mark.parametrize(
+    ("service", "actor", "why_not", "who"),
+    [
+        (OwnService.STOPPED, Actor.SENDER_OPERATORS, STOPPED, "the operators of family-women"),
+        (OwnService.CUT_OFF, Actor.OPERATORS, CUT_OFF, "the operators of the bus"),
+    ],
+)
+def test_with_our_own_service_stopped_or_cut_off_that_is_said_and_who_mends_it(
+    service: OwnService, actor: Actor, why_not: str, who: str
+) -> None:
+    judged = case(Standing(Stage.NOT_STORED, actor, DUE, None))
+    assert f"; {why_not}; next must act {who}; " in sentence(replace(judged, own_service=service))
+    ended = case(Standing(Stage.ENDED, Actor.NONE, None, None))
+    assert why_not not in sentence(replace(ended, own_service=service))

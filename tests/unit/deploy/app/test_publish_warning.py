@@ -5,6 +5,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from deploy.app.explain import STOPPED
+from referral_bus.home import Home, running
 from tests.kit.people import request_document
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
@@ -18,10 +20,31 @@ def test_a_referral_to_a_silent_agency_is_published_with_a_warning(
         ledger.execute("UPDATE peers SET heard_at = 1767225600000 WHERE code = ?", (OTHER,))
     file = tmp_path / "referral.json"
     file.write_text(json.dumps(request_document(OTHER)))
-    said = command(federation.sender, "publish", file)
+    with running(Home(federation.sender.home)):
+        said = command(federation.sender, "publish", file)
     assert said.code == 0
     assert "published" in said.out
     assert said.err.splitlines() == [
         f"referral-bus: warning: {OTHER} has been silent since 2026-01-01 05:00 +05:00; "
         "it is sent all the same, and waits for them"
     ]
+
+
+def test_without_a_running_service_of_our_own_it_is_published_and_said_that_nothing_leaves(
+    federation: Federation, command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "referral.json"
+    file.write_text(json.dumps(request_document(OTHER)))
+    said = command(federation.sender, "publish", file)
+    assert (said.code, said.err) == (0, f"referral-bus: warning: {STOPPED}\n")
+    [published] = command(federation.sender, "publish", file, "--json").document
+    assert published["own_service"] == "stopped"
+    looked = command(federation.sender, "why", published["referral_id"], "--json").document
+    assert (looked["actor"], looked["own_service"]) == ("sender-operators", "stopped")
+    assert f"; {STOPPED}; next must act the operators of " in looked["sentence"]
+    assert STOPPED in command(federation.sender, "show", published["referral_id"]).out
+    with running(Home(federation.sender.home)):
+        assert command(federation.sender, "publish", file).err == ""
+        [published] = command(federation.sender, "publish", file, "--json").document
+        assert published["own_service"] == "works"
+        assert command(federation.sender, "why", published["referral_id"], "--json").document["own_service"] == "works"

@@ -1,9 +1,10 @@
 """`agency status`: whether a service holds the home's lock, and what it says of itself."""
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -12,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from deploy.app.http import health_server
 from deploy.app.status import ServiceStatus, read_status, write_status
 from referral_bus.home import Home, running
+from tests.kit.people import RECIPIENT
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
 
@@ -60,7 +62,7 @@ def test_a_service_that_runs_tells_its_parts(
         said = command(federation.sender, "agency", "status")
         assert (said.code, said.out) == (code, line)
         document = command(federation.sender, "agency", "status", "--json").document
-        assert document == {"running": True, "ready": code == 0, "http_port": port, "parts": parts}
+        assert document == {"running": True, "ready": code == 0, "http_port": port, "parts": parts, "cannot_send": []}
 
 
 def test_no_proxy_of_the_environment_is_asked(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,3 +157,17 @@ def test_looking_does_not_keep_a_service_from_starting(home: Home) -> None:
     finally:
         stop.set()
         looker.join()
+
+
+def test_what_cannot_be_sent_is_said_with_the_reason_and_who_mends_it(
+    home: Home, federation: Federation, command: Command
+) -> None:
+    with closing(sqlite3.connect(home.folder / "ledger.sqlite", isolation_level=None)) as ledger:
+        ledger.execute("UPDATE outbox SET state = 'sent', send_failure = 'too_large'")
+    said = command(federation.sender, "agency", "status")
+    assert said.out.splitlines()[1:] == [
+        f"cannot send 1 event to {RECIPIENT}: the inbox of {RECIPIENT} takes no record of this size; "
+        "the operators of the bus: mend its max.message.bytes with `register apply`"
+    ]
+    document = command(federation.sender, "agency", "status", "--json").document
+    assert document["cannot_send"] == [{"to": RECIPIENT, "failure": "too_large", "events": 1, "receipts": 0}]

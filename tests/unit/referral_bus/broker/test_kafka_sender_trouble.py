@@ -87,7 +87,7 @@ def test_a_producer_is_replaced_when_the_record_is_not_to_blame(
     [
         (MessageSizeTooLargeError(), "too_large"),
         (TopicAuthorizationFailedError(), "refused"),
-        (InvalidRecordError(), "refused"),
+        (InvalidRecordError(), "policy"),
     ],
 )
 def test_a_record_that_is_refused_harms_no_other(stage: Stage, error: Exception, failure: SendFailure) -> None:

@@ -26,7 +26,7 @@ from tests.kit.people import RECIPIENT, SENDER, request
 SMALL = ("agency", "peers", "positions", "inboxes", "restored_peers", "unasked", "receipts_owed")
 """At most a row for each agency or topic; of receipts, what has not left yet."""
 LIVE = (
-    *("ix_outbox_addressee_next_send_at", "ix_outbox_due", "ix_outbox_untimed"),
+    *("ix_outbox_addressee_next_send_at", "ix_outbox_due", "ix_outbox_untimed", "ix_outbox_failing"),
     *("ix_handovers_due", "ix_handovers_undone", "ix_handovers_waiting", "ix_dead_letters_untold"),
     *("ix_tombstones_unconfirmed", "ix_tombstones_unscrubbed"),
 )

@@ -1,0 +1,54 @@
+"""What does not get into Kafka, and why: of one referral, of one agency, of all of them."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from referral_bus.broker.protocols import SendFailure
+from referral_bus.broker.send_failures import known_failure
+from referral_bus.ledger import tables
+from referral_bus.ledger.store import Tx
+from schemas.events import ReferralKey
+
+_O, _W = tables.outbox.c, tables.receipts_owed.c
+_IS_FAILING: sa.ColumnElement[bool] = sa.literal_column(tables.IS_FAILING)  # no Boolean, or it becomes "= 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """How much cannot be sent to an agency, for one reason."""
+
+    addressee: str
+    failure: SendFailure
+    events: int = 0
+    receipts: int = 0
+
+
+def of_referral(tx: Tx, key: ReferralKey) -> SendFailure | None:
+    """Why the oldest of our events about it that does not get through does not."""
+    same = (_O.referral_sender == key.sender, _O.referral_id == key.referral_id)
+    query = sa.select(_O.send_failure).where(*same, _IS_FAILING).order_by(_O.number).limit(1)
+    return known_failure(tx.connection.execute(query).scalar_one_or_none())
+
+
+def to_agency(tx: Tx, code: str) -> SendFailure | None:
+    """Why something for this agency does not get through. What waits behind it was not tried itself yet."""
+    query = sa.select(_O.send_failure).where(_O.addressee == code, _IS_FAILING).limit(1)
+    return known_failure(tx.connection.execute(query).scalar_one_or_none())
+
+
+def everything(tx: Tx) -> list[Failing]:
+    """In the order of the agencies' codes."""
+    found: dict[tuple[str, SendFailure], Failing] = {}
+    events = sa.select(_O.addressee, _O.send_failure, sa.func.count()).where(_IS_FAILING)
+    receipts = sa.select(_W.addressee, _W.send_failure, sa.func.count()).where(_W.send_failure.is_not(None))
+    for addressee, word, count in tx.connection.execute(events.group_by(_O.addressee, _O.send_failure)):
+        failure = known_failure(word)
+        if failure is not None:
+            found[addressee, failure] = Failing(addressee, failure, count)
+    for addressee, word, count in tx.connection.execute(receipts.group_by(_W.addressee, _W.send_failure)):
+        failure = known_failure(word)
+        if failure is not None:
+            waiting = found.get((addressee, failure), Failing(addressee, failure))
+            found[addressee, failure] = Failing(addressee, failure, waiting.events, count)
+    return [found[at] for at in sorted(found)]
