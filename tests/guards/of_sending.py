@@ -16,6 +16,7 @@ RELAYS = (
     f"{UNIT}/test_relay_keys_and_restarts.py",
     "tests/unit/consumers/agency/test_receipts_and_announcements.py",
 )
+FAILURES = (f"{UNIT}/test_send_failures.py",)
 RESTORING = (f"{UNIT}/test_restoring.py", f"{UNIT}/test_restored_peers.py", f"{UNIT}/test_new_start.py")
 
 SENDING = (
@@ -25,6 +26,27 @@ SENDING = (
         "    tx.connection.execute(_REMEMBER, digests)\n",
         "",
         RELAYS,
+    ),
+    Guard(
+        "why Kafka did not take an event is written down",
+        LEDGER_SENDING,
+        "tx.connection.execute(again if failure is None else again.values(send_failure=failure))",
+        "tx.connection.execute(again)",
+        FAILURES,
+    ),
+    Guard(
+        "what Kafka has taken fails no more",
+        LEDGER_SENDING,
+        ".values(acknowledged_at=now, send_failure=None)",
+        ".values(acknowledged_at=now)",
+        FAILURES,
+    ),
+    Guard(
+        "no other side is blamed while our own service is stopped",
+        "referral_bus/stages.py",
+        "if service is OwnService.WORKS or standing.actor in (Actor.NONE, STAFF[side]):",
+        "if True:",
+        ("tests/unit/referral_bus/test_stages.py",),
     ),
     Guard(
         "only the oldest is sent again",

@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from consumers.monitor.announced import MOST_COUNTED
+from referral_bus.broker.send_failures import TOLD_EVERY
 from tests.kit.forge import a_receipt, an_announcement, signed
 from tests.unit.consumers.monitor.lookout import a_notice, lookout
 
@@ -50,3 +51,18 @@ def test_for_what_was_refused_nobody_waits_whatever_is_heard_first(tmp_path: Pat
         monitor.hear(a_notice(bench, RECIPIENT, code="CONSENT_INVALID", event_id=event_id))
         assert monitor.total("dead_letter_notices_total", agency=RECIPIENT, reason="CONSENT_INVALID") == 1
         assert monitor.total("dead_letters_waiting") == 0
+
+
+def test_what_an_agency_cannot_send_is_shown_once_and_for_as_long_as_it_is_told(tmp_path: Path) -> None:
+    code, minute = "NOT_SENT_TOPIC_MISSING", timedelta(minutes=1)
+    with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
+        start = bench.clock()
+        again = start + TOLD_EVERY
+        monitor.hear(a_notice(bench, SENDER, code=code, count=2), a_notice(bench, SENDER, code=code, count=3))
+        assert monitor.total("dead_letters_waiting", agency=SENDER, reason=code) == 3, "each stands for all of it"
+        monitor.hear(a_notice(bench, SENDER, code=code, count=4, issued_at=again))
+        assert monitor.total("dead_letters_waiting", agency=SENDER, reason=code) == 4
+        monitor.hear(signed(bench, an_announcement(bench, SENDER, 7, issued_at=again + 3 * TOLD_EVERY)))
+        assert [need.what for need in monitor.need("dead letters")] == [code]
+        monitor.hear(signed(bench, an_announcement(bench, SENDER, 8, issued_at=again + 3 * TOLD_EVERY + minute)))
+        assert monitor.need("dead letters") == []
