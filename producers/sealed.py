@@ -8,7 +8,8 @@ from referral_bus.ledger.turns import DueRow
 from referral_bus.wire.avro_codec import decode, encode
 from referral_bus.wire.sealing import seal
 from referral_bus.wire.signing import key_id_of
-from schemas.events import AnyEvent, ErasureEvent, ReferralEvent, SealingKey, StatusEvent
+from schemas.events import AnyEvent, ErasureEvent, ReferralEvent, StatusEvent
+from schemas.sealing_keys import SealingKey
 
 
 def key_for(row: DueRow, peers: Mapping[str, Peer], now: datetime) -> SealingKey | None:

@@ -4,20 +4,26 @@ What is checked here is what any reader needs before it can act at all: ids, age
 code stands on its list, and whether a value makes sense, is judged later, in the order (`outcomes.Code`).
 """
 
+from datetime import timedelta
 from typing import Annotated, ClassVar, NamedTuple, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.code_lists import Coded
+from schemas.sealing_keys import AHEAD, SealingKey, epoch_at
 from schemas.times import Instant
 
 AgencyCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=3, max_length=40)]
 CodeWord = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40)]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 ClearPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=30)]  # a field of a clear record
-FromOne = Annotated[int, Field(ge=1, lt=2**63)]
-FromZero = Annotated[int, Field(ge=0, lt=2**63)]
+FromOne = Annotated[int, Field(ge=1, lt=2**53)]  # exact in JSON, and one more never overflows anything
+FromZero = Annotated[int, Field(ge=0, lt=2**53)]
+HIGHEST_INCARNATION = 2**25 - 1  # times 2**28, the first number of its events, it is exact in JSON too
+Incarnation = Annotated[int, Field(ge=1, le=HIGHEST_INCARNATION)]
+IncarnationOrNone = Annotated[int, Field(ge=0, le=HIGHEST_INCARNATION)]
+LONGEST_ANNOUNCED = timedelta(days=90)  # the current epoch and the next two
 Hash = Annotated[bytes, Field(min_length=32, max_length=32)]
 Fingerprint = Annotated[bytes, Field(min_length=8, max_length=8)]
 
@@ -56,7 +62,7 @@ class Event(ClearRecord):
     addressee: AgencyCode
     occurred_at: Instant
     register_version: FromOne
-    incarnation: FromOne
+    incarnation: Incarnation
     sequence: FromOne
 
     @property
@@ -76,7 +82,7 @@ class Event(ClearRecord):
 class SealedEvent(Event):
     """An event with a sealed body and a place behind another."""
 
-    follows_incarnation: FromZero
+    follows_incarnation: IncarnationOrNone
     follows_sequence: FromZero
 
     @property
@@ -128,7 +134,7 @@ class ReceiptItem(BaseModel):
     outcome: CodeWord
     code: CodeWord | None
     path: ClearPath | None
-    held_incarnation: FromZero
+    held_incarnation: IncarnationOrNone
     held_sequence: FromZero
 
     @property
@@ -143,39 +149,9 @@ class StorageReceipt(ClearRecord):
     receipt_id: UUID
     writer: AgencyCode
     addressee: AgencyCode
-    incarnation: FromOne
+    incarnation: Incarnation
     issued_at: Instant
     items: Annotated[tuple[ReceiptItem, ...], Field(strict=False, min_length=1, max_length=500)]
-
-
-_P = 2**255 - 19
-# The u coordinates of all X25519 points whose order divides 8. What is sealed to one of them has no secret in it, and
-# an honest implementation stops at it: one agency's announcement would stop every relay that wants to write to it.
-_LOW_ORDER_U = frozenset(
-    {
-        0,
-        1,
-        _P - 1,
-        325606250916557431795983626356110631294008115727848805560023387167927233504,
-        39382357235489614581723060781553021112529911719440698176882885853963445705823,
-    }
-)
-
-
-def _sealable(raw: bytes) -> bytes:
-    if int.from_bytes(raw, "little") % 2**255 % _P in _LOW_ORDER_U:
-        raise ValueError("a point of low order")
-    return raw
-
-
-class SealingKey(BaseModel):
-    """The public half of one epoch's X25519 key; nobody seals to it from `valid_until` on."""
-
-    model_config = ClearRecord.model_config
-    epoch: FromZero
-    public_key: Annotated[Hash, AfterValidator(_sealable)]
-    valid_from: Instant
-    valid_until: Instant
 
 
 class ServiceOffer(BaseModel):
@@ -189,7 +165,7 @@ class AgencyAnnouncement(ClearRecord):
 
     record: ClassVar[str] = "AgencyAnnouncement"
     agency: AgencyCode
-    incarnation: FromOne
+    incarnation: Incarnation
     counter: FromOne
     issued_at: Instant
     expires_at: Instant
@@ -201,9 +177,22 @@ class AgencyAnnouncement(ClearRecord):
     handed_over_before: Instant
     open_referrals: FromZero
     overdue_referrals: FromZero
+    handovers_blocked: FromZero
     audit_count: FromZero
     audit_head: Hash
     software_version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.+-]+$", max_length=40)]
+
+    @model_validator(mode="after")
+    def _promises_nothing_far_ahead(self) -> Self:
+        """What a stolen key announces ends soon by itself, whether or not its revocation is heard of."""
+        current = epoch_at(self.issued_at)
+        if any(not current <= key.epoch <= current + AHEAD for key in self.sealing_keys):
+            raise ValueError("announced are the keys of the current epoch and of the next two")
+        if not timedelta(0) <= self.expires_at - self.issued_at <= LONGEST_ANNOUNCED:
+            raise ValueError("an announcement ends after it was issued, within 90 days")
+        if self.handed_over_before > self.issued_at:
+            raise ValueError("what is to come has not been handed over")
+        return self
 
 
 class DeadLetterNotice(ClearRecord):

@@ -9,9 +9,10 @@ from referral_bus.ledger.peers import next_announcement_place
 from referral_bus.ledger.store import Ledger
 from referral_bus.standings import count_stages
 from schemas.deadlines import DEFAULT_LIMITS, Limits
-from schemas.events import AgencyAnnouncement, SealingKey, ServiceOffer
+from schemas.events import AgencyAnnouncement, ServiceOffer
 from schemas.lifecycle import Side
 from schemas.schema_index import by_fingerprint
+from schemas.sealing_keys import SealingKey
 
 EXPIRES_AFTER = timedelta(days=60)  # as long as the announced keys last; silence is judged by `issued_at`
 
@@ -28,6 +29,7 @@ def next_announcement(
     with ledger.read() as tx:
         to_us = [count for (side, _), count in count_stages(tx, now, limits).items() if side is Side.RECIPIENT]
         waiting = handing_over.oldest_waiting(tx)
+        blocked = handing_over.given_up(tx)
     with ledger.write() as tx:
         place = next_announcement_place(tx)
         audited = audit.end(tx)
@@ -45,9 +47,10 @@ def next_announcement(
         services=tuple(
             ServiceOffer(service_type=service, capacity="open") for service in (agency.services if agency else ())
         ),
-        handed_over_before=waiting or now,
+        handed_over_before=min(waiting or now, now),  # the clock may have been set back
         open_referrals=sum(count.open for count in to_us),
         overdue_referrals=sum(count.overdue for count in to_us),
+        handovers_blocked=blocked,
         audit_count=audited.count,
         audit_head=audited.head,
         software_version=software_version,

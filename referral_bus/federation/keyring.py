@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,17 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.files import sync_folder
 from referral_bus.wire.signing import key_id_of
-from schemas.events import SealingKey
+from schemas.sealing_keys import AHEAD, SealingKey, epoch_at, epoch_start
 
-EPOCH = timedelta(days=30)
-AHEAD = 2  # epochs announced beforehand, so that an agency that is away stays reachable for 60 days
 KEPT_FOR = timedelta(days=14)  # after its epoch: as long as Kafka keeps what was sealed to it at the very end
-_START = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def epoch_at(now: datetime) -> int:
-    """The number of the epoch: whole 30-day periods since 1970, the same for every agency."""
-    return (now - _START) // EPOCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +35,11 @@ class EpochKey:
 
     @property
     def public(self) -> SealingKey:
-        start = _START + self.epoch * EPOCH
         return SealingKey(
             epoch=self.epoch,
             public_key=self.private.public_key().public_bytes_raw(),
-            valid_from=start,
-            valid_until=start + EPOCH,
+            valid_from=epoch_start(self.epoch),
+            valid_until=epoch_start(self.epoch + 1),
         )
 
 

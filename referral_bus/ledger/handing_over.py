@@ -173,6 +173,12 @@ def blocked(tx: Tx) -> int:
     return int(tx.connection.execute(failing).scalar_one())
 
 
+def given_up(tx: Tx) -> int:
+    """How many events wait for a person here, because our own system took none of the attempts."""
+    waiting = sa.select(sa.func.count()).select_from(tables.handovers).where(_H.done_at.is_(None))
+    return int(tx.connection.execute(waiting.where(_H.next_attempt_at.is_(None))).scalar_one())
+
+
 def oldest_waiting(tx: Tx) -> datetime | None:
     """When the oldest event that has not been handed over was stored."""
     waiting = sa.select(sa.func.min(_H.number)).where(_H.done_at.is_(None)).scalar_subquery()

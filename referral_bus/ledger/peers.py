@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from referral_bus.ledger import tables
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import decode
-from schemas.events import AgencyAnnouncement, Place, SealingKey
+from schemas.events import AgencyAnnouncement, Place
+from schemas.sealing_keys import SealingKey
 
 _PEER = tables.peers.c
 _INCARNATION = sa.select(_PEER.incarnation).where(_PEER.code == sa.bindparam("of_code"))

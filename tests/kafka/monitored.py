@@ -170,6 +170,7 @@ class Monitored:
             handed_over_before=self.now,
             open_referrals=0,
             overdue_referrals=0,
+            handovers_blocked=0,
             audit_count=0,
             audit_head=bytes(32),
             software_version="0.0.0",

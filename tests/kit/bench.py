@@ -29,7 +29,7 @@ from producers.withdrawals import withdraw
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.broker.protocols import Broker, Reader, ReaderBroken
 from referral_bus.clock import Clock
-from referral_bus.federation.keyring import AHEAD, EpochKey, Keyring, epoch_at
+from referral_bus.federation.keyring import EpochKey, Keyring
 from referral_bus.federation.register import Register
 from referral_bus.ledger import handing_over, looking, referrals, sending, tombstones
 from referral_bus.ledger.at_rest import AtRest
@@ -46,6 +46,7 @@ from referral_bus.wire.raw import RawRecord
 from schemas.events import ReceiptItem, ReferralKey
 from schemas.lifecycle import ErasureReason
 from schemas.referral_request import ReferralRequest
+from schemas.sealing_keys import AHEAD, epoch_at
 from tests.kit.made_once import AT_REST, empty_ledger, federation
 from tests.kit.people import request
 

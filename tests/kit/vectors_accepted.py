@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,24 +12,26 @@ from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import write
 from schemas.events import (
+    HIGHEST_INCARNATION,
     AgencyAnnouncement,
     AnyRecord,
     DeadLetterNotice,
     ReceiptItem,
     ReferralEvent,
     RegisterVersion,
-    SealingKey,
     ServiceOffer,
     StatusEvent,
     StorageReceipt,
 )
 from schemas.personal import Appointment, StatusBody
 from schemas.schema_index import by_fingerprint
+from schemas.sealing_keys import SealingKey, epoch_at, epoch_start
 from tests.kit.vector_bodies import full_body, long_body, referral_body, status_body_of
 from tests.kit.vector_events import erasure_event, referral_event, status_event
 from tests.kit.vector_federation import (
     FEDERATION,
     HERE,
+    NOW,
     SENDER,
     fixed_id,
     inbox,
@@ -97,10 +98,10 @@ def _words() -> Iterator[Accepted]:
     )
     declined = StatusBody(outcome_reason="no-capacity", text="Synthetic reason.", suggested_agency="legal-desk")
     restored = {
-        "incarnation": 1_700_000_000,
+        "incarnation": HIGHEST_INCARNATION,
         "sequence": 64,
         "follows_incarnation": 3,
-        "follows_sequence": 2**63 - 1,
+        "follows_sequence": 2**53 - 1,
         "occurred_at": later(days=-20000),
     }
     cases: tuple[tuple[str, str, StatusEvent, StatusBody], ...] = (
@@ -200,14 +201,13 @@ def _receipts() -> Iterator[Accepted]:
 
 
 def _announcements() -> Iterator[Accepted]:
-    epoch = 692
-    start = later(days=-1)
+    epoch = epoch_at(NOW)
     keys = tuple(
         SealingKey(
             epoch=epoch + ahead,
             public_key=public_of(sealing_key(HERE if ahead == 0 else f"{HERE} {ahead}")),
-            valid_from=start + ahead * timedelta(days=30),
-            valid_until=start + (ahead + 1) * timedelta(days=30),
+            valid_from=epoch_start(epoch + ahead),
+            valid_until=epoch_start(epoch + ahead + 1),
         )
         for ahead in range(3)
     )
@@ -217,6 +217,7 @@ def _announcements() -> Iterator[Accepted]:
         "services": (ServiceOffer(service_type="health", capacity="limited"),),
         "open_referrals": 12,
         "overdue_referrals": 1,
+        "handovers_blocked": 1,
         "audit_count": 300,
         "audit_head": seed("audit head"),
     }
@@ -226,6 +227,7 @@ def _announcements() -> Iterator[Accepted]:
         "services": (),
         "open_referrals": 0,
         "overdue_referrals": 0,
+        "handovers_blocked": 0,
         "audit_count": 0,
         "audit_head": bytes(32),
     }

@@ -1,10 +1,13 @@
 """Refused test vectors that are certainly from their writer and cannot be read: MALFORMED and SCHEMA_UNKNOWN."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from referral_bus.wire.avro_codec import encode
 from schemas.events import AgencyAnnouncement, AnyRecord
 from schemas.outcomes import Code
+from schemas.sealing_keys import EPOCH, SealingKey
 from tests.kit.avro_pieces import MARKER, head, long, pieces, string, value_with
 from tests.kit.vector_bodies import referral_body
 from tests.kit.vector_cases import Refused, a_referral, posted, record_of
@@ -20,6 +23,7 @@ def unreadable() -> Iterator[Refused]:
     yield from _texts()
     yield from _arrays()
     yield from _against_the_rules()
+    yield from _announcements()
     yield from _kafka_keys()
     yield from _schemas()
 
@@ -58,7 +62,10 @@ def _numbers() -> Iterator[Refused]:
         ("time-past-9999", "A time in the year 10000.", event, "occurred_at", long(253_402_300_800_000)),
         ("time-far-away", "The largest long as a time.", event, "occurred_at", long(2**63 - 1)),
         ("sequence-0", "The first place is 1.", event, "sequence", long(0)),
+        ("sequence-too-high", "2^53: the highest number is one less.", event, "sequence", long(2**53)),
         ("incarnation-negative", "The first incarnation is 1.", event, "incarnation", long(-1)),
+        ("incarnation-too-high", "2^25: the highest incarnation is one less.", event, "incarnation", long(2**25)),
+        ("incarnation-highest-long", "The largest long as an incarnation.", event, "incarnation", long(2**63 - 1)),
     ):
         yield _malformed(name, about, record, value_with(record, **{field: spoilt}))
 
@@ -106,14 +113,50 @@ def _against_the_rules() -> Iterator[Refused]:
     ):
         spoilt = event.model_copy(update={"follows_incarnation": follows[0], "follows_sequence": follows[1]})
         yield _malformed(name, about, event, encode(spoilt))
-    announcement = record_of("agency-announcement-full")
-    assert isinstance(announcement, AgencyAnnouncement)
-    zeros = tuple(key.model_copy(update={"public_key": bytes(32)}) for key in announcement.sealing_keys)
-    weak = announcement.model_copy(update={"sealing_keys": zeros})
-    topic = f"referral.announcement.{HERE}.v1"
-    raw = posted(announcement, encode(weak), Signing(by=HERE), topic)
-    about = "A sealing key of low order: what is sealed to it has no secret."
-    yield Refused("malformed-low-order-sealing-key", about, Code.MALFORMED, raw, SENDER)
+
+
+def _announcements() -> Iterator[Refused]:
+    said = record_of("agency-announcement-full")
+    assert isinstance(said, AgencyAnnouncement)
+    keys, year_9999 = said.sealing_keys, datetime(9999, 12, 31, tzinfo=UTC)
+
+    def with_keys(**change: Any) -> dict[str, Any]:
+        return {"sealing_keys": tuple(key.model_copy(update=change) for key in keys)}
+
+    epochs = 3 * EPOCH
+    later = tuple(
+        SealingKey(
+            epoch=key.epoch + 3,
+            public_key=key.public_key,
+            valid_from=key.valid_from + epochs,
+            valid_until=key.valid_until + epochs,
+        )
+        for key in keys
+    )
+    for name, about, change in (
+        (
+            "low-order-sealing-key",
+            "A key of low order has no secret.",
+            with_keys(public_key=bytes(32)),
+        ),
+        (
+            "sealing-key-until-9999",
+            "A key is valid for its epoch.",
+            with_keys(valid_until=year_9999),
+        ),
+        ("sealing-key-of-another-epoch", "Its validity is not its epoch's.", with_keys(epoch=keys[0].epoch + 1)),
+        ("sealing-key-far-ahead", "Announced are the current epoch and the next two.", {"sealing_keys": later}),
+        ("announcement-until-9999", "It ends within 90 days.", {"expires_at": year_9999}),
+        (
+            "announcement-ended-before",
+            "It ends after it was issued.",
+            {"expires_at": said.issued_at - timedelta(days=1)},
+        ),
+        ("handed-over-ahead", "What is to come has not been handed over.", {"handed_over_before": year_9999}),
+        ("announcement-counter-too-high", "2^53: the highest number is one less.", {"counter": 2**53}),
+    ):
+        raw = posted(said, encode(said.model_copy(update=change)), Signing(by=HERE), f"referral.announcement.{HERE}.v1")
+        yield Refused(f"malformed-{name}", about, Code.MALFORMED, raw, SENDER)
 
 
 def _kafka_keys() -> Iterator[Refused]:

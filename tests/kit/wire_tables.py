@@ -169,7 +169,7 @@ def _text_form(rule: StringConstraints) -> str:
 
 def _number_form(least: int, most: int | None, below: int | None) -> str:
     top = most if most is not None else (below or 0) - 1
-    return f"from {least}" if top == 2**63 - 1 else f"{least} to {top}"
+    return f"from {least}" if top == 2**53 - 1 else f"{least} to {top}"
 
 
 def _bytes_form(least: int | None, most: int | None) -> str:

@@ -124,6 +124,7 @@ def _hear(tx: Tx, handed_over_before: datetime) -> None:
         handed_over_before=handed_over_before,
         open_referrals=0,
         overdue_referrals=0,
+        handovers_blocked=0,
         audit_count=0,
         audit_head=bytes(32),
         software_version="0.0.0",

@@ -11,11 +11,11 @@ import pytest
 from producers.receipts import BROKER_RETRY
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.broker.memory_ends import MemorySender, MemorySending
-from referral_bus.federation.keyring import EPOCH
 from referral_bus.ledger.sending import State
 from referral_bus.wire.avro_codec import decode
 from referral_bus.wire.raw import RawRecord
 from schemas.events import AgencyAnnouncement, ReferralEvent
+from schemas.sealing_keys import EPOCH
 from tests.kit.bench import Bench, make_keyring
 from tests.kit.forge import an_announcement, signed
 from tests.kit.people import RECIPIENT, SENDER, THIRD

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from referral_bus.federation.keyring import EPOCH, KEPT_FOR, write_key
+from referral_bus.federation.keyring import KEPT_FOR, write_key
 from referral_bus.key_renewal import renew_keys
 from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.sending import State
+from schemas.sealing_keys import EPOCH
 from tests.kit.bench import Bench, Station, bench
 from tests.kit.forge import an_announcement, signed
 from tests.kit.people import RECIPIENT, SENDER

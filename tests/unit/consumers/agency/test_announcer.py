@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from consumers.agency.announcer import next_announcement
 from referral_bus.ledger import handing_over
+from referral_bus.ledger.handing_over import Patience
 from referral_bus.wire.avro_codec import decode, encode
 from schemas.events import AgencyAnnouncement
 from schemas.schema_index import by_fingerprint
@@ -58,3 +59,26 @@ def test_it_counts_the_open_and_the_overdue_referrals_to_us(pair: Bench) -> None
     assert (_next(pair).open_referrals, _next(pair).overdue_referrals) == (1, 1)
     pair[RECIPIENT].say("accept", open_one)
     assert (_next(pair).open_referrals, _next(pair).overdue_referrals) == (1, 0)
+
+
+def test_it_counts_what_our_own_system_did_not_take_in_all_attempts(pair: Bench) -> None:
+    station = pair[RECIPIENT]
+    pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    with station.ledger.write() as tx:
+        (waiting,) = handing_over.due(tx, pair.clock(), (), 10)
+        assert not handing_over.failed(tx, waiting.cursor, Patience(2, timedelta(seconds=1)), pair.clock())
+    assert _next(pair).handovers_blocked == 0
+    with station.ledger.write() as tx:
+        assert handing_over.failed(tx, waiting.cursor, Patience(2, timedelta(seconds=1)), pair.clock())
+    assert _next(pair).handovers_blocked == 1
+    with station.ledger.write() as tx:
+        handing_over.handed_over(tx, [waiting.cursor], station.writing())
+    assert _next(pair).handovers_blocked == 0
+
+
+def test_nothing_to_come_is_said_to_be_handed_over_after_the_clock_was_set_back(pair: Bench) -> None:
+    pair[SENDER].refer(RECIPIENT)
+    pair.settle()
+    pair.clock.move(timedelta(hours=-1))
+    assert _next(pair).handed_over_before == pair.clock()

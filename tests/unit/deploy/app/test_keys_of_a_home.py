@@ -7,8 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from deploy.app.desk import open_desk
 from referral_bus.clock import system_clock
-from referral_bus.federation.keyring import epoch_at, write_key
+from referral_bus.federation.keyring import write_key
 from referral_bus.wire.signing import key_id_of
+from schemas.sealing_keys import epoch_at
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
 

@@ -7,17 +7,9 @@ from pathlib import Path
 import pytest
 
 from referral_bus.errors import Reason, Refused, Unreachable
-from referral_bus.federation.keyring import (
-    AHEAD,
-    EPOCH,
-    KEPT_FOR,
-    create_keys,
-    destroy_keys,
-    epoch_at,
-    load_keys,
-    write_key,
-)
+from referral_bus.federation.keyring import KEPT_FOR, create_keys, destroy_keys, load_keys, write_key
 from referral_bus.wire.signing import key_id_of
+from schemas.sealing_keys import AHEAD, EPOCH, epoch_at
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 CURRENT = epoch_at(NOW)

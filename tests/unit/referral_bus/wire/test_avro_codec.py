@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from referral_bus.wire.avro_codec import HEAD, MARKER, MAX_ITEMS, MAX_VALUE, Undecodable, decode, encode
-from schemas.events import ErasureEvent, ReceiptItem, RegisterVersion, StewardSignature, StorageReceipt
+from schemas.events import (
+    HIGHEST_INCARNATION,
+    ErasureEvent,
+    ReceiptItem,
+    RegisterVersion,
+    StewardSignature,
+    StorageReceipt,
+)
 from schemas.outcomes import CODES, Code, Outcome
 from schemas.personal import Person, StatusBody
 from schemas.schema_index import MODELS, newest
@@ -22,7 +29,7 @@ from tests.kit.vector_bodies import long_body, referral_body
 from tests.kit.vector_cases import a_referral
 
 PLANTED = "Planted-Oʻgʻiloy"
-LARGEST = 2**63 - 1
+LARGEST = 2**53 - 1
 
 
 def code_of(value: bytes) -> Code | None:
@@ -112,14 +119,14 @@ def test_a_receipt_of_500_items_at_their_longest_is_no_larger_than_a_value_may_b
         outcome=max(Outcome, key=len),
         code=max(codes, key=len),
         path="status",
-        held_incarnation=LARGEST,
+        held_incarnation=HIGHEST_INCARNATION,
         held_sequence=LARGEST,
     )
     receipt = StorageReceipt(
         receipt_id=uuid.uuid4(),
         writer="a" * 40,
         addressee="b" * 40,
-        incarnation=LARGEST,
+        incarnation=HIGHEST_INCARNATION,
         issued_at=datetime(9999, 1, 1, tzinfo=UTC),
         items=(item,) * 500,
     )

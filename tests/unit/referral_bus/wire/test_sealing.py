@@ -18,11 +18,12 @@ from referral_bus.wire.sealing import (
     unpad,
     unseal,
 )
-from schemas.events import ReferralEvent, SealingKey, StatusEvent
+from schemas.events import ReferralEvent, StatusEvent
+from schemas.sealing_keys import SealingKey, epoch_start
 from tests.kit import independent
 from tests.kit.strategies import CLEAR_RECORDS, SEALABLE_EVENTS
 from tests.kit.vector_events import referral_event
-from tests.kit.vector_federation import NOW, hpke, later, public_of
+from tests.kit.vector_federation import hpke, public_of
 
 KEY = X25519PrivateKey.from_private_bytes(b"\x07" * 32)
 PUBLIC = public_of(KEY)
@@ -192,9 +193,11 @@ def test_an_encapsulated_key_of_low_order_does_not_open(point: bytes) -> None:
 def test_nobody_can_announce_a_key_of_low_order(point: bytes) -> None:
     """The relay seals to announced keys only, and HPKE stops with an error at one of these."""
     with pytest.raises(ValidationError):
-        SealingKey(epoch=1, public_key=point, valid_from=NOW, valid_until=later(days=30))
+        SealingKey(epoch=1, public_key=point, valid_from=epoch_start(1), valid_until=epoch_start(2))
 
 
 def test_other_keys_can_be_announced() -> None:
     for raw in (PUBLIC, b"\x02" + bytes(31), b"\xff" * 31 + b"\x7e"):
-        assert SealingKey(epoch=1, public_key=raw, valid_from=NOW, valid_until=later(days=30)).public_key == raw
+        assert (
+            SealingKey(epoch=1, public_key=raw, valid_from=epoch_start(1), valid_until=epoch_start(2)).public_key == raw
+        )
