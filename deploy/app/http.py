@@ -1,11 +1,15 @@
 """Health and metrics over HTTP on loopback: /healthz the process, /readyz what it needs, /metrics for Prometheus."""
 
+import io
 import json
+import socket
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from socketserver import ThreadingMixIn
-from threading import BoundedSemaphore, Event
+from threading import BoundedSemaphore, Event, Lock
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -15,41 +19,100 @@ from referral_bus.logs import defect
 
 Ready = Callable[[], dict[str, bool]]
 LOOPBACK = "127.0.0.1"
+LISTEN_S = 0.5
 _HOSTS = frozenset({LOOPBACK, "localhost"})
 _PROBLEM = "application/problem+json"
 
 
-AT_ONCE = 8  # requests; whoever comes while so many are answered is turned away
-LISTEN_S = 0.5
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """`request_s` is the time for a whole request to arrive, however it trickles in. `arriving` is how many connections
+    may have a request under way: one more, and the oldest of them is closed, so slow clients cannot take every place.
+    `answered` is how many requests are answered at the same time."""
+
+    request_s: float = 5.0
+    arriving: int = 64
+    answered: int = 8
 
 
-class _Server(ThreadingMixIn, WSGIServer):
+class HealthServer(ThreadingMixIn, WSGIServer):
+    """One thread for each connection, within `HttpLimits`."""
+
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 64
     timeout = LISTEN_S
 
-    def __init__(self, *arguments: Any) -> None:
-        self._room = BoundedSemaphore(AT_ONCE)
-        super().__init__(*arguments)
+    def __init__(self, port: int, limits: HttpLimits) -> None:
+        self.limits = limits
+        self.answering = BoundedSemaphore(limits.answered)
+        self._arriving: dict[socket.socket, None] = {}  # in the order in which they came
+        self._lock = Lock()
+        super().__init__((LOOPBACK, port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._room.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        with self._lock:
+            while len(self._arriving) >= self.limits.arriving:
+                oldest = next(iter(self._arriving))
+                del self._arriving[oldest]
+                _end(oldest)  # its thread reads the end of the connection, and closes it
+            self._arriving[request] = None
+        super().process_request(request, client_address)
+
+    def arrived(self, request: socket.socket) -> None:
+        """The request is complete, or its connection is over: it takes up no place any more."""
+        with self._lock:
+            self._arriving.pop(request, None)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._room.release()
+            self.arrived(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no event."""
+        """A client that goes away, or is too slow, is no event."""
 
 
-class _Quiet(WSGIRequestHandler):
-    timeout = 5  # seconds for a client to say what it wants
+def _end(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:  # the client has closed it already
+        return
+
+
+class _ReadUntil(io.RawIOBase):
+    """Reads from a connection until a moment of the monotonic clock. A time-out of the socket alone is for each read,
+    so a byte a second would keep the connection open for ever."""
+
+    def __init__(self, connection: socket.socket, moment: float) -> None:
+        self._connection = connection
+        self._moment = moment
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        left_s = self._moment - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left_s)
+        return self._connection.recv_into(buffer)
+
+
+class _Handler(WSGIRequestHandler):
+    server: HealthServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_ReadUntil(self.connection, time.monotonic() + self.server.limits.request_s))
+
+    def parse_request(self) -> bool:
+        parsed = super().parse_request()
+        self.connection.settimeout(self.server.limits.request_s)  # for the whole of the answer
+        self.server.arrived(self.connection)
+        return parsed
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests for health are not worth a line each."""
@@ -60,24 +123,37 @@ class _Quiet(WSGIRequestHandler):
         super().send_error(code)
 
 
-def health_server(port: int, ready: Ready, registry: CollectorRegistry, refresh: Callable[[], None]) -> WSGIServer:
+def health_server(
+    port: int,
+    ready: Ready,
+    registry: CollectorRegistry,
+    refresh: Callable[[], None],
+    limits: HttpLimits = HttpLimits(),
+) -> HealthServer:
     """A server on loopback, not yet serving; port 0 takes a free one. `refresh` brings gauges up to date."""
-
-    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        try:
-            status, kind, body = _answer(environ, ready, registry, refresh)
-        except Exception as error:  # noqa: BLE001 # the boundary of a request; the library would print a traceback
-            status, kind, body = _problem("500 Internal Server Error", defect(error))
-        start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body))), ("Allow", "GET")])
-        return [body]
-
     try:
-        return make_server(LOOPBACK, port, application, _Server, _Quiet)
+        server = HealthServer(port, limits)
     except OSError:
         raise Refused(Reason.PORT_TAKEN, "this port is taken; set another one, or 0 for any", "http_port") from None
 
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if not server.answering.acquire(blocking=False):
+            status, kind, body = _problem("503 Service Unavailable", "too many requests at once; try again")
+        else:
+            try:
+                status, kind, body = _answer(environ, ready, registry, refresh)
+            except Exception as error:  # noqa: BLE001 # the boundary of a request; the library would print a traceback
+                status, kind, body = _problem("500 Internal Server Error", defect(error))
+            finally:
+                server.answering.release()
+        start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body))), ("Allow", "GET")])
+        return [body]
 
-def serve(server: WSGIServer, stop: Event, progress: Callable[[], None]) -> None:
+    server.set_app(application)
+    return server
+
+
+def serve(server: HealthServer, stop: Event, progress: Callable[[], None]) -> None:
     """The listening thread's work, until `stop`."""
     while not stop.is_set():
         progress()

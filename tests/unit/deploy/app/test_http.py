@@ -1,5 +1,6 @@
 """Health and metrics on loopback: what they answer, and what they do not."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -10,7 +11,7 @@ from http.client import HTTPConnection
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from deploy.app.http import AT_ONCE, health_server, serve
+from deploy.app.http import HttpLimits, health_server, serve
 from referral_bus.errors import Reason, Refused
 from tests.unit.deploy.app.command import PLANTED
 
@@ -49,11 +50,16 @@ class Health:
 
 
 @pytest.fixture
-def health() -> Iterator[Health]:
+def limits() -> HttpLimits:
+    return HttpLimits()
+
+
+@pytest.fixture
+def health(limits: HttpLimits) -> Iterator[Health]:
     made = Health()
     registry = CollectorRegistry()
     Gauge("referralbus_test", "For a test.", registry=registry).set(7)
-    server = health_server(0, lambda: made.parts, registry, lambda: made.refresh())
+    server = health_server(0, lambda: made.parts, registry, lambda: made.refresh(), limits)
     made.port = server.server_port
     stop = threading.Event()
     thread = threading.Thread(target=serve, args=(server, stop, lambda: None))
@@ -149,7 +155,7 @@ def test_a_client_that_says_nothing_holds_up_nobody(health: Health) -> None:
         assert health.ask("/healthz").status == 200
 
 
-def test_so_many_at_once_are_answered_and_who_comes_then_is_turned_away(health: Health) -> None:
+def test_so_many_at_once_are_answered_and_who_asks_then_is_told_to_try_again(health: Health) -> None:
     asked, answer = threading.Semaphore(0), threading.Event()
 
     def slow() -> None:
@@ -157,17 +163,67 @@ def test_so_many_at_once_are_answered_and_who_comes_then_is_turned_away(health: 
         answer.wait(10)
 
     health.refresh = slow
-    askers = [threading.Thread(target=health.ask, args=("/metrics",)) for _ in range(AT_ONCE)]
+    askers = [threading.Thread(target=health.ask, args=("/metrics",)) for _ in range(HttpLimits().answered)]
     for asker in askers:
         asker.start()
     for _ in askers:
         assert asked.acquire(timeout=10)
-    with pytest.raises(ConnectionError):
-        health.ask("/healthz")
+    assert health.ask("/healthz").status == 503
     answer.set()
     for asker in askers:
         asker.join(10)
     assert health.ask("/healthz").status == 200
+
+
+def trickle(connection: socket.socket, ended: threading.Event) -> None:
+    """A byte of a header now and then, until the server ends the connection."""
+    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+    with contextlib.suppress(OSError):
+        while not ended.wait(0.02):
+            connection.sendall(b"a")
+            connection.settimeout(0.001)
+            with contextlib.suppress(TimeoutError):
+                if connection.recv(1) == b"":
+                    break
+    ended.set()
+
+
+@contextlib.contextmanager
+def slow_clients(port: int, number: int) -> Iterator[list[threading.Event]]:
+    """Clients that never end their request, each with an event that is set when the server has ended it."""
+    connections = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(number)]
+    ended = [threading.Event() for _ in connections]
+    threads = [threading.Thread(target=trickle, args=each) for each in zip(connections, ended, strict=True)]
+    for thread in threads:
+        thread.start()
+    yield ended
+    for each in ended:
+        each.set()
+    for thread in threads:
+        thread.join(10)
+    for connection in connections:
+        connection.close()
+
+
+def test_more_slow_clients_than_there_are_places_leave_health_and_metrics_to_others(health: Health) -> None:
+    limits = HttpLimits()
+    with slow_clients(health.port, limits.arriving + limits.answered):
+        for path in ("/healthz", "/readyz", "/metrics") * 4:
+            assert health.ask(path).status == 200
+
+
+@pytest.mark.parametrize("limits", [HttpLimits(request_s=0.2)])
+def test_a_request_that_trickles_in_is_ended_after_its_time_however_it_goes_on(health: Health) -> None:
+    with slow_clients(health.port, 2) as ended:
+        assert all(each.wait(10) for each in ended)
+
+
+@pytest.mark.parametrize("limits", [HttpLimits(arriving=2)])
+def test_where_all_places_are_taken_the_oldest_request_under_way_makes_room(health: Health) -> None:
+    with slow_clients(health.port, 2) as ended:
+        assert health.ask("/healthz").status == 200
+        assert ended[0].wait(4)  # within the time of a whole request
+        assert not ended[1].is_set()
 
 
 def test_it_listens_on_loopback_only_and_says_when_the_port_is_taken(health: Health) -> None:
