@@ -12,7 +12,7 @@ from deploy.kafka.local import KafkaPlan, RunningKafka, StoppedKafka, free_port,
 from deploy.kafka.plan import is_free, node_folder
 from referral_bus.broker.kafka.client import open_admin
 from referral_bus.broker.kafka.settings import Connection
-from tests.kafka.services import wait_until
+from tests.kit.waiting import wait_until
 
 READY_WITHIN_S = 180.0  # the services and the load use the same two cores
 

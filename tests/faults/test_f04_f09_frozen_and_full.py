@@ -13,8 +13,9 @@ from tests.faults.conftest import Report
 from tests.faults.dose import Dose
 from tests.faults.field import FIRST, MIDDLE, QUICK, Field, field_of
 from tests.faults.load import QUIET, referrals_for
-from tests.kafka.services import AGENCY_RUN, wait_until
+from tests.kafka.services import AGENCY_RUN
 from tests.kit.small_disk import small_disk
+from tests.kit.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 

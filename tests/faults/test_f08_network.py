@@ -13,7 +13,7 @@ from tests.faults.dose import Dose
 from tests.faults.field import field_of
 from tests.faults.load import referrals_for
 from tests.faults.proxy import Kind, proxy
-from tests.kafka.services import wait_until
+from tests.kit.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 

@@ -19,8 +19,8 @@ from tests.faults.dose import Dose
 from tests.faults.field import FIRST, LAST, MIDDLE, Field, field_of
 from tests.faults.load import MIXED, QUIET, Flow, referrals_for
 from tests.faults.poison import POISON, Forge, Forger, forger
-from tests.kafka.services import wait_until
 from tests.kafka.test_service import ask
+from tests.kit.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 

@@ -13,7 +13,7 @@ from tests.faults.dose import Dose
 from tests.faults.endpoint import Called, Endpoint, Illness
 from tests.faults.field import FIRST, MIDDLE, Field, field_of
 from tests.faults.load import UNANSWERED, Flow, referrals_for
-from tests.kafka.services import wait_until
+from tests.kit.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 

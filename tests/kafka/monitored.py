@@ -3,11 +3,9 @@
 Its hour is its own: it begins somewhat more than an hour ago, goes on minute by minute, and ends at about now.
 """
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from prometheus_client.exposition import generate_latest
@@ -28,15 +26,9 @@ from referral_bus.home import known_services
 from referral_bus.logs import make_log
 from referral_bus.wire.record import write
 from schemas.events import AgencyAnnouncement, AnyRecord, ReceiptItem, ReferralEvent, StorageReceipt
+from tests.kit.waiting import wait_until
 
 MINUTE = timedelta(minutes=1)
-
-
-def wait_until(holds: Callable[[], Any], within_s: float = 30) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)
 
 
 class Monitored:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import psutil
 
 from deploy.app.status import ServiceStatus, read_status
 from referral_bus.home import Home
+from tests.kit.waiting import PATIENCE_S, wait_until
 from tests.unit.deploy.app.homes import (
     OTHER,
     RECIPIENT,
@@ -31,13 +32,6 @@ ROOT = Path(__file__).parents[2]
 AGENCY_RUN = ("deploy.app", "agency", "run")
 
 
-def wait_until(holds: Callable[[], Any], within_s: float = 30) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
-
-
 @dataclass
 class Process:
     """One `agency run`."""
@@ -50,7 +44,7 @@ class Process:
     def status(self) -> ServiceStatus:
         return read_status(Home(self.agency.home))
 
-    def wait_until_ready(self, within_s: float = 30) -> float:
+    def wait_until_ready(self, within_s: float = PATIENCE_S) -> float:
         """How long it took, from its start, in seconds."""
         wait_until(lambda: self.popen.poll() is not None or self.status().ready, within_s)
         assert self.popen.poll() is None, self.log.read_text()
@@ -68,7 +62,7 @@ class Process:
         """Its exit code, and how long it took."""
         began = time.monotonic()
         self.popen.send_signal(signal.SIGTERM)
-        return self.popen.wait(30), time.monotonic() - began
+        return self.popen.wait(PATIENCE_S), time.monotonic() - began
 
     def events(self) -> list[dict[str, Any]]:
         """What it has logged."""
@@ -109,7 +103,7 @@ class Services:
     def run(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
         """The command to its end."""
         command = [sys.executable, "-m", "deploy.app", *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
     def make_topics(self) -> None:
         made = self.run("register", "apply", self.register, "--kafka", self.kafka)

@@ -5,22 +5,14 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from deploy.kafka.plan import is_free
+from tests.kit.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-
-
-def wait_until(holds: Callable[[], object], within_s: float) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)
 
 
 @pytest.mark.kafka

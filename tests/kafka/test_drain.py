@@ -4,17 +4,20 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from deploy.app.ending import STUCK
 from tests.faults.brokers import own_kafka
-from tests.kafka.services import Process, Services, started, wait_until
+from tests.kafka.services import Process, Services, started
 from tests.kit.people import request_document
+from tests.kit.waiting import wait_until
 from tests.unit.deploy.app.handlers import handed_over
 from tests.unit.deploy.app.homes import RECIPIENT, Agency
 
@@ -129,3 +132,27 @@ def test_while_somebody_locks_the_ledger_it_ends_in_time(services: Services) -> 
         other.execute("BEGIN IMMEDIATE")
         wait_until(lambda: process.status().parts.get("ledger") is False)
         assert_ends(process, 0)
+
+
+@contextmanager
+def overbooked(times: int = 4) -> Iterator[None]:
+    """This many busy processes run for each processor meanwhile."""
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+        for _ in range(times * (os.cpu_count() or 1))
+    ]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def test_a_service_ends_within_ten_seconds_on_a_machine_that_is_four_times_overbooked(services: Services) -> None:
+    with overbooked():
+        processes = started(services, [services.sender, services.recipient])
+        publish(services, 200)
+        wait_until(lambda: "stored" in states(services.sender))
+        for process in processes:
+            assert_ends(process, 0)

@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from referral_bus.broker.kafka import Connection, KafkaBroker, KafkaTopicAdmin
 from referral_bus.broker.protocols import Position, TopicPlan
 from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.wire.raw import RawRecord
+from tests.kit.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -68,13 +68,6 @@ def read(kafka: RunningKafka, expected: int) -> list[bytes]:
         reader.assign([Position(TOPIC, broker.topics([TOPIC])[TOPIC].topic_id, 0, 0)])
         wait_until(enough)
     return list(values)
-
-
-def wait_until(holds: Callable[[], bool], within_s: float = 30) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_second_start_says_that_it_runs_and_changes_nothing(folder: Path) -> None:

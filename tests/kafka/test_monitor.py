@@ -23,8 +23,9 @@ from referral_bus.broker.protocols import Position
 from referral_bus.errors import Unreachable
 from referral_bus.home import Home
 from tests.contract.broker.crafted import in_snappy, plain, produce
-from tests.kafka.monitored import MINUTE, Monitored, wait_until
+from tests.kafka.monitored import MINUTE, Monitored
 from tests.kit.promtool import firing
+from tests.kit.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -223,7 +224,7 @@ def test_the_service_runs_says_how_it_is_and_ends_in_order(world: Monitored, tmp
     finally:
         run.send_signal(signal.SIGTERM)
         began = time.monotonic()
-        code = run.wait(30)
+        code = run.wait(PATIENCE_S)
         log.close()
     assert code == 0, (tmp_path / "log").read_text()
     assert time.monotonic() - began < 10

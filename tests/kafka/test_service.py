@@ -18,8 +18,9 @@ from referral_bus.wire.avro_codec import decode
 from schemas.events import AgencyAnnouncement, ClearRecord, Event, StorageReceipt
 from schemas.schema_index import by_fingerprint
 from tests.kafka.raw import read_everything
-from tests.kafka.services import Process, Services, started, wait_until
+from tests.kafka.services import Process, Services, started
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, request_document
+from tests.kit.waiting import wait_until
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.handlers import handed_over
 from tests.unit.deploy.app.homes import RECIPIENT, SENDER, Agency

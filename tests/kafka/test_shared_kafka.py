@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from deploy.kafka.local import stop
 from deploy.kafka.plan import is_free
 from deploy.kafka.probe import serving_brokers
+from tests.kit.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,13 +68,6 @@ def run_tests(tmp_path: Path) -> Iterator[RunTests]:
 def port_of(test: Path) -> int:
     wait_until(test.exists)
     return int(test.read_text().removeprefix("127.0.0.1:"))
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_workers_share_one_that_ends_with_the_run(tmp_path: Path, run_tests: RunTests) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka.services import Process, Services, started, wait_until
+from tests.kafka.services import Process, Services, started
 from tests.kit.people import PLANTED_NAME, request_document
 from tests.kit.small_disk import small_disk
+from tests.kit.waiting import PATIENCE_S, wait_until
 from tests.unit.deploy.app.homes import RECIPIENT, Agency
 
 pytestmark = pytest.mark.kafka
@@ -88,7 +89,7 @@ def test_a_ledger_that_breaks_while_it_is_used_ends_the_service_with_one_clear_l
     with file.open("r+b") as ledger:
         ledger.seek(4096)
         ledger.write(b"\xa5" * (file.stat().st_size - 4096))
-    assert process.popen.wait(30) == 2
+    assert process.popen.wait(PATIENCE_S) == 2
     *lines, last = process.log.read_text().splitlines()
     assert last.startswith("referral-bus: LEDGER_DAMAGED at ledger: ")
     assert "agency restored" in last
@@ -100,5 +101,5 @@ def test_a_ledger_that_breaks_while_it_is_used_ends_the_service_with_one_clear_l
 def test_a_ledger_that_is_taken_away_ends_the_service_and_none_is_made(services: Services) -> None:
     [process] = started(services, [services.sender])
     (services.sender.home / "ledger.sqlite").rename(services.folder / "taken.sqlite")
-    assert process.popen.wait(30) == 2
+    assert process.popen.wait(PATIENCE_S) == 2
     assert not (services.sender.home / "ledger.sqlite").exists()

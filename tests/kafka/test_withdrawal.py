@@ -12,9 +12,10 @@ from referral_bus.wire.avro_codec import decode
 from schemas.events import StorageReceipt
 from schemas.outcomes import Outcome
 from tests.kafka.raw import append_again, read_everything
-from tests.kafka.services import Services, started, wait_until
+from tests.kafka.services import Services, started
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, request_document
 from tests.kit.traces import traces
+from tests.kit.waiting import wait_until
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.handlers import handed_over
 from tests.unit.deploy.app.homes import RECIPIENT, Agency

@@ -1,6 +1,5 @@
 """Hand-over of what the bench's RECIPIENT has stored, to an endpoint that a test makes."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,6 +9,7 @@ from referral_bus.ledger.handing_over import Patience
 from referral_bus.logs import make_log
 from tests.kit.bench import Bench
 from tests.kit.people import RECIPIENT
+from tests.kit.waiting import wait_until
 
 PAUSE = timedelta(seconds=10)
 ATTEMPTS = 3
@@ -42,7 +42,4 @@ def handover(bench: Bench, handler: Handler, workers: int = 4) -> Iterator[Hando
 
 def until_quiet(made: Handover) -> None:
     """Until nothing is due and nobody is at work."""
-    deadline = time.monotonic() + 20
-    while made.tick() < IDLE_S:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    wait_until(lambda: made.tick() >= IDLE_S)

@@ -1,7 +1,6 @@
 """What each broker needs so that one suite runs on both."""
 
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -23,6 +22,7 @@ from referral_bus.broker.protocols import (
     TopicPlan,
 )
 from referral_bus.wire.raw import RawRecord
+from tests.kit.waiting import wait_until
 
 BOUND_BYTES = 20_000
 """In flight, where a test is about the bound."""
@@ -34,13 +34,6 @@ FRAGILE = "fragile"
 
 def record(topic: str, key: bytes = b"k", value: bytes = b"v", *headers: tuple[str, bytes]) -> RawRecord:
     return RawRecord(topic, key, value, headers)
-
-
-def wait_until(holds: Callable[[], bool], within_s: float = 60.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
 
 
 @dataclass

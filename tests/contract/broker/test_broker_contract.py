@@ -8,7 +8,8 @@ import pytest
 
 from referral_bus.broker.protocols import Position, Sending, TopicPlan
 from referral_bus.errors import Unreachable
-from tests.contract.broker.lab import Bench, record, wait_until
+from tests.contract.broker.lab import Bench, record
+from tests.kit.waiting import wait_until
 
 
 def test_what_was_sent_is_read_unchanged(bench: Bench) -> None:

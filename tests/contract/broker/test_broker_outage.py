@@ -7,7 +7,8 @@ import pytest
 
 from referral_bus.broker.protocols import TOPIC_MADE_ANEW, ReaderBroken
 from referral_bus.errors import Unreachable
-from tests.contract.broker.lab import BOUND_BYTES, FRAGILE, Bench, Host, KafkaHost, record, wait_until
+from tests.contract.broker.lab import BOUND_BYTES, FRAGILE, Bench, Host, KafkaHost, record
+from tests.kit.waiting import wait_until
 
 
 def test_a_topic_made_anew_has_another_id(fragile: Bench, host: Host) -> None:

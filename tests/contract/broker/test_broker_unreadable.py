@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from referral_bus.broker.protocols import Position, Reader, Unreadable
-from tests.contract.broker.lab import Bench, record, wait_until
+from tests.contract.broker.lab import Bench, record
+from tests.kit.waiting import wait_until
 
 
 def read_to(reader: Reader, end: int, at_once: int = 1000) -> tuple[list[int], list[Unreadable]]:

@@ -16,6 +16,7 @@ from tests.kit.bench import Bench
 from tests.kit.forge import a_referral, body_for, event_record
 from tests.kit.handing import PAUSE, handover, until_quiet
 from tests.kit.people import PLANTED_NAME, RECIPIENT, SENDER, THIRD
+from tests.kit.waiting import PATIENCE_S
 
 
 def _conversation(trio: Bench) -> UUID:
@@ -126,11 +127,11 @@ def test_different_referrals_are_handed_over_in_parallel_by_so_many_workers(trio
 
     def handler(_: Received) -> None:
         begun.release()
-        release.wait(10)
+        release.wait(PATIENCE_S)
 
     with handover(trio, handler, workers=2) as made:
         made.tick()
-        assert all(begun.acquire(timeout=10) for _ in range(2))
+        assert all(begun.acquire(timeout=PATIENCE_S) for _ in range(2))
         made.tick()
         assert not begun.acquire(timeout=0.05), "there are two workers"
         release.set()
@@ -144,7 +145,7 @@ def test_a_handler_that_hangs_is_looked_at_less_and_less_and_costs_no_processor(
     release = threading.Event()
 
     def hangs(_: Received) -> None:
-        release.wait(30)
+        release.wait(PATIENCE_S)
 
     with handover(trio, hangs, workers=2) as made:
         assert made.tick() == LOOK_S
@@ -165,7 +166,7 @@ def test_a_handler_that_does_not_return_is_told_by_its_cursor_once_in_a_while(
     release = threading.Event()
 
     def hangs(_: Received) -> None:
-        release.wait(30)
+        release.wait(PATIENCE_S)
 
     with handover(trio, hangs) as made:
         for _ in range(3):

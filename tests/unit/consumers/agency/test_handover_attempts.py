@@ -15,6 +15,7 @@ from schemas.outcomes import Code
 from tests.kit.bench import Bench
 from tests.kit.handing import ATTEMPTS, PAUSE, handover, handover_to, until_quiet
 from tests.kit.people import PLANTED_NAME, RECIPIENT, SENDER
+from tests.kit.waiting import PATIENCE_S
 
 
 class System:
@@ -182,7 +183,7 @@ def test_a_slow_hand_over_holds_up_nobody_beyond_its_worker(trio: Bench) -> None
 
     def handler(received: Received) -> None:
         if received.referral.referral_id == slow:
-            release.wait(20)
+            release.wait(PATIENCE_S)
         seen.append(received.referral.referral_id)
 
     with handover(trio, handler, workers=2) as made:

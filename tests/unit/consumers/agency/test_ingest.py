@@ -1,6 +1,5 @@
 """The ingest loop: each record once, whatever breaks; how far we are stands beside what was read."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +18,7 @@ from schemas.outcomes import Outcome
 from tests.kit.bench import Bench, LogLines, Station
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, SENDER
 from tests.kit.registers import changed
+from tests.kit.waiting import PATIENCE_S, wait_until
 
 KeyFinder = Callable[[str], X25519PrivateKey | None]
 
@@ -53,14 +53,7 @@ def _running(ingest: Ingest, log: LogLines) -> Iterator[None]:
     try:
         yield
     finally:
-        assert supervisor.finish(10)
-
-
-def _eventually(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+        assert supervisor.finish(PATIENCE_S)
 
 
 def _position(station: Station, topic: str | None) -> int:
@@ -207,7 +200,7 @@ def test_what_cannot_be_unpacked_is_passed_over_and_counted(pair: Bench) -> None
     pair.broker.append_unreadable(inbox, 0)
     [referral_id] = _sent(pair)
     with _running(_ingest(pair[RECIPIENT]), pair.log_lines):
-        _eventually(lambda: pair[RECIPIENT].status(referral_id))
+        wait_until(lambda: pair[RECIPIENT].status(referral_id))
     assert _position(pair[RECIPIENT], inbox) == 2
     assert _unreadable(pair) == 1
 
@@ -274,10 +267,10 @@ def test_a_broker_that_is_away_is_waited_for(pair: Bench) -> None:
     pair.broker.go_down()
     ingest = _ingest(pair[RECIPIENT])
     with _running(ingest, pair.log_lines):
-        _eventually(lambda: "KAFKA_UNREACHABLE" in pair.log_lines.text)
+        wait_until(lambda: "KAFKA_UNREACHABLE" in pair.log_lines.text)
         assert not ingest.reading
         pair.broker.come_up()
-        _eventually(lambda: pair[RECIPIENT].status(referral_id))
+        wait_until(lambda: pair[RECIPIENT].status(referral_id))
         assert ingest.reading
 
 
@@ -327,10 +320,10 @@ def test_what_cannot_be_opened_is_logged_by_its_code_and_nothing_else(pair: Benc
 def test_a_topic_made_anew_while_it_is_read_is_read_on_from_its_start(pair: Bench) -> None:
     [before] = _sent(pair)
     with _running(_ingest(pair[RECIPIENT]), pair.log_lines):
-        _eventually(lambda: pair[RECIPIENT].status(before))
+        wait_until(lambda: pair[RECIPIENT].status(before))
         pair.broker.wipe()
         [after] = _sent(pair)
-        _eventually(lambda: pair[RECIPIENT].status(after))
+        wait_until(lambda: pair[RECIPIENT].status(after))
 
 
 def test_a_flood_of_what_is_not_taken_is_counted_and_fills_no_log(pair: Bench) -> None:

@@ -2,8 +2,7 @@
 
 import os
 import stat
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from referral_bus.wire.record import write
 from schemas.events import RegisterVersion
 from tests.kit.bench import LogLines
 from tests.kit.made_once import federation
+from tests.kit.waiting import wait_until
 
 CODES = ("family-women", "public-health")
 NOW = system_clock().replace(microsecond=0)
@@ -200,13 +200,6 @@ def publish(broker: MemoryBroker, register: Register, files: SignedRegister, ste
         signatures=parse_signatures(files.signatures),
     )
     broker.sender().send(write(version, register.register_topic, register.federation, steward))
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def next_version(generated: GeneratedFederation) -> SignedRegister:

@@ -1,7 +1,6 @@
 """What comes from those who would like the monitor to show something that is not so."""
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +17,7 @@ from referral_bus.wire.record import write
 from schemas.events import RegisterVersion
 from tests.kit.forge import a_receipt, a_referral, a_word, an_announcement, event_record, signed, signed_bytes
 from tests.kit.registers import with_revoked_key
+from tests.kit.waiting import wait_until
 from tests.unit.consumers.monitor.lookout import Lookout, a_notice, lookout
 
 SENDER, RECIPIENT, THIRD = "family-women", "public-health", "barqaror-hayot"
@@ -212,11 +212,8 @@ def run_until(monitor: Lookout, holds: Callable[[], bool]) -> None:
     monitor.reader.close()
     thread = threading.Thread(target=monitor.reading.run, args=(stop, lambda: None))
     thread.start()
-    deadline = time.monotonic() + 20
     try:
-        while not holds():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(holds)
     finally:
         stop.set()
         thread.join()

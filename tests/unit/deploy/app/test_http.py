@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from deploy.app.http import HttpLimits, health_server, serve
 from referral_bus.errors import Reason, Refused
+from tests.kit.waiting import PATIENCE_S
 from tests.unit.deploy.app.command import PLANTED
 
 
@@ -33,7 +34,7 @@ class Health:
     refresh: Callable[[], None] = lambda: None
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request(method, path, headers=headers)
             answer = connection.getresponse()
@@ -43,7 +44,7 @@ class Health:
             connection.close()
 
     def send(self, raw: bytes) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as connection:
             connection.sendall(raw)
             connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -66,7 +67,7 @@ def health(limits: HttpLimits) -> Iterator[Health]:
     thread.start()
     yield made
     stop.set()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     server.server_close()
     assert not thread.is_alive()
 
@@ -160,18 +161,18 @@ def test_so_many_at_once_are_answered_and_who_asks_then_is_told_to_try_again(hea
 
     def slow() -> None:
         asked.release()
-        answer.wait(10)
+        answer.wait(PATIENCE_S)
 
     health.refresh = slow
     askers = [threading.Thread(target=health.ask, args=("/metrics",)) for _ in range(HttpLimits().answered)]
     for asker in askers:
         asker.start()
     for _ in askers:
-        assert asked.acquire(timeout=10)
+        assert asked.acquire(timeout=PATIENCE_S)
     assert health.ask("/healthz").status == 503
     answer.set()
     for asker in askers:
-        asker.join(10)
+        asker.join(PATIENCE_S)
     assert health.ask("/healthz").status == 200
 
 
@@ -191,7 +192,7 @@ def trickle(connection: socket.socket, ended: threading.Event) -> None:
 @contextlib.contextmanager
 def slow_clients(port: int, number: int) -> Iterator[list[threading.Event]]:
     """Clients that never end their request, each with an event that is set when the server has ended it."""
-    connections = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(number)]
+    connections = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) for _ in range(number)]
     ended = [threading.Event() for _ in connections]
     threads = [threading.Thread(target=trickle, args=each) for each in zip(connections, ended, strict=True)]
     for thread in threads:
@@ -200,7 +201,7 @@ def slow_clients(port: int, number: int) -> Iterator[list[threading.Event]]:
     for each in ended:
         each.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     for connection in connections:
         connection.close()
 
@@ -215,14 +216,14 @@ def test_more_slow_clients_than_there_are_places_leave_health_and_metrics_to_oth
 @pytest.mark.parametrize("limits", [HttpLimits(request_s=0.2)])
 def test_a_request_that_trickles_in_is_ended_after_its_time_however_it_goes_on(health: Health) -> None:
     with slow_clients(health.port, 2) as ended:
-        assert all(each.wait(10) for each in ended)
+        assert all(each.wait(PATIENCE_S) for each in ended)
 
 
-@pytest.mark.parametrize("limits", [HttpLimits(arriving=2)])
+@pytest.mark.parametrize("limits", [HttpLimits(request_s=1000.0, arriving=2)])
 def test_where_all_places_are_taken_the_oldest_request_under_way_makes_room(health: Health) -> None:
     with slow_clients(health.port, 2) as ended:
         assert health.ask("/healthz").status == 200
-        assert ended[0].wait(4)  # within the time of a whole request
+        assert ended[0].wait(PATIENCE_S)
         assert not ended[1].is_set()
 
 

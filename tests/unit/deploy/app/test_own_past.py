@@ -18,9 +18,10 @@ from tests.kit.bench import Bench, bench
 from tests.kit.forge import an_announcement, signed
 from tests.kit.people import RECIPIENT, SENDER, request
 from tests.kit.topics import records
+from tests.kit.waiting import wait_until
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import RECIPIENT as RECIPIENT_HOME
-from tests.unit.deploy.app.test_service import Running, wait_until
+from tests.unit.deploy.app.test_service import Running
 
 
 @pytest.fixture

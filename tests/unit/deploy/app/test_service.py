@@ -1,7 +1,6 @@
 """The service in this process, over a broker in memory: its parts, its readiness, its end."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from prometheus_client import generate_latest
@@ -18,19 +17,13 @@ from referral_bus.logs import make_log
 from referral_bus.metrics import AGENCY_METRICS, PREFIX
 from tests.kit.bench import LogLines
 from tests.kit.people import PLANTED_NAME, request
+from tests.kit.waiting import wait_until
 from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.handlers import handed_over
 from tests.unit.deploy.app.homes import RECIPIENT, Agency
 
 HANDLERS = "tests.unit.deploy.app.handlers"
-
-
-def wait_until(holds: Callable[[], bool], within_s: float = 20) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 class Running:

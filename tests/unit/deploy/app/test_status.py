@@ -14,6 +14,7 @@ from deploy.app.http import health_server
 from deploy.app.status import ServiceStatus, read_status, write_status
 from referral_bus.home import Home, running
 from tests.kit.people import RECIPIENT
+from tests.kit.waiting import PATIENCE_S
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
 
@@ -29,7 +30,7 @@ def serving(server: HTTPServer) -> Iterator[int]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(PATIENCE_S)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from deploy.kafka import keeper
 from deploy.kafka.process import ProcessId, end, identify, is_alive, run, spawn
+from tests.kit.waiting import PATIENCE_S, wait_until
 
 Start = Callable[[str], ProcessId]
 
@@ -27,13 +27,6 @@ def shell(tmp_path: Path) -> Iterator[Start]:
 
     yield start
     end(started, 0)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_spawned_process_is_in_a_session_of_its_own_and_nobody_s_child(shell: Start) -> None:
@@ -91,7 +84,7 @@ def test_a_keeper_ends_what_it_keeps_when_the_owner_is_killed(shell: Start) -> N
 
         os.kill(owner.pid, signal.SIGKILL)
 
-        assert watching.wait(10) == 0
+        assert watching.wait(PATIENCE_S) == 0
     wait_until(lambda: not is_alive(kept))
 
 

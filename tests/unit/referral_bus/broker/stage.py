@@ -1,8 +1,7 @@
 """A sender over producers that do what each test wants."""
 
 import threading
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,19 +13,13 @@ from referral_bus.broker.kafka.sender import KafkaSender, SenderLimits
 from referral_bus.broker.kafka.topics import Absent
 from referral_bus.broker.protocols import SendFailure
 from referral_bus.wire.raw import RawRecord
+from tests.kit.waiting import PATIENCE_S, wait_until
 
 LIMITS = SenderLimits(in_flight_bytes=10_000, no_progress_s=30)
 
 
 def record(topic: str = "t", value: bytes = b"v") -> RawRecord:
     return RawRecord(topic, b"k", value)
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
 
 
 class FakeProducer:
@@ -81,7 +74,7 @@ class Stage:
         wait_until(lambda: self.looks > before + 8)
 
     def connect(self) -> FakeProducer:
-        assert self.connects.wait(20)
+        assert self.connects.wait(PATIENCE_S)
         if self.trouble is not None:
             raise self.trouble
         self.producers.append(FakeProducer())
@@ -89,7 +82,7 @@ class Stage:
 
     def find_absent(self, names: Collection[str]) -> Mapping[str, Absent]:
         self.asked.append(tuple(names))
-        assert self.finds.wait(20)
+        assert self.finds.wait(PATIENCE_S)
         return {name: self.absent[name] for name in names if name in self.absent}
 
     def send(self, one: RawRecord) -> KafkaSending:

@@ -13,6 +13,7 @@ from referral_bus.broker.kafka.commits import Commits
 from referral_bus.broker.kafka.topics import find_absent, find_topics
 from referral_bus.broker.protocols import Position, Topic
 from referral_bus.errors import Reason, Unreachable
+from tests.kit.waiting import PATIENCE_S, wait_until
 
 
 class FakeAdmin:
@@ -39,7 +40,7 @@ class Clients:
         self.answers.set()
 
     def open(self) -> FakeAdmin:
-        assert self.answers.wait(20)
+        assert self.answers.wait(PATIENCE_S)
         self.opened.append(FakeAdmin())
         return self.opened[-1]
 
@@ -53,13 +54,6 @@ def clients() -> Iterator[Clients]:
     yield clients
     clients.answers.set()
     clients.calls.close()
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
 
 
 def test_one_client_serves_all_questions(clients: Clients) -> None:
@@ -87,7 +81,7 @@ def test_callers_share_one_attempt_to_connect(clients: Clients) -> None:
     assert threading.active_count() <= before + 5 + 2
     clients.answers.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE_S)
     assert len(clients.opened) <= 2
 
 
@@ -99,7 +93,7 @@ def test_a_client_that_failed_is_given_up(clients: Clients, error: Exception, re
     with pytest.raises(Unreachable) as unreachable:
         clients.ask(error)
     assert unreachable.value.reason is reason
-    assert clients.opened[0].closed.wait(20)
+    assert clients.opened[0].closed.wait(PATIENCE_S)
     assert clients.ask(1) == 1
 
 

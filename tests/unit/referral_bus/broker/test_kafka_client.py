@@ -1,6 +1,5 @@
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +8,7 @@ from kafka.protocol.metadata import MetadataResponse
 
 from referral_bus.broker.kafka import Connection, client
 from referral_bus.errors import Reason, Refused, Unreachable
+from tests.kit.waiting import wait_until
 
 
 @pytest.fixture
@@ -28,10 +28,7 @@ def test_what_cannot_connect_leaves_nothing_behind(opening: Any, nobody: Connect
             opening(nobody)
         assert unreachable.value.reason is Reason.KAFKA_UNREACHABLE
 
-    deadline = time.monotonic() + 10
-    while threading.active_count() > before:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: threading.active_count() <= before)
 
 
 class Redirecting:

@@ -15,6 +15,7 @@ from kafka.errors import KafkaTimeoutError
 from referral_bus.broker.kafka.reader import KafkaReader
 from referral_bus.broker.protocols import TOPIC_MADE_ANEW, Position, ReaderBroken, Unreadable
 from referral_bus.errors import Reason, Unreachable
+from tests.kit.waiting import PATIENCE_S
 
 POSITION = Position("t", "11111111-1111-1111-1111-111111111111", 0, 7)
 
@@ -150,7 +151,7 @@ def test_a_poll_does_not_wait_for_a_slow_connection() -> None:
     consumer = FakeConsumer(found(b"k", b"v", [], 0))
 
     def connect() -> FakeConsumer:
-        assert connected.wait(20)
+        assert connected.wait(PATIENCE_S)
         return consumer
 
     reader = reader_of(connect)
@@ -186,7 +187,7 @@ def test_closing_does_not_wait_for_a_connection() -> None:
     consumer = FakeConsumer(dict)
 
     def connect() -> FakeConsumer:
-        assert connected.wait(20)
+        assert connected.wait(PATIENCE_S)
         return consumer
 
     reader = reader_of(connect)
@@ -196,6 +197,6 @@ def test_closing_does_not_wait_for_a_connection() -> None:
     assert time.monotonic() - started < 2
 
     connected.set()
-    assert consumer.closed.wait(20)
+    assert consumer.closed.wait(PATIENCE_S)
     with pytest.raises(ReaderBroken):
         reader.poll(0.1, 10)

@@ -8,7 +8,8 @@ from kafka.errors import KafkaTimeoutError
 
 from referral_bus.broker.kafka.flight import KafkaSending
 from referral_bus.broker.kafka.sender import SenderLimits
-from tests.unit.referral_bus.broker.stage import LIMITS, Stage, outcome, record, wait_until
+from tests.kit.waiting import PATIENCE_S, wait_until
+from tests.unit.referral_bus.broker.stage import LIMITS, Stage, outcome, record
 
 
 def test_sending_does_not_wait_for_a_connection_and_keeps_order(stage: Stage) -> None:
@@ -97,7 +98,7 @@ def test_closing_lets_land_what_is_on_its_way(stage: Stage) -> None:
     stage.sender.close()
 
     assert [one.failure() for one in (landing, waiting, never)] == [None, None, "abandoned"]
-    assert stage.producers[0].ended.wait(20)
+    assert stage.producers[0].ended.wait(PATIENCE_S)
 
 
 def test_closing_ends_a_producer_that_was_still_being_connected(stage: Stage) -> None:
@@ -110,7 +111,7 @@ def test_closing_ends_a_producer_that_was_still_being_connected(stage: Stage) ->
 
     assert outcome(sending) == "abandoned"
     wait_until(lambda: stage.producers)
-    assert stage.producers[0].ended.wait(20)
+    assert stage.producers[0].ended.wait(PATIENCE_S)
 
 
 def test_limits_that_make_no_sense_are_refused() -> None:

@@ -14,7 +14,8 @@ from kafka.errors import (
 
 from referral_bus.broker.protocols import SendFailure
 from referral_bus.errors import Reason, Unreachable
-from tests.unit.referral_bus.broker.stage import LIMITS, Stage, outcome, record, wait_until
+from tests.kit.waiting import PATIENCE_S, wait_until
+from tests.unit.referral_bus.broker.stage import LIMITS, Stage, outcome, record
 
 
 def test_what_waits_for_too_long_has_timed_out(stage: Stage) -> None:
@@ -39,7 +40,7 @@ def test_a_producer_without_progress_is_replaced(stage: Stage) -> None:
 
     stage.now += 1
     assert [outcome(one) for one in stuck] == ["abandoned"] * 3
-    assert stage.producers[0].ended.wait(20)
+    assert stage.producers[0].ended.wait(PATIENCE_S)
 
     later = stage.send(record(value=b"later"))
     ((_, value, future),) = stage.handed(1, producer=1)

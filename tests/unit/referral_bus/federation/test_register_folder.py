@@ -15,6 +15,7 @@ from referral_bus.home import known_services
 from tests.kit.bench import START
 from tests.kit.made_once import federation
 from tests.kit.people import RECIPIENT, SENDER
+from tests.kit.waiting import PATIENCE_S
 
 CODES = (SENDER, RECIPIENT)
 GENERATED, FIRST = federation(CODES, START)
@@ -127,7 +128,7 @@ def test_whoever_reads_meanwhile_reads_a_whole_version(folder: RegisterFolder) -
     while 3 not in read and reader.is_alive():
         pass
     done.set()
-    reader.join(30)
+    reader.join(PATIENCE_S)
     assert read <= {1, 2, 3}
     assert 3 in read
 

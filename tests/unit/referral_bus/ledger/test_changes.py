@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from referral_bus.ledger.peers import next_announcement_place
 from referral_bus.ledger.store import Changes, Ledger
+from tests.kit.waiting import PATIENCE_S
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def _watched(ledger: Ledger) -> Iterator[Changes]:
         yield changes
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(PATIENCE_S)
 
 
 def test_a_commit_by_another_process_wakes_who_waits(ledger: Ledger) -> None:

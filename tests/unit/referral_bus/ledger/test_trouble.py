@@ -21,6 +21,7 @@ from schemas.events import Place
 from tests.kit.made_once import AT_REST
 from tests.kit.people import SENDER
 from tests.kit.small_disk import SmallDisk, small_disk
+from tests.kit.waiting import PATIENCE_S
 
 AT = AtRest(AT_REST)
 KEY = b"PLANTED-KEY-7731"
@@ -236,7 +237,7 @@ def test_somebody_who_writes_without_a_pause_keeps_nobody_out(ledger: Ledger) ->
         waits.append(time.monotonic() - began)
         done.wait(0.12)
     done.set()
-    writer.join(10)
+    writer.join(PATIENCE_S)
     other.close()
     assert sorted(waits)[-2] < 0.5, "one of them may be the machine's"
 
