@@ -1,5 +1,5 @@
 """`python -m deploy.app` is the `referral-bus` command."""
 
-from deploy.app.cli import main
+from deploy.app.start import main
 
 main()

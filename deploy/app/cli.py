@@ -1,23 +1,24 @@
 """The `referral-bus` command. Each group of commands has a file of its own; here they meet, and here errors end.
 
-Exit codes: 0 done, 2 refused input or state, 3 something is not reachable, 1 a defect of ours, 4 a service in which
-something hangs has ended itself, 130 interrupted.
+How each kind of end is told: `deploy.app.exit_codes`, `deploy.app.failures`.
 What only some commands need (Kafka, the service, provisioning) is imported when they are called: the others start
 in half the time.
 """
 
+import errno
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
-from typer.core import TyperArgument
 from typer.exceptions import Abort, TyperException
 
 from deploy.app import (
     commands_agencies,
     commands_agency,
+    commands_completion,
     commands_contract,
     commands_dead_letters,
     commands_demo,
@@ -28,12 +29,13 @@ from deploy.app import (
     commands_referral,
     commands_register,
     commands_verbs,
+    failures,
 )
-from deploy.app.output import say, say_error
+from deploy.app.exit_codes import ExitCode
+from deploy.app.failures import Failure, end_with, wants_json
+from deploy.app.output import NotSaid, OutputFailed, StandardOutput, let_go_of_standard_output, say
 from referral_bus.errors import BusError
-from referral_bus.logs import defect, quiet_libraries
-
-INTERRUPTED = 130
+from referral_bus.logs import quiet_libraries
 
 app = typer.Typer(
     name="referral-bus",
@@ -42,6 +44,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -74,57 +77,57 @@ _GROUPS = (
     commands_kafka,
     commands_monitor,
     commands_demo,
+    commands_completion,
 )
 for _group in _GROUPS:
     _group.add_to(app)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The installed command. Every end is an exit code and at most one line on standard error."""
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code. Every end says at most one line on standard error."""
     os.umask(0o077)  # whatever a command writes is for its owner only
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without a letter still shows the rest
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout = StandardOutput(sys.stdout)
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
+    return run(sys.argv[1:] if arguments is None else arguments)
 
 
 def run(arguments: list[str]) -> int:
+    as_json = wants_json(arguments)
     if any("\udc80" <= sign <= "\udcff" for argument in arguments for sign in argument):
-        say_error("USAGE: an argument is no text in UTF-8")
-        return 2
+        return end_with(failures.NOT_UTF8, as_json=as_json)
+    result, failure = _run(arguments)
+    if failure is not None:
+        return end_with(failure, as_json=as_json)
+    return result
+
+
+def _run(arguments: list[str]) -> tuple[int, Failure | None]:
+    failure = None
     try:
+        commands_completion.prepare_completion()
         result = app(arguments, prog_name="referral-bus", standalone_mode=False)
         sys.stdout.flush()
-        if result == INTERRUPTED:
+        if result == ExitCode.INTERRUPTED:
             raise KeyboardInterrupt  # which typer keeps to itself
+        return (result if isinstance(result, int) else 0), None
     except BusError as error:
-        say_error(str(error))
-        return error.exit_code
+        failure = failures.of_bus_error(error)
     except TyperException as error:
-        say_error(_usage(error))
-        return 2
+        failure = failures.of_usage(error)
     except (KeyboardInterrupt, Abort):
-        say_error("interrupted; nothing accepted is lost")
-        return INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # whoever read our output has gone; typer itself then leaves at once
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        failure = failures.INTERRUPTED
+    except NotSaid as error:
+        let_go_of_standard_output()
+        failure = failures.of_not_said(error)
+    except OutputFailed as error:
+        let_go_of_standard_output()
+        failure = None if error.errno == errno.EPIPE else failures.of_output()
+    except SystemExit:  # typer leaves at once after a completion, and when the reader of our output has gone
+        with suppress(OSError):
+            sys.stdout.flush()
+        let_go_of_standard_output()
     except Exception as error:  # noqa: BLE001 # the last boundary: no traceback ever reaches a user
-        say_error(f"a defect of ours, please report it: {defect(error)}")
-        return 1
-    return result if isinstance(result, int) else 0
-
-
-def _usage(error: TyperException) -> str:
-    """What was wrong with the command line, without quoting what was typed: it may be somebody's name."""
-    kind = type(error).__name__
-    parameter = getattr(error, "param", None)
-    name = parameter.metavar if isinstance(parameter, TyperArgument) else parameter and parameter.opts[0]
-    hint = f" {name}" if name else ""
-    return {
-        "MissingParameter": f"USAGE:{hint} is missing; see --help",
-        "NoSuchOption": "USAGE: there is no such option; see --help",
-        "NoArgsIsHelpError": "USAGE: name a command; see --help",
-        "BadParameter": f"USAGE:{hint} has a value of the wrong kind; see --help",
-        "BadOptionUsage": "USAGE: an option lacks its value; see --help",
-    }.get(kind, "USAGE: no such command, or too many arguments; put texts in quotes, see --help")
+        failure = failures.of_defect(error)
+    return 0, failure

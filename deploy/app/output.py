@@ -1,11 +1,14 @@
 """What commands print: lines for people, or with --json one document. Text from other agencies is data: whatever could
 steer a terminal is shown as a mark, never sent."""
 
+import io
 import json
+import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
@@ -13,6 +16,66 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 _NOT_ASCII = re.compile(r"[^ -~]")
+
+
+class OutputFailed(OSError):
+    """Standard output does not take what is printed: its disk is full, its reader has gone, it is closed."""
+
+
+class NotSaid(Exception):
+    """Something was changed for good, and then the answer could not be printed. `done` says what, with its ids."""
+
+    def __init__(self, done: str) -> None:
+        super().__init__(done)
+        self.done = done
+
+
+class StandardOutput(io.TextIOWrapper):
+    """Tells its own trouble from that of any other file. A terminal without a letter still shows the rest."""
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        super().__init__(
+            stream.buffer,
+            encoding=stream.encoding,
+            errors="backslashreplace",
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        self._stream = stream  # or its end would close the buffer
+
+    def write(self, text: str) -> int:
+        with _told_apart():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _told_apart():
+            super().flush()
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputFailed(error.errno, "standard output") from None
+
+
+@contextmanager
+def already_done(what: str) -> Iterator[None]:
+    """Around everything that a command does after it has changed something for good, which is to print its answer.
+    `what` says what is done, with its ids and with nothing of a person. Raises `NotSaid` when the answer cannot be
+    printed, for whatever reason: asking again would do it twice."""
+    try:
+        yield
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:
+        raise NotSaid(what) from error
+
+
+def let_go_of_standard_output() -> None:
+    """What it has not taken is dropped, or Python would try again at its end, and complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str) -> str:
@@ -34,9 +97,9 @@ def say_all(lines: Iterable[str]) -> None:
         say(line)
 
 
-def say_json(document: Any) -> None:
+def say_json(document: Any, *, one_line: bool = False) -> None:
     """One JSON document; letters as they are, and escaped whatever could steer a terminal."""
-    text = json.dumps(document, default=_plain, ensure_ascii=False, indent=2)
+    text = json.dumps(document, default=_plain, ensure_ascii=False, indent=None if one_line else 2)
     sys.stdout.write(_NOT_ASCII.sub(lambda found: _escaped(found[0]), text) + "\n")
 
 
@@ -44,8 +107,12 @@ def _escaped(sign: str) -> str:
     return json.dumps(sign)[1:-1] if sign != "\n" and _steers(sign) else sign
 
 
-def say_error(line: str) -> None:
-    sys.stderr.write(f"referral-bus: {printable(line)}\n")
+def say_error(line: str, document: str | None = None) -> None:
+    """A line for people, or in its place a document for a program. One that cannot be written is lost: the exit code
+    still tells how the command ended."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"referral-bus: {printable(line)}\n" if document is None else f"{document}\n")
+        sys.stderr.flush()
 
 
 def local_time(moment: datetime, zone: str) -> str:

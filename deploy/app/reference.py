@@ -8,9 +8,8 @@ import typer
 
 HEAD = """# Commands
 
-Written from the command line by `python -m deploy.app.reference`; a test compares the two. Exit codes: 0 done,
-2 refused input or state, 3 something is not reachable, 1 a defect of ours, 4 a service in which something hangs,
-130 interrupted.
+Written from the command line by `python -m deploy.app.reference`; a test compares the two. How a command can end is
+told under [exit codes](integrate.md#exit-codes).
 """
 
 

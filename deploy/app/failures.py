@@ -1,0 +1,96 @@
+"""How a command says that it did not end well: one line on standard error, or with --json one JSON object there.
+
+    {"error": {"reason": ..., "path": ..., "advice": ..., "exit_code": ...}}
+
+Nothing of it quotes what was typed or read.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from typer.core import TyperArgument
+from typer.exceptions import TyperException
+
+from deploy.app.exit_codes import ExitCode
+from deploy.app.output import NotSaid, say_error
+from referral_bus.errors import BusError, Reason
+from referral_bus.logs import defect
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`line` is what a person reads, the rest what a program reads."""
+
+    code: int
+    line: str
+    reason: str
+    advice: str
+    path: str | None = None
+    done: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        fields = {"reason": self.reason, "path": self.path, "advice": self.advice, "done": self.done}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return {"error": given | {"exit_code": int(self.code)}}
+
+
+INTERRUPTED = Failure(
+    ExitCode.INTERRUPTED, "interrupted; nothing accepted is lost", "INTERRUPTED", "nothing accepted is lost"
+)
+NOT_UTF8 = Failure(
+    ExitCode.REFUSED, "USAGE: an argument is no text in UTF-8", "USAGE", "an argument is no text in UTF-8"
+)
+
+
+def of_bus_error(error: BusError) -> Failure:
+    return Failure(error.exit_code, str(error), error.reason, error.advice, error.path)
+
+
+def of_output() -> Failure:
+    """Standard output took nothing, and nothing was changed."""
+    advice = "what was asked for cannot be printed; look at the disk, or at where the output goes"
+    return Failure(
+        ExitCode.UNREACHABLE,
+        f"{Reason.OUTPUT_FAILED} at standard output: {advice}",
+        Reason.OUTPUT_FAILED,
+        advice,
+        "standard output",
+    )
+
+
+def of_not_said(error: NotSaid) -> Failure:
+    advice = "it is done, only the answer could not be printed; do not ask again"
+    return Failure(ExitCode.NOT_SAID, f"NOT_SAID: {error.done}; {advice}", "NOT_SAID", advice, done=error.done)
+
+
+def of_defect(error: BaseException) -> Failure:
+    advice = f"a defect of ours, please report it: {defect(error)}"
+    return Failure(ExitCode.DEFECT, advice, "DEFECT", advice)
+
+
+def of_usage(error: TyperException) -> Failure:
+    """What was wrong with the command line, without quoting what was typed: it may be somebody's name."""
+    parameter = getattr(error, "param", None)
+    name = parameter.metavar if isinstance(parameter, TyperArgument) else parameter and parameter.opts[0]
+    hint = f" {name}" if name else ""
+    line = {
+        "MissingParameter": f"USAGE:{hint} is missing; see --help",
+        "NoSuchOption": "USAGE: there is no such option; see --help",
+        "NoArgsIsHelpError": "USAGE: name a command; see --help",
+        "BadParameter": f"USAGE:{hint} has a value of the wrong kind; see --help",
+        "BadOptionUsage": "USAGE: an option lacks its value; see --help",
+    }.get(type(error).__name__, "USAGE: no such command, or too many arguments; put texts in quotes, see --help")
+    return Failure(ExitCode.REFUSED, line, "USAGE", line.removeprefix("USAGE: "), name or None)
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Also of a command line that cannot be understood."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in options
+
+
+def end_with(failure: Failure, *, as_json: bool) -> int:
+    say_error(failure.line, json.dumps(failure.document()) if as_json else None)
+    return int(failure.code)
