@@ -4,15 +4,16 @@ from typing import Annotated
 
 import typer
 
+from deploy.app.case_view import case_lines
 from deploy.app.desk import Desk, Stood
 from deploy.app.erasures import erasure_document, erasure_sentence
 from deploy.app.explain import why as explain
+from deploy.app.layout import page_width
 from deploy.app.options import HomeOption, JsonOption, ReferralArgument, desk_of
 from deploy.app.output import say, say_all, say_json
 from deploy.app.sending_trouble import hindrances_of, with_own_service
 from deploy.app.views import (
     case_document,
-    case_lines,
     received_document,
     received_line,
     stood_document,
@@ -75,7 +76,7 @@ def _say_erased(desk: Desk, left: Tombstone, json: bool) -> None:
 
 
 def show(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:
-    """One referral with its history."""
+    """One referral: what protects the person, everything else that was sealed, and its history."""
     desk = desk_of(home)
     left = desk.erased(referral_id)
     if left is not None:
@@ -85,7 +86,7 @@ def show(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = Fal
     if json:
         say_json(case_document(case))
     else:
-        say_all(case_lines(case, desk.settings.time_zone))
+        say_all(case_lines(case, desk.settings.time_zone, page_width()))
 
 
 def why(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:

@@ -17,6 +17,12 @@ from zoneinfo import ZoneInfo
 
 _NOT_ASCII = re.compile(r"[^ -~]")
 
+# Format characters that do more than join or part letters: those that turn text round, and those that hide another
+# text in it.
+_TURNS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_HIDES = "\u206a-\u206f\ufff9-\ufffb\U000e0000-\U000e007f"
+_STEERING_FORMAT = re.compile(f"[{_TURNS}{_HIDES}]")
+
 
 class OutputFailed(OSError):
     """Standard output does not take what is printed: its disk is full, its reader has gone, it is closed."""
@@ -79,12 +85,15 @@ def let_go_of_standard_output() -> None:
 
 
 def printable(text: str) -> str:
-    """One line without control, format or unassigned characters, which could move the cursor or turn text round."""
+    """One line without control, bidirectional or unassigned characters, which could move the cursor or turn text round.
+    Joiners are kept: Persian, Dari and Pashto names and many Indian scripts are misspelt without them."""
     return _NOT_ASCII.sub(lambda found: "\ufffd" if _steers(found[0]) else found[0], text)
 
 
 def _steers(sign: str) -> bool:
     category = unicodedata.category(sign)
+    if category == "Cf":
+        return _STEERING_FORMAT.match(sign) is not None
     return category[0] == "C" or category in ("Zl", "Zp")
 
 

@@ -1,9 +1,10 @@
-"""Every guard of ingest, relay, ledger, erasure, hand-over and monitor, in the order in which a record meets them."""
+"""Every guard of ingest, relay, ledger, erasure, hand-over, commands and monitor, as a record meets them."""
 
+from tests.guards.of_desk import DESK
 from tests.guards.of_erasure import ERASURE
 from tests.guards.of_handover import HAND_OVER
 from tests.guards.of_ingest import INGEST
 from tests.guards.of_monitor import WATCH
 from tests.guards.of_sending import SENDING
 
-GUARDS = (*INGEST, *SENDING, *ERASURE, *HAND_OVER, *WATCH)
+GUARDS = (*INGEST, *SENDING, *ERASURE, *HAND_OVER, *DESK, *WATCH)

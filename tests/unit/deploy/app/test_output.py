@@ -22,7 +22,8 @@ HOSTILE = [
     "admin\u202egnp.exe",
     "\u2066hidden\u2069",
     "two\u2028lines\u2029here",
-    "zero\u200bwidth\u00ad\ufeff",
+    "12\u200f34\u200e56\u061c78",
+    "old\u206aand\ufff9noted",
     "tags\U000e0041\U000e007f",
     "private\ue000\U000f0000",
     "half\ud83d",
@@ -30,10 +31,20 @@ HOSTILE = [
     "\x00",
 ]
 ALLOWED = "[bold red]oʻzbek[/] Ўзбек 漢字 😀 é → “x”"
+JOINED = ["علی\u200cرضا", "क्\u200dष", "👩\u200d👧", "ខ្មែរ\u200bខ្មែរ", "a\u2060b\u00adc", "\u0600\u0661"]
+"""Names and words that need a character which is not seen."""
 
 
 def steers(text: str) -> bool:
-    return any(unicodedata.category(sign)[0] == "C" or sign in "\u2028\u2029" for sign in text)
+    return any(
+        unicodedata.category(sign) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
+        or unicodedata.bidirectional(sign) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+        or sign in "\u061c\u200e\u200f"
+        or "\u206a" <= sign <= "\u206f"
+        or "\ufff9" <= sign <= "\ufffb"
+        or "\U000e0000" <= sign <= "\U000e007f"
+        for sign in text
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)
@@ -54,6 +65,13 @@ def test_letters_of_any_script_and_markup_are_shown_as_they_are(capsys: pytest.C
     assert capsys.readouterr().out == f'{ALLOWED}\n[\n  "{ALLOWED}"\n]\n'
 
 
+@pytest.mark.parametrize("text", JOINED, ids=ascii)
+def test_joiners_are_part_of_how_a_name_is_spelt(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert printable(text) == text
+    say_json(text)
+    assert capsys.readouterr().out == f'"{text}"\n'
+
+
 @given(st.recursive(st.text() | st.sampled_from(HOSTILE), lambda inner: st.dictionaries(st.text(), inner, max_size=3)))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_a_json_document_is_the_same_when_read_back_and_steers_nothing(
@@ -67,7 +85,7 @@ def test_a_json_document_is_the_same_when_read_back_and_steers_nothing(
 
 def test_what_another_agency_wrote_is_shown_harmlessly(federation: Federation, command: Command, post: Post) -> None:
     """What the contract lets through: markup, and format characters that no script can do without."""
-    need = "[red]PLANTED[/red] \u200b[link=https://example.org]x[/link]\nsecond\U000e0041 line"
+    need = "[red]PLANTED[/red] \u200f[link=https://example.org]x[/link]\nsecond\U000e0041 line"
     referral = post.refer(need)
     assert command(federation.recipient, "accept", referral, "--text", "[blink]\u00adx[/blink]").code == 0
     post.settle()
@@ -77,7 +95,7 @@ def test_what_another_agency_wrote_is_shown_harmlessly(federation: Federation, c
             assert said.code == 0
             assert not steers(said.out.replace("\n", ""))
         lines = command(agency, "show", referral).out
-        assert "need: [red]PLANTED[/red] \ufffd[link=https://example.org]x[/link] / second\ufffd line" in lines
+        assert "need: [red]PLANTED[/red] \ufffd[link=https://example.org]x[/link]\n      second\ufffd line\n" in lines
     assert request(RECIPIENT, need=need).body.request.need == need
 
 

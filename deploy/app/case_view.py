@@ -1,0 +1,50 @@
+"""`show`: one referral as a page for people."""
+
+from collections.abc import Iterator
+
+from deploy.app.desk import Case
+from deploy.app.explain import troubles
+from deploy.app.layout import wrapped
+from deploy.app.output import local_time
+from deploy.app.sealed_view import referral_page, status_lines
+from referral_bus.ledger.looking import Step
+from referral_bus.ledger.sending import State
+from schemas.lifecycle import Side
+from schemas.personal import ReferralBody, StatusBody
+
+
+def case_lines(case: Case, zone: str, width: int) -> Iterator[str]:
+    """Where the referral is, everything that was sealed, and its history, event by event."""
+    referral, standing = case.referral, case.standing
+    way = f"{referral.key.sender} → {'us' if referral.side is Side.RECIPIENT else referral.peer}"
+    yield f"Referral {referral.key.referral_id}"
+    first, answer = (local_time(due, zone) for due in (referral.acknowledge_by, referral.respond_by))
+    facts = (
+        way,
+        f"status {referral.status}, priority {referral.priority}, stage {standing.stage}",
+        *troubles(case),
+        f"first word by {first}",
+        f"answer by {answer}",
+        f"our case number: {case.local_ref}" if case.local_ref else "",
+    )
+    for fact in filter(None, facts):
+        yield from wrapped(fact, width, 4, "  ")
+    for step in case.steps:
+        if isinstance(step.body, ReferralBody):
+            yield ""
+            yield from referral_page(step.body, zone, width)
+    yield ""
+    yield "history"
+    for step in case.steps:
+        yield from _step_lines(step, zone, width)
+
+
+def _step_lines(step: Step, zone: str, width: int) -> Iterator[str]:
+    arrow = "├─▶" if step.way == "sent" else "├─◀"
+    told = step.state if step.way == "sent" else ("handed over" if step.handed_over_at else "not handed over")
+    if step.code:  # what came in and was refused has no state of its own
+        told = f"{told if step.way == 'sent' else State.REFUSED}, {step.code}"
+    says = "referral" if isinstance(step.body, ReferralBody) else step.status or step.record
+    yield from wrapped(f"{local_time(step.recorded_at, zone)}  {says}  ({told})", width, 4, f"  {arrow} ")
+    if isinstance(step.body, StatusBody):
+        yield from status_lines(step.body, zone, width, "  │     ")

@@ -1,0 +1,45 @@
+"""Guards between a person at the command line and what the ledger holds."""
+
+from tests.guards.guard import Guard
+
+OUTPUT, SEALED_VIEW = "deploy/app/output.py", "deploy/app/sealed_view.py"
+VIEWS = ("tests/unit/deploy/app/test_sealed_view.py",)
+PRINTED = ("tests/unit/deploy/app/test_output.py",)
+
+DESK = (
+    Guard(
+        "what turns text round never reaches a terminal",
+        OUTPUT,
+        "return _STEERING_FORMAT.match(sign) is not None",
+        "return False",
+        PRINTED,
+    ),
+    Guard(
+        "joiners are shown as they are",
+        OUTPUT,
+        "return _STEERING_FORMAT.match(sign) is not None",
+        "return True",
+        PRINTED,
+    ),
+    Guard(
+        "a field that no view names is shown all the same",
+        SEALED_VIEW,
+        "yield from _records([one for one in shown if one not in boxed], width)",
+        'yield from _records([one for one in shown if one.path.startswith("request.")], width)',
+        VIEWS,
+    ),
+    Guard(
+        "what protects the person stands first",
+        SEALED_VIEW,
+        "    boxed = list(dict.fromkeys(boxed))\n",
+        "    boxed = []\n",
+        VIEWS,
+    ),
+    Guard(
+        "a further line of a text is set in",
+        SEALED_VIEW,
+        'prefix + " " * _INDENT)',
+        "prefix)",
+        VIEWS,
+    ),
+)
