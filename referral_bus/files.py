@@ -1,9 +1,20 @@
-"""Files of a home: for their owner only, and on the disk when a function says so."""
+"""Files of a home: they belong to its owner, only the owner can reach them, and they are on the disk when a function
+says so. What cannot be read or written is told with its cause: a full disk, or whose the file is."""
 
+import errno
 import os
+import pwd
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
+
+from referral_bus.errors import Reason, Refused, Unreachable
+
+ROOT = 0
+_FORBIDDEN = (errno.EACCES, errno.EPERM)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -14,6 +25,122 @@ def private() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def work_as_owner_of(folder: Path) -> None:
+    """From now on this process has the user and group of the home's owner, and no way back: what root writes into a
+    home, SQLite's own files included, stays readable to the service. Another user is refused before anything is
+    written. A folder that is not there is left to be told by its reader."""
+    try:
+        found = folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise trouble(error, folder, "home") from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid == os.geteuid():
+        return
+    try:
+        _become(found.st_uid, found.st_gid)
+    except PermissionError:
+        advice = f"it belongs to {_user(found.st_uid)}, and this runs as {_user(os.geteuid())}; run it as its owner"
+        raise Refused(Reason.HOME_OF_ANOTHER_USER, advice, "home") from None
+
+
+def _become(uid: int, gid: int) -> None:
+    if os.geteuid() != ROOT:
+        raise PermissionError
+    try:
+        os.initgroups(pwd.getpwuid(uid).pw_name, gid)
+    except KeyError:  # a user without a name
+        os.setgroups([gid])
+    os.setregid(gid, gid)
+    os.setreuid(uid, uid)
+    if not all(os.access(file, os.R_OK) for file in (__file__, os.__file__)):
+        advice = f"it belongs to {_user(uid)}, who cannot read this software; install it where all can, as under /opt"
+        raise Refused(Reason.HOME_OF_ANOTHER_USER, advice, "home")
+
+
+def refuse_open_to_others(folder: Path) -> None:
+    """Everything in it must belong to the user of this process and be closed to all others. A symbolic link is judged
+    by what it leads to, since that is what is opened."""
+    for path, found in _all_in(folder):
+        where = "home" if path == folder else str(path.relative_to(folder))
+        if found.st_uid != os.geteuid():
+            advice = f"it belongs to {_user(found.st_uid)}, and the home to {_user(os.geteuid())}; "
+            raise Refused(Reason.HOME_OF_ANOTHER_USER, advice + "give it back with chown", where)
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            advice = "others can read it; run chmod -R go= on the home folder, and on what a link in it leads to"
+            raise Refused(Reason.HOME_READABLE_BY_OTHERS, advice, where)
+
+
+def _all_in(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    waiting, seen = [folder], set[tuple[int, int]]()
+    while waiting:
+        path = waiting.pop()
+        try:
+            found = path.stat()
+            yield path, found
+            if stat.S_ISDIR(found.st_mode) and (found.st_dev, found.st_ino) not in seen:
+                seen.add((found.st_dev, found.st_ino))
+                waiting.extend(sorted(path.iterdir(), reverse=True))
+        except FileNotFoundError:  # a running service replaces its files
+            continue
+        except OSError as error:
+            raise trouble(error, path, "home") from None
+
+
+def refuse_second_name(path: Path, name: str) -> None:
+    """A database of which another home has a link, or which is a link itself, would have two services at work on it:
+    each holds its own home's lock only. Raises `FileNotFoundError` where there is none."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise trouble(error, path, name) from None
+    if stat.S_ISLNK(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink != 1):
+        advice = "it must be a plain file with one name; remove the other link, or put the file itself here"
+        raise Refused(Reason.HOME_INVALID, advice, name)
+
+
+def read_own(path: Path, name: str | None = None) -> bytes:
+    """All of a file. Raises `FileNotFoundError`, and `Unreachable` for any other trouble."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise trouble(error, path, name or path.name) from None
+
+
+def trouble(error: OSError, path: Path, name: str, verb: Literal["read", "written"] = "read") -> Unreachable:
+    """Why a file cannot be used. The path itself is never shown."""
+    return Unreachable(Reason.FILE_UNREADABLE, f"it cannot be {verb}; {_cause(error, path)}", name)
+
+
+def _cause(error: OSError, path: Path) -> str:
+    if error.errno in _FULL:
+        return "the disk is full: free some space"
+    return whose(path) if error.errno in _FORBIDDEN else "look at the disk"
+
+
+def whose(path: Path) -> str:
+    """Whose a file is, or the folder that hides it."""
+    for place in (path, *path.absolute().parents):
+        try:
+            owner = place.stat().st_uid
+        except OSError:
+            continue
+        if owner == os.geteuid():
+            return f"it belongs to {_user(owner)}, as this process does: look at its mode and at the disk"
+        what = "it" if place == path else "the folder it is in"
+        return f"{what} belongs to {_user(owner)}, and this runs as {_user(os.geteuid())}: look at whose it should be"
+    return "look at the disk"
+
+
+def _user(uid: int) -> str:
+    """By number: a user's name may be a person's."""
+    return "root" if uid == ROOT else f"user {uid}"
 
 
 def write_through(path: Path, content: bytes) -> None:

@@ -1,6 +1,6 @@
 """An agency's home folder: settings, keys, register and ledger, readable by its owner only.
 
-settings.toml   register/   register.pin.json   keys/   ledger.sqlite   outside-backups/   run.lock
+settings.toml   register/   register.pin.json   keys/   ledger.sqlite   outside-backups/   run.json
 """
 
 import fcntl
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from referral_bus.errors import Reason, Refused, Unreachable
+from referral_bus.errors import Reason, Refused
 from referral_bus.federation.keyring import Keyring, create_keys, load_keys
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_folder import RegisterFolder
-from referral_bus.files import private
+from referral_bus.files import private, refuse_open_to_others, trouble, work_as_owner_of
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.restoring import begin_anew, incarnation_by_clock
 from referral_bus.ledger.store import Ledger, create_ledger, open_ledger
@@ -69,6 +69,7 @@ def known_services() -> frozenset[str]:
 def create_home(folder: Path, settings: Settings, now: datetime, again: bool = False) -> Home:
     """A new home with fresh keys and an empty ledger. Refuses a folder that has anything in it. With `again` the agency
     had another one, which is lost: the new ledger begins above all that the old one can have said."""
+    work_as_owner_of(folder)
     with private():
         return _create(folder, settings, now, again)
 
@@ -93,27 +94,19 @@ def _create(folder: Path, settings: Settings, now: datetime, again: bool) -> Hom
 
 
 def open_home(folder: Path) -> Home:
-    """Raises `Refused` when it is no home, or when others can read it."""
+    """Raises `Refused` when it is no home, when it belongs to another user, or when others can read it. A process of
+    root goes on as the home's owner."""
+    work_as_owner_of(folder)
     try:
-        if not (folder / "settings.toml").is_file() or not (folder / "keys").is_dir():
-            raise Refused(Reason.HOME_INVALID, "this folder is no agency's home; see `agency init`", "home")
-        readable = next((path for path in (folder, *folder.rglob("*")) if _others_read(path)), None)
-    except OSError:
-        advice = "it cannot be read; look at the disk and at whose it is"
-        raise Unreachable(Reason.FILE_UNREADABLE, advice, "home") from None
-    if readable is not None:
-        where = "home" if readable == folder else str(readable.relative_to(folder))
-        advice = "others can read it; run chmod -R go= on the home folder"
-        raise Refused(Reason.HOME_READABLE_BY_OTHERS, advice, where)
-    return Home(folder)
-
-
-def _others_read(path: Path) -> bool:
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:  # a running service replaces its files
-        return False
-    return bool(stat.S_IMODE(mode) & 0o077) and not stat.S_ISLNK(mode)
+        is_home = stat.S_ISREG((folder / "settings.toml").stat().st_mode) and (folder / "keys").is_dir()
+    except (FileNotFoundError, NotADirectoryError):
+        is_home = False
+    except OSError as error:
+        raise trouble(error, folder, "home") from None
+    if not is_home:
+        raise Refused(Reason.HOME_INVALID, "this folder is no agency's home; see `agency init`", "home")
+    refuse_open_to_others(folder)
+    return Home(folder.resolve())
 
 
 def accept_register(home: Home, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:
@@ -133,8 +126,12 @@ def check_own_key(register: Register, keyring: Keyring, code: str, now: datetime
 
 @contextmanager
 def running(home: Home) -> Iterator[None]:
-    """Holds the home's lock: one running service for each ledger. Commands may write beside it."""
-    descriptor = os.open(home.folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    """Holds the home's lock: one running service for each ledger. Commands may write beside it. The lock is on the
+    folder itself, which has no second name and cannot be removed under the service."""
+    try:
+        descriptor = os.open(home.folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise trouble(error, home.folder, "home") from None
     try:
         _lock(descriptor)
         yield

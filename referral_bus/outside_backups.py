@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from referral_bus.errors import LedgerUnusable, Reason, Unreachable
+from referral_bus.errors import LedgerUnusable, Reason
+from referral_bus.files import read_own, trouble
 from referral_bus.ledger import audit, tombstones
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
@@ -51,10 +52,10 @@ class OutsideBackups:
     def high_water(self) -> HighWater:
         path = self.folder / "high-water.json"
         try:
-            return HighWater(**json.loads(path.read_text(encoding="ascii")))
+            return HighWater(**json.loads(read_own(path).decode("utf-8-sig")))
         except FileNotFoundError:
             return LOWEST
-        except (OSError, ValueError, TypeError):
+        except (ValueError, TypeError):
             raise _damaged(path) from None
 
     def heard(self, ledger: Ledger, announced: HighWater) -> None:
@@ -103,13 +104,12 @@ class OutsideBackups:
                 yield from (line for line in file if line.endswith(b"\n"))
         except FileNotFoundError:
             return
-        except OSError:
-            advice = "it cannot be read; look at the disk"
-            raise Unreachable(Reason.FILE_UNREADABLE, advice, self._journal.name) from None
+        except OSError as error:
+            raise trouble(error, self._journal, self._journal.name) from None
 
     def _read(self, line: bytes) -> Tombstone:
         try:
-            return _tombstone(json.loads(line))
+            return _tombstone(json.loads(line.decode("utf-8-sig")))
         except (ValueError, KeyError, TypeError):
             raise _damaged(self._journal) from None
 
@@ -162,8 +162,8 @@ def _writing(folder: Path) -> Iterator[None]:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-    except OSError:
-        raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", folder.name) from None
+    except OSError as error:
+        raise trouble(error, folder, folder.name, "written") from None
 
 
 def _document(left: Tombstone) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from referral_bus.errors import Reason, Refused
+from referral_bus.files import read_own
 from referral_bus.ledger.retaining import Retention
 from schemas.deadlines import Limits
 from schemas.events import AgencyCode
@@ -117,12 +118,12 @@ class Settings(BaseSettings):
 def load_settings(path: Path) -> Settings:
     """Raises `Refused` naming the setting."""
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = tomllib.loads(read_own(path).decode("utf-8-sig"))
     except FileNotFoundError:
         raise Refused(
             Reason.HOME_INVALID, "this folder is no agency's home; see `agency init`", "settings.toml"
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
         raise Refused(Reason.SETTINGS_INVALID, "the file is not readable TOML", path.name) from None
     if unknown := sorted(set(content) - set(Settings.model_fields)):  # some names would be options of the library
         raise Refused(Reason.SETTINGS_INVALID, "there is no such setting", ", ".join(unknown))

@@ -9,14 +9,16 @@ import secrets
 from pathlib import Path
 
 from referral_bus.errors import Reason, Refused
-from referral_bus.federation.keyring import read_key, write_key
+from referral_bus.federation.keyring import find_key, read_key, write_key
+from referral_bus.files import trouble
 
 CURRENT, NEXT = "webhook.secret", "webhook-next.secret"
 
 
 def valid_secrets(keys: Path) -> list[bytes]:
     """One, or two during a rotation; none before the first was made."""
-    return [read_key(keys / name) for name in (CURRENT, NEXT) if (keys / name).exists()]
+    found = [find_key(keys / name) for name in (CURRENT, NEXT)]
+    return [secret for secret in found if secret is not None]
 
 
 def shown(secret: bytes) -> str:
@@ -30,7 +32,10 @@ def new_secret(keys: Path) -> bytes:
         advice = "two are valid already; once your endpoint knows the newer one say --finish"
         raise Refused(Reason.HOME_INVALID, advice, f"keys/{NEXT}")
     path = keys / (NEXT if (keys / CURRENT).exists() else CURRENT)
-    write_key(path, secrets.token_bytes(32))
+    try:
+        write_key(path, secrets.token_bytes(32))
+    except OSError as error:
+        raise trouble(error, path, f"keys/{path.name}", "written") from None
     return read_key(path)
 
 
@@ -38,4 +43,7 @@ def finish_rotation(keys: Path) -> None:
     """From now on the newer one alone is valid."""
     if not (keys / NEXT).exists():
         raise Refused(Reason.HOME_INVALID, "there is no newer one to go on with", f"keys/{NEXT}")
-    (keys / NEXT).replace(keys / CURRENT)
+    try:
+        (keys / NEXT).replace(keys / CURRENT)
+    except OSError as error:
+        raise trouble(error, keys / CURRENT, f"keys/{CURRENT}", "written") from None

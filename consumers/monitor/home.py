@@ -1,6 +1,6 @@
 """The monitor's home folder: settings, register and database, readable by its owner only. No key of any kind.
 
-settings.toml   register/   register.pin.json   monitor.sqlite   run.lock   run.json
+settings.toml   register/   register.pin.json   monitor.sqlite   run.json
 """
 
 import stat
@@ -11,10 +11,10 @@ from pathlib import Path
 from consumers.monitor.settings import FILE, MonitorSettings, load_settings, render_settings
 from consumers.monitor.store import Store, open_store
 from referral_bus.clock import Clock
-from referral_bus.errors import BusError, Reason, Refused, Unreachable
+from referral_bus.errors import BusError, Reason, Refused
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_folder import RegisterFolder
-from referral_bus.files import private
+from referral_bus.files import private, refuse_open_to_others, trouble, work_as_owner_of
 from referral_bus.home import known_services
 from referral_bus.logs import Log
 
@@ -43,6 +43,7 @@ class MonitorHome:
 
 def create_monitor_home(folder: Path, settings: MonitorSettings) -> MonitorHome:
     """A new home. Refuses a folder that has anything in it."""
+    work_as_owner_of(folder)
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise Refused(Reason.HOME_INVALID, "this folder is not empty; name a new one", "home")
@@ -56,27 +57,19 @@ def create_monitor_home(folder: Path, settings: MonitorSettings) -> MonitorHome:
 
 
 def open_monitor_home(folder: Path) -> MonitorHome:
-    """Raises `Refused` when it is no monitor's home, or when others can read it: whoever reads it sees who refers to
-    whom, and when."""
+    """Raises `Refused` when it is no monitor's home, when it belongs to another user, or when others can read it: it
+    says who refers to whom, and when. A process of root goes on as the home's owner."""
+    work_as_owner_of(folder)
     try:
-        if not (folder / FILE).is_file() or (folder / "keys").exists():
-            raise Refused(Reason.HOME_INVALID, "this folder is no monitor's home; see `monitor init`", "home")
-        readable = next((path for path in (folder, *folder.iterdir()) if _others_read(path)), None)
-    except OSError:
-        advice = "it cannot be read; look at the disk and at whose it is"
-        raise Unreachable(Reason.FILE_UNREADABLE, advice, "home") from None
-    if readable is not None:
-        advice = "others can read it; run chmod -R go= on the home folder"
-        raise Refused(Reason.HOME_READABLE_BY_OTHERS, advice, "home" if readable == folder else readable.name)
-    return MonitorHome(folder)
-
-
-def _others_read(path: Path) -> bool:
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:  # a running monitor replaces its files
-        return False
-    return bool(stat.S_IMODE(mode) & 0o077) and not stat.S_ISLNK(mode)
+        is_home = stat.S_ISREG((folder / FILE).stat().st_mode) and not (folder / "keys").exists()
+    except (FileNotFoundError, NotADirectoryError):
+        is_home = False
+    except OSError as error:
+        raise trouble(error, folder, "home") from None
+    if not is_home:
+        raise Refused(Reason.HOME_INVALID, "this folder is no monitor's home; see `monitor init`", "home")
+    refuse_open_to_others(folder)
+    return MonitorHome(folder.resolve())
 
 
 def accept_register(home: MonitorHome, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from referral_bus.errors import Reason, Refused
+from referral_bus.files import read_own
 from referral_bus.settings import Seconds
 from schemas.problems import problems
 
@@ -68,10 +69,10 @@ class MonitorSettings(BaseSettings):
 def load_settings(folder: Path) -> MonitorSettings:
     """Raises `Refused` naming the setting."""
     try:
-        content: dict[str, Any] = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
+        content: dict[str, Any] = tomllib.loads(read_own(folder / FILE).decode("utf-8-sig"))
     except FileNotFoundError:
         raise Refused(Reason.HOME_INVALID, "this folder is no monitor's home; see `monitor init`", FILE) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
         raise Refused(Reason.SETTINGS_INVALID, "the file is not readable TOML", FILE) from None
     if unknown := sorted(set(content) - set(MonitorSettings.model_fields)):
         raise Refused(Reason.SETTINGS_INVALID, "there is no such setting", ", ".join(unknown))

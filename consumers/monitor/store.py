@@ -3,7 +3,7 @@ it, and how far it was read. A power cut may take the last commits away as a who
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from consumers.monitor import tables
 from referral_bus.errors import Reason, Refused, Unreachable
+from referral_bus.files import refuse_second_name, whose
 
 BUSY_TIMEOUT_S = 10.0
 CACHE_KIB = 8 * 1024
@@ -26,19 +27,20 @@ class Store:
     further one would have its own."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._writer = _engine(path, f"cache_size=-{CACHE_KIB}", "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
         self._reader = _engine(path, "query_only=ON", "BEGIN")
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction that takes the write lock at once."""
-        with _reachable(), self._writer.begin() as connection:
+        with _reachable(self._path), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view that holds nobody up."""
-        with _reachable(), self._reader.begin() as connection:
+        with _reachable(self._path), self._reader.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -67,7 +69,7 @@ def _engine(path: Path, pragma: str, begin: str, **pool: int) -> sa.Engine:
 
 
 @contextmanager
-def _reachable() -> Iterator[None]:
+def _reachable(path: Path) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
@@ -75,13 +77,15 @@ def _reachable() -> Iterator[None]:
         advice = {
             "full": "the disk is full; free some space, nothing is lost",
             "locked": "another process holds it; try again",
-            "unreadable": "check the file and the disk",
+            "unreadable": f"it cannot be read or written; {whose(path)}",
         }
         raise Unreachable(Reason.LEDGER_UNREACHABLE, advice[word], "monitor.sqlite") from None
 
 
 def open_store(path: Path, federation: str, now: datetime) -> Store:
     """Opens the database, or makes it. Refuses another federation's, and one of another version of this software."""
+    with suppress(FileNotFoundError):
+        refuse_second_name(path, path.name)
     store = Store(path)
     try:
         with store.read() as tx:

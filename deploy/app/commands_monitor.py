@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.app.options import JsonOption
+from deploy.app.options import JsonOption, RegisterArgument, SignaturesArgument, read_file
 from deploy.app.output import say, say_json
 from referral_bus.clock import system_clock
 from referral_bus.errors import Reason, Refused
@@ -27,7 +27,13 @@ monitor = typer.Typer(
 
 MonitorHomeOption = Annotated[
     Path,
-    typer.Option("--home", envvar="REFERRAL_BUS_MONITOR_HOME", help="The monitor's home folder.", show_envvar=True),
+    typer.Option(
+        "--home",
+        envvar="REFERRAL_BUS_MONITOR_HOME",
+        help="The monitor's home folder.",
+        show_envvar=True,
+        readable=False,
+    ),
 ]
 REDRAW_S = 2.0
 NOT_A_TERMINAL = 160  # columns, where nobody can say how wide the page is
@@ -58,8 +64,8 @@ def init(
 
 @monitor.command("accept")
 def accept(
-    file: Annotated[Path, typer.Argument(metavar="REGISTER", help="The register file, register.yaml.")],
-    signatures: Annotated[Path, typer.Argument(metavar="SIGNATURES", help="The stewards' signatures over it.")],
+    file: RegisterArgument,
+    signatures: SignaturesArgument,
     home: MonitorHomeOption,
     sha256: Annotated[
         str | None, typer.Option("--sha256", help="For the first register: its SHA-256, as the stewards tell it.")
@@ -68,8 +74,9 @@ def accept(
     """Take a register, after checking who signed it. A running monitor goes on with it at once."""
     from consumers.monitor.home import accept_register, open_monitor_home
 
+    given = read_file(file), read_file(signatures, "SIGNATURES")
     opened = open_monitor_home(home)
-    taken = accept_register(opened, _content(file), _content(signatures), system_clock(), sha256)
+    taken = accept_register(opened, *given, system_clock(), sha256)
     say(f"version {taken.version} of {taken.federation} accepted")
 
 
@@ -156,13 +163,6 @@ def _connect(kafka: str) -> "Sources":
 
     name = "referral-bus-monitor"
     return Sources(KafkaBroker(kafka, name), KafkaLag(Connection(kafka, name)))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        raise Refused(Reason.FILE_UNREADABLE, "there is no such readable file", path.name) from None
 
 
 def add_to(app: typer.Typer) -> None:

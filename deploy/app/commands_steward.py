@@ -8,14 +8,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.app.options import KafkaOption, RegisterArgument, SignaturesArgument, read_file
 from deploy.app.output import say
-from referral_bus.errors import Reason, Refused
+from referral_bus.errors import BusError, Reason, Refused
 from referral_bus.federation.keyring import read_key, write_key
 from referral_bus.federation.register import parse_register
 from referral_bus.federation.trust import parse_signatures, render_signatures, sign_register, signed_by
 from referral_bus.home import known_services
 from schemas.events import StewardSignature
 
-KeyOption = Annotated[Path, typer.Option("--key", help="The steward's private key file.")]
+KeyOption = Annotated[Path, typer.Option("--key", help="The steward's private key file.", readable=False)]
 
 
 def keygen(key: Annotated[Path, typer.Argument(metavar="KEY", help="The new private key file.")]) -> None:
@@ -74,8 +74,8 @@ def _given(path: Path) -> tuple[StewardSignature, ...]:
 def _steward_key(path: Path) -> Ed25519PrivateKey:
     try:
         return Ed25519PrivateKey.from_private_bytes(read_key(path))
-    except Refused:
-        raise Refused(Reason.FILE_UNREADABLE, "this key file is missing or damaged", "--key") from None
+    except BusError as error:
+        raise Refused(Reason.FILE_UNREADABLE, error.advice, "--key") from None
 
 
 def add_to(register: typer.Typer) -> None:

@@ -8,16 +8,24 @@ import typer
 from deploy.app.desk import Desk, open_desk
 from referral_bus.errors import Reason, Refused
 from referral_bus.federation.yaml_strict import MAX_BYTES
+from referral_bus.files import trouble
 
 HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="REFERRAL_BUS_HOME", help="The agency's home folder.", show_envvar=True)
+    Path,
+    typer.Option(
+        "--home", envvar="REFERRAL_BUS_HOME", help="The agency's home folder.", show_envvar=True, readable=False
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 ReferralArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The referral's id, or how it begins; or SENDER/ID, to say whose it is.")
 ]
-RegisterArgument = Annotated[Path, typer.Argument(metavar="REGISTER", help="The register file, register.yaml.")]
-SignaturesArgument = Annotated[Path, typer.Argument(metavar="SIGNATURES", help="The stewards' signatures over it.")]
+RegisterArgument = Annotated[
+    Path, typer.Argument(metavar="REGISTER", help="The register file, register.yaml.", readable=False)
+]
+SignaturesArgument = Annotated[
+    Path, typer.Argument(metavar="SIGNATURES", help="The stewards' signatures over it.", readable=False)
+]
 KafkaOption = Annotated[str, typer.Option("--kafka", help="host:port of the brokers, several with commas.")]
 
 
@@ -26,8 +34,10 @@ def read_file(path: Path, argument: str = "REGISTER") -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
-    except OSError:
-        raise Refused(Reason.FILE_UNREADABLE, "there is no such readable file", argument) from None
+    except FileNotFoundError:
+        raise Refused(Reason.FILE_UNREADABLE, "there is no such file", argument) from None
+    except OSError as error:
+        raise Refused(Reason.FILE_UNREADABLE, trouble(error, path, argument).advice, argument) from None
 
 
 def desk_of(home: Path) -> Desk:

@@ -7,8 +7,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from deploy.app.http import LOOPBACK
-from referral_bus.errors import Reason, Refused, Unreachable
-from referral_bus.files import private
+from referral_bus.errors import Refused
+from referral_bus.files import private, trouble
 from referral_bus.home import Home, running
 from referral_bus.stages import OwnService
 
@@ -41,8 +41,8 @@ def write_status(home: Home, http_port: int) -> None:
         with private():
             partial.write_text(json.dumps({"pid": os.getpid(), "http_port": http_port}), encoding="utf-8")
         partial.replace(path)
-    except OSError:
-        raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", path.name) from None
+    except OSError as error:
+        raise trouble(error, path, path.name, "written") from None
 
 
 def read_status(home: Home) -> ServiceStatus:

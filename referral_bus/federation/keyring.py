@@ -18,8 +18,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from referral_bus.errors import Reason, Refused, Unreachable
-from referral_bus.files import sync_folder
+from referral_bus.errors import Reason, Refused
+from referral_bus.files import read_own, sync_folder, trouble
 from referral_bus.wire.signing import key_id_of
 from schemas.sealing_keys import AHEAD, SealingKey, epoch_at, epoch_start
 
@@ -87,7 +87,7 @@ def load_keys(folder: Path, now: datetime) -> Keyring:
     """The keys of a folder; sealing keys that the current epoch and the next two lack are made."""
     for epoch in range(epoch_at(now), epoch_at(now) + AHEAD + 1):
         path = folder / f"sealing-{epoch}.key"
-        if not path.exists():
+        if find_key(path) is None:
             with _disk(path):
                 write_key(path, X25519PrivateKey.generate().private_bytes_raw())
     epochs = tuple(
@@ -133,16 +133,27 @@ def _disk(path: Path) -> Iterator[None]:
     try:
         yield
         sync_folder(path.parent)
-    except OSError:
-        advice = "it cannot be written; look at the disk and at whose the folder is"
-        raise Unreachable(Reason.FILE_UNREADABLE, advice, f"keys/{path.name}") from None
+    except OSError as error:
+        raise trouble(error, path, f"keys/{path.name}", "written") from None
 
 
 def read_key(path: Path) -> bytes:
+    """Raises `Refused` for a key that is missing or damaged, `Unreachable` for one that cannot be read."""
+    key = find_key(path)
+    if key is None:
+        raise Refused(Reason.HOME_INVALID, "this key file is missing", f"keys/{path.name}")
+    return key
+
+
+def find_key(path: Path) -> bytes | None:
+    """None where there is none."""
+    name = f"keys/{path.name}"
     try:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError):
-        raise Refused(Reason.HOME_INVALID, "this key file is missing or damaged", f"keys/{path.name}") from None
+        key = bytes.fromhex(read_own(path, name).decode("utf-8-sig").strip())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise Refused(Reason.HOME_INVALID, "this key file is damaged", name) from None
     if len(key) != 32:
-        raise Refused(Reason.HOME_INVALID, "this key file is missing or damaged", f"keys/{path.name}")
+        raise Refused(Reason.HOME_INVALID, "this key file is damaged", name)
     return key

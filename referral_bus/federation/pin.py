@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from referral_bus.errors import Reason, Refused, Unreachable
+from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register_models import RegisterModel, Sha256Hex, Stewards
+from referral_bus.files import read_own, sync_folder, trouble
 from schemas.code_lists import CodeForm
 from schemas.events import FromOne
 
@@ -24,16 +25,11 @@ class Pin(RegisterModel):
 def load_pin(path: Path) -> Pin:
     """Raises `Refused` (HOME_INVALID) rather than trust anew when the file does not say what it should."""
     try:
-        text = path.read_text(encoding="utf-8")
-        return Pin.model_validate_json(text)
+        return Pin.model_validate_json(read_own(path).decode("utf-8-sig"))
     except (ValidationError, UnicodeDecodeError):
         raise Refused(Reason.HOME_INVALID, f"{path.name} is damaged; restore it, or join the federation anew") from None
     except FileNotFoundError:
         raise Refused(Reason.HOME_INVALID, f"{path.name} is missing; join the federation first") from None
-    except OSError:
-        raise Unreachable(
-            Reason.FILE_UNREADABLE, f"{path.name} cannot be read; look at the disk and at whose it is"
-        ) from None
 
 
 def save_pin(path: Path, pin: Pin) -> None:
@@ -41,9 +37,8 @@ def save_pin(path: Path, pin: Pin) -> None:
     refuses the one that is there as older."""
     try:
         _replace(path, pin.model_dump_json(indent=2) + "\n")
-    except OSError:
-        advice = f"{path.name} cannot be written; look at the disk and at whose the folder is"
-        raise Unreachable(Reason.FILE_UNREADABLE, advice) from None
+    except OSError as error:
+        raise trouble(error, path, path.name, "written") from None
 
 
 def _replace(path: Path, text: str) -> None:
@@ -58,8 +53,4 @@ def _replace(path: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # or a power cut brings the old name back
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

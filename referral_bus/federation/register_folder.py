@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from referral_bus.errors import Reason, Refused, Unreachable
+from referral_bus.errors import Reason, Refused
 from referral_bus.federation.pin import Pin, load_pin, save_pin
 from referral_bus.federation.register import Register
 from referral_bus.federation.trust import accept, first_pin, parse_signatures
-from referral_bus.files import private, sync_folder, write_through
+from referral_bus.files import private, read_own, sync_folder, trouble, write_through
 
 REGISTER, SIGNATURES = "register.yaml", "register.signatures.yaml"
 Step = Callable[[str], None]
@@ -63,7 +63,7 @@ class RegisterFolder:
         another way, because a register names its own stewards. `step` is told what is durable by now."""
         given = parse_signatures(signatures)
         with self._alone(), private():
-            before = load_pin(self.pin) if self.pin.exists() else None
+            before = self._find_pin()
             if before is not None:
                 register, pin = accept(before, data, given, now, self.services)
             else:
@@ -98,9 +98,19 @@ class RegisterFolder:
                 shutil.rmtree(path)
 
     def _load_pin(self) -> Pin:
-        if not self.pin.exists():
+        pin = self._find_pin()
+        if pin is None:
             advice = f"{self.pin.name} is missing: no register was accepted yet, see `{self.how}`"
             raise Refused(Reason.HOME_INVALID, advice)
+        return pin
+
+    def _find_pin(self) -> Pin | None:
+        try:
+            self.pin.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise trouble(error, self.pin, self.pin.name) from None
         return load_pin(self.pin)
 
     def _place(self, pin: Pin) -> Path:
@@ -118,16 +128,14 @@ class RegisterFolder:
                 yield
             finally:
                 os.close(descriptor)
-        except OSError:
-            raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written; look at the disk", REGISTER) from None
+        except OSError as error:
+            raise trouble(error, folder, REGISTER, "written") from None
 
     def _read(self, path: Path) -> bytes:
         try:
-            return path.read_bytes()
+            return read_own(path)
         except FileNotFoundError:
             raise Refused(Reason.HOME_INVALID, f"it is missing; accept it again, see `{self.how}`", path.name) from None
-        except OSError:
-            raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be read; look at the disk", path.name) from None
 
 
 def _refuse_untold(register: Register, sha256: str | None) -> None:

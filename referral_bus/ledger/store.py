@@ -17,6 +17,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 
 from referral_bus.errors import Reason, Refused, Unreachable
+from referral_bus.files import refuse_second_name, trouble
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.trouble import damaged, is_lock, reachable, replaced
@@ -99,8 +100,8 @@ def create_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
         path.open("xb").close()
     except FileExistsError:
         raise Refused(Reason.HOME_INVALID, "there is a file in the ledger's place", path="ledger") from None
-    except OSError:
-        raise Unreachable(Reason.LEDGER_UNREACHABLE, "it cannot be made; look at the disk", path="ledger") from None
+    except OSError as error:
+        raise trouble(error, path, "ledger", "written") from None
     ledger = Ledger(_engine(path), at_rest, code, path)
     with ledger.write() as tx:
         _migrate(tx.connection)
@@ -111,7 +112,11 @@ def create_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
 def open_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
     """Opens the ledger at `path` and brings its tables up to date. Refuses another agency's. Raises `LedgerUnusable`
     for one that is missing or damaged: an empty one in its place would have forgotten everything."""
-    if not path.exists() or (path.is_file() and not path.stat().st_size):
+    try:
+        refuse_second_name(path, "ledger")
+    except FileNotFoundError:
+        raise damaged() from None
+    if path.is_file() and not path.stat().st_size:
         raise damaged()
     ledger = Ledger(_engine(path), at_rest, code, path)
     try:
@@ -138,6 +143,8 @@ def _file_at(path: Path) -> tuple[int, int]:
         found = path.stat()
     except FileNotFoundError:
         raise damaged() from None
+    except OSError as error:
+        raise trouble(error, path, "ledger") from None
     return found.st_dev, found.st_ino
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from referral_bus.errors import LedgerUnusable, Reason, Unreachable
+from referral_bus.files import whose
 
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -56,7 +57,7 @@ def _meaning(error: BaseException | None, path: Path) -> Unreachable | LedgerUnu
     if code == sqlite3.SQLITE_FULL or (code in UNREADABLE and _full(path)):
         return _unreachable("the disk is full; free some space, nothing accepted is lost")
     if code in UNREADABLE:
-        return _unreachable("it cannot be read or written; look at the disk and at whose the file is")
+        return _unreachable(f"it cannot be read or written; {whose(path)}")
     return None
 
 

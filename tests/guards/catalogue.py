@@ -3,8 +3,9 @@
 from tests.guards.of_desk import DESK
 from tests.guards.of_erasure import ERASURE
 from tests.guards.of_handover import HAND_OVER
+from tests.guards.of_home import HOME
 from tests.guards.of_ingest import INGEST
 from tests.guards.of_monitor import WATCH
 from tests.guards.of_sending import SENDING
 
-GUARDS = (*INGEST, *SENDING, *ERASURE, *HAND_OVER, *DESK, *WATCH)
+GUARDS = (*INGEST, *SENDING, *ERASURE, *HAND_OVER, *DESK, *WATCH, *HOME)

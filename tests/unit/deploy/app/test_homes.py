@@ -179,8 +179,48 @@ def test_a_home_whose_key_the_register_does_not_list_runs_no_service(federation:
 
 def test_a_second_service_on_the_same_home_is_refused(federation: Federation, command: Command) -> None:
     with running(Home(federation.sender.home)):
+        for file in federation.sender.home.glob("run.*"):  # no file of the home is the lock
+            file.unlink()
         assert_refused(command(federation.sender, "agency", "run"), "ALREADY_RUNNING", "home")
     assert not (federation.sender.home / "run.json").exists()
+
+
+def test_a_home_by_another_name_is_locked_too(federation: Federation, command: Command, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(federation.sender.home)
+    with running(Home(federation.sender.home)):
+        assert_refused(command(Agency(tmp_path / "link"), "agency", "run"), "ALREADY_RUNNING", "home")
+
+
+@pytest.mark.parametrize("link", [Path.hardlink_to, Path.symlink_to], ids=["hard", "symbolic"])
+def test_a_ledger_with_a_second_name_is_refused(
+    link: Callable[[Path, Path], None], federation: Federation, command: Command, tmp_path: Path
+) -> None:
+    """Two homes, two locks, one ledger."""
+    second = Agency(tmp_path / "second")
+    shutil.copytree(federation.sender.home, second.home, ignore=lambda *_: ["ledger.sqlite"])
+    link(second.home / "ledger.sqlite", federation.sender.home / "ledger.sqlite")
+    for arguments in (("inbox",), ("agency", "run")):
+        assert_refused(command(second, *arguments), "HOME_INVALID", "ledger")
+    (second.home / "ledger.sqlite").unlink()
+    assert command(federation.sender, "inbox").code == 0
+
+
+@pytest.mark.parametrize(("linked", "where"), [(".", "home"), ("keys", "keys")])
+def test_a_link_is_judged_by_what_it_leads_to(
+    linked: str, where: str, federation: Federation, command: Command, tmp_path: Path
+) -> None:
+    home, elsewhere = federation.sender.home, tmp_path / "elsewhere"
+    (home / linked).rename(elsewhere)
+    (home / linked).symlink_to(elsewhere)
+    assert command(Agency(home), "inbox").code == 0
+    for mode in (0o755, 0o777):
+        elsewhere.chmod(mode)
+        assert_refused(command(Agency(home), "inbox"), "HOME_READABLE_BY_OTHERS", where)
+    elsewhere.chmod(0o700)
+    (elsewhere / "open").touch()
+    (elsewhere / "open").chmod(0o644)
+    inside = "open" if linked == "." else f"{linked}/open"
+    assert_refused(command(Agency(home), "inbox"), "HOME_READABLE_BY_OTHERS", inside)
 
 
 def test_a_handler_that_is_not_there_is_named(federation: Federation, command: Command) -> None:
