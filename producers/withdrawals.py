@@ -2,8 +2,9 @@
 
 from referral_bus.errors import Reason, Refused
 from referral_bus.ledger import erasing
-from referral_bus.ledger.naming import the_referral_or_its_tombstone
-from referral_bus.ledger.store import Ledger
+from referral_bus.ledger.naming import check_whole, the_referral_or_its_tombstone
+from referral_bus.ledger.referrals import Referral
+from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.ledger.writing import Writing
 from schemas.lifecycle import ErasureReason, Side
@@ -11,10 +12,18 @@ from schemas.lifecycle import ErasureReason, Side
 
 def withdraw(ledger: Ledger, referral_id: str, reason: ErasureReason, writing: Writing) -> Tombstone:
     """Erases a referral here, at once and whatever its status, and asks the other side to. Said twice it changes
-    nothing. Raises `Refused`: unknown id, or *entered in error* by another than the sender."""
+    nothing. Raises `Refused`: an id that is not whole or not known, or *entered in error* by another than the
+    sender."""
     with ledger.write() as tx:
-        about = the_referral_or_its_tombstone(tx, referral_id)
-        if reason is ErasureReason.ENTERED_IN_ERROR and about.side is not Side.SENDER:
-            advice = "only the sender can say so; the recipient can withdraw"
-            raise Refused(Reason.TRANSITION_REFUSED, advice, "entered-in-error")
+        about = to_withdraw(tx, referral_id, reason)
         return erasing.ask(tx, about.key, about.side, about.peer, reason, writing)
+
+
+def to_withdraw(tx: Tx, referral_id: str, reason: ErasureReason) -> Referral | Tombstone:
+    """What `withdraw` would erase; changes nothing, and raises the same."""
+    check_whole(referral_id)
+    about = the_referral_or_its_tombstone(tx, referral_id)
+    if reason is ErasureReason.ENTERED_IN_ERROR and about.side is not Side.SENDER:
+        advice = "only the sender can say so; the recipient can withdraw"
+        raise Refused(Reason.TRANSITION_REFUSED, advice, "entered-in-error")
+    return about

@@ -8,6 +8,7 @@ from deploy.app.layout import wrapped
 from deploy.app.output import local_time
 from deploy.app.sealed_view import referral_page, status_lines
 from referral_bus.ledger.looking import Step
+from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.sending import State
 from schemas.lifecycle import Side
 from schemas.personal import ReferralBody, StatusBody
@@ -16,11 +17,10 @@ from schemas.personal import ReferralBody, StatusBody
 def case_lines(case: Case, zone: str, width: int) -> Iterator[str]:
     """Where the referral is, everything that was sealed, and its history, event by event."""
     referral, standing = case.referral, case.standing
-    way = f"{referral.key.sender} → {'us' if referral.side is Side.RECIPIENT else referral.peer}"
     yield f"Referral {referral.key.referral_id}"
     first, answer = (local_time(due, zone) for due in (referral.acknowledge_by, referral.respond_by))
     facts = (
-        way,
+        _way(referral),
         f"status {referral.status}, priority {referral.priority}, stage {standing.stage}",
         *troubles(case),
         f"first word by {first}",
@@ -37,6 +37,29 @@ def case_lines(case: Case, zone: str, width: int) -> Iterator[str]:
     yield "history"
     for step in case.steps:
         yield from _step_lines(step, zone, width)
+
+
+def erased_lines(case: Case, zone: str, width: int) -> Iterator[str]:
+    """What is needed to see that it is the right one before it is erased."""
+    referral = case.referral
+    yield f"Referral {referral.key.referral_id}"
+    bodies = [step.body for step in case.steps if isinstance(step.body, ReferralBody)]
+    facts = [
+        _way(referral),
+        f"status {referral.status}, priority {referral.priority}, stage {case.standing.stage}",
+        f"started {local_time(referral.created_at, zone)}, last word {local_time(referral.changed_at, zone)}",
+        f"{len(case.steps)} event{'' if len(case.steps) == 1 else 's'}",
+    ]
+    facts += [f"our case number: {case.local_ref}"] if case.local_ref else []
+    for body in bodies:
+        facts += [f"person: {each}" for each in (body.person.name, body.person.case_code) if each]
+        facts.append(f"services: {', '.join(body.request.service_types)}")
+    for fact in facts:
+        yield from wrapped(fact, width, 4, "  ")
+
+
+def _way(referral: Referral) -> str:
+    return f"{referral.key.sender} → {'us' if referral.side is Side.RECIPIENT else referral.peer}"
 
 
 def _step_lines(step: Step, zone: str, width: int) -> Iterator[str]:

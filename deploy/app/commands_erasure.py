@@ -1,34 +1,63 @@
 """`withdraw`, `entered-in-error`, `erasures`: what a person wants erased is erased, at both sides, and confirmed."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from deploy.app.case_view import erased_lines
+from deploy.app.desk import Desk
 from deploy.app.erasures import erasure_document, erasure_lines, erasure_sentence
-from deploy.app.options import HomeOption, JsonOption, ReferralArgument, desk_of
+from deploy.app.layout import page_width
+from deploy.app.options import HomeOption, JsonOption, WholeIdArgument, desk_of
 from deploy.app.output import say, say_all, say_json
+from referral_bus.errors import Reason, Refused
+from referral_bus.ledger.tombstones import Tombstone
 from schemas.lifecycle import ErasureReason
 
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+NOT_ERASED = 2
 
-def withdraw(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:
+
+def withdraw(referral_id: WholeIdArgument, home: HomeOption, yes: YesOption = False, json: JsonOption = False) -> None:
     """Erase a referral, because the person has taken back the consent: here at once, and at the other side. By either
-    side, whatever its status."""
-    _erase(referral_id, home, ErasureReason.WITHDRAWN, json)
+    side, whatever its status. Shows what will be erased and asks."""
+    _erase(referral_id, home, ErasureReason.WITHDRAWN, yes, json)
 
 
-def entered_in_error(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:
-    """Erase a referral that should never have been sent. By the sender."""
-    _erase(referral_id, home, ErasureReason.ENTERED_IN_ERROR, json)
+def entered_in_error(
+    referral_id: WholeIdArgument, home: HomeOption, yes: YesOption = False, json: JsonOption = False
+) -> None:
+    """Erase a referral that should never have been sent. By the sender. Shows what will be erased and asks."""
+    _erase(referral_id, home, ErasureReason.ENTERED_IN_ERROR, yes, json)
 
 
-def _erase(referral_id: str, home: Path, reason: ErasureReason, json: bool) -> None:
+def _erase(referral_id: str, home: Path, reason: ErasureReason, yes: bool, json: bool) -> None:
     desk = desk_of(home)
+    if not yes:
+        _ask(desk, referral_id, reason, json)
     left = desk.withdraw(referral_id, reason)
     if json:
         say_json(erasure_document(left))
     else:
         say(erasure_sentence(left, desk.clock(), desk.settings))
+
+
+def _ask(desk: Desk, referral_id: str, reason: ErasureReason, json: bool) -> None:
+    """Ends the command unless a person agrees. What is erased already by a person's wish needs no question."""
+    if json or not sys.stdin.isatty():
+        raise Refused(Reason.FIELD_MISSING, "this erases for good and there is no one to ask here; add --yes", "--yes")
+    about = desk.to_withdraw(referral_id, reason)
+    if isinstance(about, Tombstone):
+        if about.chased:
+            return
+        say(erasure_sentence(about, desk.clock(), desk.settings))
+    else:
+        say_all(erased_lines(about, desk.settings.time_zone, page_width()))
+    if not typer.confirm("Erase it for good, here and at the other side?"):
+        say("nothing was erased")
+        raise typer.Exit(NOT_ERASED)
 
 
 def erasures(

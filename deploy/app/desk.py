@@ -15,7 +15,7 @@ from consumers.agency.keeper import scrub
 from producers.moves import move
 from producers.publish import Published, publish
 from producers.request_file import refused
-from producers.withdrawals import withdraw
+from producers.withdrawals import to_withdraw, withdraw
 from referral_bus.clock import Clock, system_clock
 from referral_bus.errors import BusError, Reason, Refused
 from referral_bus.federation.keyring import Keyring
@@ -147,6 +147,12 @@ class Desk:
         self.outside.keep_up(self.ledger)
         scrub(self.ledger, self.writing())
         return left
+
+    def to_withdraw(self, referral_id: str, reason: ErasureReason) -> Case | Tombstone:
+        """What `withdraw` would erase, for somebody's eyes; raises the same and changes nothing."""
+        with self.ledger.read() as tx:
+            about = to_withdraw(tx, referral_id, reason)
+        return about if isinstance(about, Tombstone) else self.shown(referral_id)
 
     def erased(self, referral_id: str) -> Tombstone | None:
         """What is left of an erased referral; None when it was not erased."""

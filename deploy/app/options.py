@@ -26,6 +26,9 @@ RegisterArgument = Annotated[
 SignaturesArgument = Annotated[
     Path, typer.Argument(metavar="SIGNATURES", help="The stewards' signatures over it.", readable=False)
 ]
+WholeIdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="The referral's whole id; or SENDER/ID with it, to say whose it is.")
+]
 KafkaOption = Annotated[str, typer.Option("--kafka", help="host:port of the brokers, several with commas.")]
 
 

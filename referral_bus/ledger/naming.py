@@ -1,6 +1,7 @@
 """Which referral somebody means by an id, or by how it begins. Two agencies may have used the same id: then its sender
 stands before it, as in `family-women/3f2a91`."""
 
+import re
 from collections.abc import Sequence
 
 from referral_bus.errors import Reason, Refused
@@ -17,6 +18,14 @@ def the_referral(tx: Tx, name: str) -> Referral:
         raise Refused(Reason.REFERRAL_ERASED, "this referral has been erased; `show` says when and why", "id")
     _check_one(found)
     return found[0]
+
+
+def check_whole(name: str) -> None:
+    """For what cannot be undone. Raises `Refused` unless the id is whole, with its sender before it or without."""
+    digits = name.rpartition("/")[2].replace("-", "")
+    if not re.fullmatch(r"[0-9a-fA-F]{32}", digits):
+        advice = "erasing takes the whole id, or SENDER/ID with it; `show` says it"
+        raise Refused(Reason.VALUE_REFUSED, advice, "id")
 
 
 def the_referral_or_its_tombstone(tx: Tx, name: str) -> Referral | Tombstone:

@@ -4,6 +4,7 @@ from tests.guards.guard import Guard
 
 OUTPUT, SEALED_VIEW = "deploy/app/output.py", "deploy/app/sealed_view.py"
 VIEWS = ("tests/unit/deploy/app/test_sealed_view.py",)
+ERASED = ("tests/unit/deploy/app/test_erasure_commands.py",)
 PRINTED = ("tests/unit/deploy/app/test_output.py",)
 
 DESK = (
@@ -41,5 +42,26 @@ DESK = (
         'prefix + " " * _INDENT)',
         "prefix)",
         VIEWS,
+    ),
+    Guard(
+        "erasing takes a whole id",
+        "referral_bus/ledger/naming.py",
+        'if not re.fullmatch(r"[0-9a-fA-F]{32}", digits):',
+        "if False:",
+        ERASED,
+    ),
+    Guard(
+        "nothing is erased where no person can be asked",
+        "deploy/app/commands_erasure.py",
+        "if json or not sys.stdin.isatty():",
+        "if False:",
+        ERASED,
+    ),
+    Guard(
+        "nothing is erased that a person has not agreed to",
+        "deploy/app/commands_erasure.py",
+        'if not typer.confirm("Erase it for good, here and at the other side?"):',
+        "if False:",
+        ERASED,
     ),
 )

@@ -57,7 +57,7 @@ def test_after_a_withdrawal_no_file_of_either_side_holds_a_word_and_a_late_copy_
     wait_until(lambda: shown(sender)["status"] == "accepted")
     wait_until(lambda: shown(recipient)["history"][0]["handed_over_at"])
 
-    assert command(recipient, "withdraw", referral).code == 0
+    assert command(recipient, "withdraw", referral, "--yes").code == 0
     wait_until(lambda: shown(sender)["status"] == "cancelled")
     command(sender, "inbox", "--after", command(sender, "inbox", "--json").document["cursor"])
     wait_until(lambda: shown(recipient).get("peer_confirmed_at"))

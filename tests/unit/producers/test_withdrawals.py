@@ -239,6 +239,6 @@ def test_an_id_that_another_agency_has_used_too_is_withdrawn_under_its_senders_n
             made[SENDER].withdraw(referral)
         assert f"{SENDER}/ID or {RECIPIENT}/ID" in refused.value.advice
         assert made[SENDER].refer(RECIPIENT, idempotency_key="case-17") == referral, "the other's erasure is not ours"
-        name = f"{SENDER}/{str(referral)[:8]}"
+        name = f"{SENDER}/{referral}"
         left = withdraw(made[SENDER].ledger, name, ErasureReason.WITHDRAWN, made[SENDER].writing())
         assert left.key == (SENDER, referral)

@@ -102,7 +102,7 @@ def test_what_was_erased_since_the_backup_stays_erased(
 ) -> None:
     backup = tmp_path / "ledger.backup"
     assert command(federation.recipient, "agency", "backup", backup).code == 0
-    assert command(federation.sender, "withdraw", federation.referral).code == 0
+    assert command(federation.sender, "withdraw", federation.referral, "--yes").code == 0
     post.settle()
     desk = open_desk(federation.recipient.home)
     desk.outside.keep_up(desk.ledger)

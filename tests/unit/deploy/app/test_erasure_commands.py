@@ -1,5 +1,6 @@
 """`withdraw`, `entered-in-error`, `erasures`, and what the others say of an erased referral."""
 
+import io
 import sqlite3
 from contextlib import closing
 
@@ -17,7 +18,7 @@ from tests.unit.deploy.app.homes import RECIPIENT, SENDER, Agency, Post
 def test_a_withdrawal_is_told_in_one_sentence_and_stands_on_both_sides(
     federation: Federation, command: Command, post: Post
 ) -> None:
-    said = command(federation.sender, "withdraw", federation.referral)
+    said = command(federation.sender, "withdraw", federation.referral, "--yes")
     assert said.code == 0
     assert "was erased here" in said.out
     assert "has not erased it yet" in said.out
@@ -36,7 +37,7 @@ def test_a_withdrawal_is_told_in_one_sentence_and_stands_on_both_sides(
 def test_the_documents_of_an_erasure_tell_erased_and_confirmed_apart(
     federation: Federation, command: Command, post: Post
 ) -> None:
-    first = command(federation.sender, "withdraw", federation.referral, "--json").document
+    first = command(federation.sender, "withdraw", federation.referral, "--yes", "--json").document
     assert (first["reason"], first["status"], first["peer_erased_at"]) == ("withdrawn", "requested", None)
     post.settle()
     shown = command(federation.sender, "show", federation.referral, "--json").document
@@ -54,30 +55,32 @@ def test_the_documents_of_an_erasure_tell_erased_and_confirmed_apart(
 
 
 def test_only_the_sender_enters_in_error(federation: Federation, command: Command) -> None:
-    refused = command(federation.recipient, "entered-in-error", federation.referral)
+    refused = command(federation.recipient, "entered-in-error", federation.referral, "--yes")
     assert_refused(refused, "TRANSITION_REFUSED", "entered-in-error")
-    assert command(federation.sender, "entered-in-error", federation.referral).code == 0
+    assert command(federation.sender, "entered-in-error", federation.referral, "--yes").code == 0
 
 
 def test_entered_in_error_is_told_in_a_document_too(federation: Federation, command: Command) -> None:
-    document = command(federation.sender, "entered-in-error", federation.referral, "--json").document
+    document = command(federation.sender, "entered-in-error", federation.referral, "--yes", "--json").document
     assert (document["reason"], document["side"]) == ("entered-in-error", "sender")
 
 
-@pytest.mark.parametrize("verb", ["withdraw", "entered-in-error", "accept", "cancel"])
-def test_about_an_unknown_referral_each_says_so(federation: Federation, command: Command, verb: str) -> None:
-    assert_refused(command(federation.sender, verb, "00000000"), "REFERRAL_UNKNOWN", "id")
+@pytest.mark.parametrize("verb", [("withdraw", "--yes"), ("entered-in-error", "--yes"), ("accept",), ("cancel",)])
+def test_about_an_unknown_referral_each_says_so(
+    federation: Federation, command: Command, verb: tuple[str, ...]
+) -> None:
+    assert_refused(command(federation.sender, *verb, "0" * 32), "REFERRAL_UNKNOWN", "id")
 
 
 def test_the_other_verbs_say_that_it_was_erased(federation: Federation, command: Command) -> None:
-    command(federation.sender, "withdraw", federation.referral)
+    command(federation.sender, "withdraw", federation.referral, "--yes")
     assert_refused(command(federation.sender, "cancel", federation.referral), "REFERRAL_ERASED", "id")
 
 
 def test_after_it_neither_home_holds_the_name_or_the_need(federation: Federation, command: Command, post: Post) -> None:
     homes = [federation.sender.home, federation.recipient.home]
     assert command(federation.recipient, "show", federation.referral).out.count(PLANTED_NAME) == 1
-    command(federation.recipient, "withdraw", federation.referral)
+    command(federation.recipient, "withdraw", federation.referral, "--yes")
     post.settle()
     assert command(federation.sender, "agency", "backup", homes[0] / "after.backup").code == 0
     for planted in (PLANTED_NAME, NEED):
@@ -90,9 +93,11 @@ def test_the_key_and_what_it_encrypted_are_gone_from_every_file_too(
     """They would be worth nothing without the home's key, but that is still there."""
     kept = {code: _kept(agency) for code, agency in (("s", federation.sender), ("r", federation.recipient))}
     assert all(kept.values())
-    command(federation.sender, "withdraw", federation.referral)
+    command(federation.sender, "withdraw", federation.referral, "--yes")
     post.settle()
-    assert command(federation.recipient, "withdraw", federation.referral).code == 0  # and with it empties the log
+    assert (
+        command(federation.recipient, "withdraw", federation.referral, "--yes").code == 0
+    )  # and with it empties the log
     for agency, secrets in ((federation.sender, kept["s"]), (federation.recipient, kept["r"])):
         files = {path.name: path.read_bytes() for path in agency.home.rglob("*") if path.is_file()}
         assert [name for name, content in files.items() for secret in secrets if secret in content] == []
@@ -114,10 +119,62 @@ def test_of_two_agencies_referrals_with_one_id_show_and_why_tell_the_one_whose_s
     desk = open_desk(federation.recipient.home)
     publish(desk.ledger, desk.register, [request(SENDER)], desk.clock, lambda: federation.referral, "test")
     desk.close()
-    assert command(federation.recipient, "withdraw", f"{SENDER}/{federation.referral}").code == 0
+    assert command(federation.recipient, "withdraw", f"{SENDER}/{federation.referral}", "--yes").code == 0
     for verb in ("show", "why"):
         said = command(federation.recipient, verb, federation.referral)
         assert_refused(said, "REFERRAL_UNKNOWN", "id")
         assert f"{SENDER}/ID or {RECIPIENT}/ID" in said.err
         assert "was erased here" in command(federation.recipient, verb, f"{SENDER}/{federation.referral}").out
         assert "erased" not in command(federation.recipient, verb, f"{RECIPIENT}/{str(federation.referral)[:6]}").out
+
+
+class Terminal(io.StringIO):
+    """A person at a terminal who types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("verb", ["withdraw", "entered-in-error"])
+def test_before_anything_is_erased_it_is_shown_and_asked(
+    verb: str, federation: Federation, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    kept = command(federation.sender, verb, federation.referral)
+    assert kept.code == 2
+    for shown in (str(federation.referral), PLANTED_NAME, RECIPIENT, "mhpss"):
+        assert shown in kept.out
+    assert kept.out.endswith("nothing was erased\n")
+    assert "requested" in command(federation.sender, "show", federation.referral).out
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    erased = command(federation.sender, verb, federation.referral)
+    assert erased.code == 0
+    assert "was erased here" in erased.out
+
+
+@pytest.mark.parametrize("verb", ["withdraw", "entered-in-error"])
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_where_there_is_no_one_to_ask_nothing_is_erased_without_yes(
+    verb: str, options: tuple[str, ...], federation: Federation, command: Command
+) -> None:
+    said = command(federation.sender, verb, federation.referral, *options)
+    assert said.code == 2
+    assert "FIELD_MISSING" in said.err + said.out
+    assert "--yes" in said.err + said.out
+    assert "requested" in command(federation.sender, "show", federation.referral).out
+
+
+@pytest.mark.parametrize("verb", ["withdraw", "entered-in-error"])
+def test_a_shortened_id_erases_nothing(verb: str, federation: Federation, command: Command) -> None:
+    short = str(federation.referral)[:8]
+    for name in (short, f"{SENDER}/{short}", "", str(federation.referral)[:-1]):
+        assert_refused(command(federation.sender, verb, name, "--yes"), "VALUE_REFUSED", "id")
+    assert "requested" in command(federation.sender, "show", federation.referral).out
+
+
+def test_what_is_erased_already_needs_no_question(
+    federation: Federation, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = command(federation.sender, "withdraw", federation.referral, "--yes")
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    assert command(federation.sender, "withdraw", federation.referral) == first
