@@ -1,11 +1,13 @@
 """The verbs: what a person, or an agency's own system, says about a referral. Judged here before it is sent."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from referral_bus.errors import Reason, Refused
+from referral_bus.federation.register import Register
 from referral_bus.ledger import referrals
 from referral_bus.ledger.looking import undelivered
 from referral_bus.ledger.naming import the_referral
@@ -25,6 +27,8 @@ def move(
     detail: Mapping[str, Any],
     writing: Writing,
     local_ref: str | None = None,
+    *,
+    register: Register,
 ) -> Referral:
     """Says `verb` about a referral, durably, and returns it as it is then. `referral_id` may be shortened to what is
     unambiguous, and may name its sender too, as in `family-women/3f2a91`. Raises `Refused`: unknown id, illegal move,
@@ -33,6 +37,8 @@ def move(
     with ledger.write() as tx:
         referral = the_referral(tx, referral_id)
         status = _legal(tx, wanted, referral)
+        if referral.side is Side.SENDER:
+            _refuse_if_left(register, referral.peer, writing.now, verb)
         body = _body(wanted, detail, consent_over=referral.consent_expires_at <= writing.now)
         changed = write_word(tx, referral, status, body, writing)
         if local_ref is not None:
@@ -52,6 +58,20 @@ def _legal(tx: Tx, wanted: Move, referral: Referral) -> Status:
     if referral.side is Side.SENDER and undelivered(tx, referral.key):
         raise Refused(Reason.TRANSITION_REFUSED, "the recipient has refused this referral; see `why`", wanted.verb)
     return result
+
+
+def _refuse_if_left(register: Register, recipient: str, now: datetime, verb: str) -> None:
+    """Nothing reaches an agency that has left the register, and nothing that it says counts."""
+    if recipient not in register.believed(now):
+        advice = f"its recipient has left the register, so this reaches no one; {anew(register, recipient)}"
+        raise Refused(Reason.TRANSITION_REFUSED, advice, verb)
+
+
+def anew(register: Register, recipient: str) -> str:
+    """What is left to do about a referral to an agency that has left."""
+    agency = register.agency(recipient)
+    successor = None if agency is None else agency.succeeded_by
+    return f"refer anew{f' to {successor}' if successor else ''}, then withdraw this one"
 
 
 def _body(wanted: Move, detail: Mapping[str, Any], *, consent_over: bool) -> StatusBody:

@@ -203,9 +203,11 @@ class Relay:
         if timedelta(0) < self._give_up_at - now <= GIVE_UP_EVERY:  # a clock that was set back ends it as well
             return
         self._give_up_at = now + GIVE_UP_EVERY
+        register = self._register()
         with self._ledger.write() as tx:
             agreed = agreed_time(tx, now)
-            ended = 0 if agreed is None else sending.give_up(tx, self._register().departed(agreed), agreed)
+            ended = 0 if agreed is None else sending.give_up(tx, register.departed(agreed), agreed)
+            ended += sending.let_go(tx, register.listed if agreed is None else register.believed(agreed), now)
             wake(tx, now, self._resend_after)
             sending.rest(tx, over, now + self._resend_after)  # no longer than any pause, or `wake` would end it
         if ended:

@@ -35,6 +35,7 @@ AGENCY_METRICS: tuple[MetricRule, ...] = (
     MetricRule("referrals_open", "gauge", ("side", "stage"), "Referrals that are not ended; side is ours."),
     MetricRule("referrals_overdue", "gauge", ("side", "stage"), "Those of them past a deadline."),
     MetricRule("erasures_unconfirmed", "gauge", (), "Erasures that an agency's own system has not acknowledged."),
+    MetricRule("erasures_other_side_left", "gauge", (), "Erasures that only an agency that has left could confirm."),
     MetricRule("erasures_overdue", "gauge", (), "Those of them past their limit."),
     MetricRule("register_expiry_timestamp_seconds", "gauge", (), "When our register expires."),
     MetricRule("sealing_key_expiry_timestamp_seconds", "gauge", (), "When the last sealing key we announced expires."),

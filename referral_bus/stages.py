@@ -22,6 +22,7 @@ class Stage(StrEnum):
     NOT_STORED = "not-stored"
     HELD = "held"
     UNDELIVERED = "undelivered"
+    OTHER_SIDE_LEFT = "other-side-left"
     NOT_HANDED_OVER = "not-handed-over"
     NOT_SEEN = "not-seen"
     NOT_ANSWERED = "not-answered"
@@ -47,6 +48,7 @@ STAGES: Mapping[Stage, str] = {
     Stage.NOT_STORED: "sent or about to be sent; the recipient's service has not said that it is stored",
     Stage.HELD: "kept by the recipient's service, which cannot take it in yet",
     Stage.UNDELIVERED: "the recipient does not have it, and no further attempt is made",
+    Stage.OTHER_SIDE_LEFT: "the recipient has left the register: its words count no more, and nothing reaches it",
     Stage.NOT_HANDED_OVER: "stored by the recipient's service, not handed over to the recipient's own system",
     Stage.NOT_SEEN: "in the recipient's own system; the staff have not said that they have seen it",
     Stage.NOT_ANSWERED: "seen by the recipient's staff, not accepted or rejected yet",
@@ -79,7 +81,7 @@ class OwnService(StrEnum):
 class Standing:
     """`due` is None where no deadline runs; `asked` tells what else waits for a person; `code` why it does not go on by
     itself: what was refused, held, or could not be handed over; `send_failure` why something of ours about it does not
-    get into Kafka."""
+    get into Kafka; `other_left` that the other side has left the register."""
 
     stage: Stage
     actor: Actor
@@ -87,6 +89,7 @@ class Standing:
     asked: Literal["cancellation", "question"] | None
     code: Code | None = None
     send_failure: SendFailure | None = None
+    other_left: bool = False
 
     def overdue(self, now: datetime) -> bool:
         return self.due is not None and self.due < now
@@ -97,7 +100,8 @@ class Progress:
     """How far a referral has come, as far as this side knows. `delivery` is that of the event which started a referral
     of ours, None at the recipient; `code` why it was refused or is held; `blocked` that an event of it is a dead
     letter here; `in_kafka` whether Kafka has the event that started it, `send_failure` why something of ours about it
-    does not get there; `gave_up` that the recipient has announced failed hand-overs."""
+    does not get there; `gave_up` that the recipient has announced failed hand-overs;
+    `other_left` that the other side has left the register."""
 
     delivery: State | None
     handed_over: bool
@@ -106,23 +110,28 @@ class Progress:
     in_kafka: bool = True
     send_failure: SendFailure | None = None
     gave_up: bool = False
+    other_left: bool = False
 
 
 def standing(referral: Referral, progress: Progress, limits: Limits = DEFAULT_LIMITS) -> Standing:
     """`standings` counts by the same rules in SQL."""
     if not referral.open:
         return Standing(Stage.ENDED, Actor.NONE, None, None)
-    due = min(_deadlines(referral, limits))
-    if referral.acknowledged_at is None and progress.delivery not in (None, State.STORED):
+    due, left = min(_deadlines(referral, limits)), progress.other_left
+    undelivered = referral.acknowledged_at is None and progress.delivery not in (None, State.STORED)
+    if left and referral.side is Side.SENDER and not (undelivered and progress.delivery in FINAL):
+        return Standing(Stage.OTHER_SIDE_LEFT, Actor.SENDER_STAFF, due, None, other_left=True)
+    if undelivered:
         code = progress.code if progress.delivery in _CODED else None
-        return Standing(*_undelivered(progress), due, None, code, progress.send_failure)
+        return Standing(*_undelivered(progress), due, None, code, progress.send_failure, left)
     stage, actor = _delivered(referral, progress)
-    code = Code.HANDOVER_EXHAUSTED if progress.blocked else None
+    failed = progress.blocked or (progress.gave_up and stage is Stage.NOT_HANDED_OVER)
+    code, failure = Code.HANDOVER_EXHAUSTED if failed else None, progress.send_failure
     if referral.cancel_requested_at is not None:
-        return Standing(stage, Actor.RECIPIENT_STAFF, due, "cancellation", code, progress.send_failure)
-    if referral.question_asked_at is not None:
-        return Standing(stage, Actor.SENDER_STAFF, due, "question", code, progress.send_failure)
-    return Standing(stage, actor, due, None, code, progress.send_failure)
+        return Standing(stage, Actor.RECIPIENT_STAFF, due, "cancellation", code, failure, left)
+    if referral.question_asked_at is not None and not left:
+        return Standing(stage, Actor.SENDER_STAFF, due, "question", code, failure)
+    return Standing(stage, actor, due, None, code, failure, left)
 
 
 def seen_with(standing: Standing, side: Side, service: OwnService) -> Standing:

@@ -1,6 +1,6 @@
 """Where the referrals of a ledger stand: one of them with everything, or all of them counted by stage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,13 +21,17 @@ from schemas.outcomes import Code
 _R, _O, _H, _E = tables.referrals.c, tables.outbox.c, tables.handovers.c, tables.events.c
 
 
-def stand(tx: Tx, referral: Referral, peers: Mapping[str, Peer], limits: Limits) -> Standing:
-    """Where a referral stands, from what the ledger and the recipient's announcements say."""
+def stand(tx: Tx, referral: Referral, peers: Mapping[str, Peer], limits: Limits, believed: Collection[str]) -> Standing:
+    """Where a referral stands, from what the ledger and the recipient's announcements say. `believed` are the agencies
+    that the register still has."""
+    left = referral.peer not in believed
     failure = failing.of_referral(tx, referral.key)
     delivery = looking.referral_event_state(tx, referral.key)
     blocked = _blocked(tx, referral.key)
     if delivery is None:
-        progress = Progress(None, looking.first_handed_over(tx, referral.key), blocked=blocked, send_failure=failure)
+        progress = Progress(
+            None, looking.first_handed_over(tx, referral.key), blocked=blocked, send_failure=failure, other_left=left
+        )
         return standing(referral, progress, limits)
     handed_over_before = _handed_over_before(peers).get(referral.peer)
     stored_at = delivery.receipt_issued_at
@@ -36,7 +40,9 @@ def stand(tx: Tx, referral: Referral, peers: Mapping[str, Peer], limits: Limits)
     code = Code(str(delivery.code)) if known else None
     if failure is None and not delivery.in_kafka:
         failure = failing.to_agency(tx, referral.peer)
-    progress = Progress(delivery.state, handed_over, code, blocked, delivery.in_kafka, failure)
+    said = peers[referral.peer].announcement if referral.peer in peers else None
+    gave_up = said is not None and said.handovers_blocked > 0
+    progress = Progress(delivery.state, handed_over, code, blocked, delivery.in_kafka, failure, gave_up, left)
     return standing(referral, progress, limits)
 
 
@@ -60,10 +66,12 @@ class StageCount:
     overdue: int
 
 
-def count_stages(tx: Tx, now: datetime, limits: Limits) -> dict[tuple[Side, Stage], StageCount]:
+def count_stages(
+    tx: Tx, now: datetime, limits: Limits, believed: Collection[str]
+) -> dict[tuple[Side, Stage], StageCount]:
     """Of every side and stage. For each side one statement of sums: a GROUP BY would sort all rows first."""
     is_late, peers = late(now, limits), all_peers(tx)
-    at_sender = _counted(tx, Side.SENDER, _at_sender(_handed_over_before(peers)), _SENT, is_late)
+    at_sender = _counted(tx, Side.SENDER, _at_sender(_handed_over_before(peers), believed), _SENT, is_late)
     return at_sender | _counted(tx, Side.RECIPIENT, _at_recipient(), tables.referrals, is_late)
 
 
@@ -106,13 +114,14 @@ _ANSWERED_OR_SEEN: tuple[Rule, ...] = (
 )
 
 
-def _at_sender(handed_over_before: Mapping[str, datetime]) -> tuple[Rule, ...]:
+def _at_sender(handed_over_before: Mapping[str, datetime], believed: Collection[str]) -> tuple[Rule, ...]:
     moments = {code: sa.bindparam(None, moment, type_=tables.Moment()) for code, moment in handed_over_before.items()}
     never = sa.literal(None, tables.Moment())
     handed_over = _O.receipt_issued_at < sa.case(moments, value=_R.peer, else_=never) if moments else sa.false()
     undelivered = sa.and_(_R.acknowledged_at.is_(None), _O.state != State.STORED)
     return (
         (sa.and_(undelivered, _O.state.in_(FINAL)), Stage.UNDELIVERED),
+        (_R.peer.not_in(sorted(believed)), Stage.OTHER_SIDE_LEFT),
         (sa.and_(undelivered, _O.state == State.HELD), Stage.HELD),
         (sa.and_(undelivered, _O.state == State.WAITING_FOR_KEY), Stage.WAITING_FOR_KEY),
         (undelivered, Stage.NOT_STORED),

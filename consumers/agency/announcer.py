@@ -27,7 +27,11 @@ def next_announcement(
 ) -> AgencyAnnouncement:
     """The next one in order: its counter is written down first, so that no two ever have the same."""
     with ledger.read() as tx:
-        to_us = [count for (side, _), count in count_stages(tx, now, limits).items() if side is Side.RECIPIENT]
+        to_us = [
+            count
+            for (side, _), count in count_stages(tx, now, limits, register.believed(now)).items()
+            if side is Side.RECIPIENT
+        ]
         waiting = handing_over.oldest_waiting(tx)
         blocked = handing_over.given_up(tx)
     with ledger.write() as tx:

@@ -39,9 +39,9 @@ def _erase(referral_id: str, home: Path, reason: ErasureReason, yes: bool, json:
         _ask(desk, referral_id, reason, json)
     left = desk.withdraw(referral_id, reason)
     if json:
-        say_json(erasure_document(left))
+        say_json(erasure_document(left, desk.believed))
     else:
-        say(erasure_sentence(left, desk.clock(), desk.settings))
+        say(erasure_sentence(left, desk.clock(), desk.settings, desk.believed))
 
 
 def _ask(desk: Desk, referral_id: str, reason: ErasureReason, json: bool) -> None:
@@ -69,9 +69,11 @@ def erasures(
     desk = desk_of(home)
     found = desk.unconfirmed(most)
     if json:
-        say_json([erasure_document(left) for left in found])
+        say_json([erasure_document(left, desk.believed) for left in found])
     else:
-        say_all(list(erasure_lines(found, desk.clock(), desk.settings)) or ["every erasure is confirmed"])
+        say_all(
+            list(erasure_lines(found, desk.clock(), desk.settings, desk.believed)) or ["every erasure is confirmed"]
+        )
 
 
 def add_to(app: typer.Typer) -> None:

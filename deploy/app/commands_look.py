@@ -70,9 +70,9 @@ def _say_referrals(desk: Desk, found: list[Stood], json: bool) -> None:
 
 def _say_erased(desk: Desk, left: Tombstone, json: bool) -> None:
     if json:
-        say_json(erasure_document(left))
+        say_json(erasure_document(left, desk.believed))
     else:
-        say(erasure_sentence(left, desk.clock(), desk.settings, hindrances_of(desk, left)))
+        say(erasure_sentence(left, desk.clock(), desk.settings, desk.believed, hindrances_of(desk, left)))
 
 
 def show(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:

@@ -11,7 +11,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from deploy.app.options import HomeOption, JsonOption, ReferralArgument, desk_of
-from deploy.app.output import say, say_json
+from deploy.app.output import say, say_error, say_json
 from deploy.app.views import referral_document
 from referral_bus.errors import Reason, Refused
 from schemas.lifecycle import MOVES, NOTES, Move, Side, Status
@@ -74,8 +74,11 @@ def _command(move: Move) -> Callable[..., None]:
         desk = desk_of(home)
         local_ref = said.pop("local_ref", None)
         referral = desk.move(move.verb, referral_id, _detail(said), local_ref)
+        left = referral.peer not in desk.believed
+        if left:
+            say_error(f"warning: {referral.peer} has left the register; it stands here, and reaches no one there")
         if json:
-            say_json(referral_document(referral))
+            say_json(referral_document(referral) | {"other_left": left})
         else:
             say(f"{referral.key.referral_id}  {move.verb}: {referral.status}")
 

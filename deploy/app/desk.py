@@ -121,6 +121,11 @@ class Desk:
         self.__dict__["register"] = register
         return register
 
+    @property
+    def believed(self) -> frozenset[str]:
+        """The agencies that the register still has, by our clock."""
+        return self.register.believed(self.clock())
+
     def close(self) -> None:
         if "ledger" in self.__dict__:
             self.ledger.close()
@@ -138,7 +143,7 @@ class Desk:
         what is unambiguous, and may name its sender too, as in `family-women/3f2a91`."""
         if local_ref is not None:
             _check_local_ref(local_ref)
-        return move(self.ledger, verb, referral_id, detail, self.writing(), local_ref)
+        return move(self.ledger, verb, referral_id, detail, self.writing(), local_ref, register=self.register)
 
     def withdraw(self, referral_id: str, reason: ErasureReason) -> Tombstone:
         """Erases a referral here and asks the other side to. When it returns it is erased for good: no backup brings it
@@ -163,7 +168,7 @@ class Desk:
     def unconfirmed(self, most: int) -> list[Tombstone]:
         """Erasures that an agency's own system has not acknowledged, the oldest first."""
         with self.ledger.read() as tx:
-            return tombstones.list_unconfirmed(tx, most)
+            return tombstones.list_unconfirmed(tx, most, self.believed)
 
     def received_after(self, cursor: int, most: int) -> list[Received]:
         """What came in after a cursor. Passing a cursor says that everything up to it has been taken."""
@@ -199,7 +204,7 @@ class Desk:
             other = self.register.agency(referral.peer)
             return Case(
                 referral,
-                stand(tx, referral, peers, self.settings.limits),
+                stand(tx, referral, peers, self.settings.limits, self.believed),
                 None if other is None else presence(other, peers.get(referral.peer), self.clock()),
                 looking.local_ref(tx, referral.key),
                 steps,
@@ -220,7 +225,7 @@ class Desk:
         )
         with self.ledger.read() as tx:
             peers = all_peers(tx)
-            found = (Stood(each, stand(tx, each, peers, limits)) for each in search(tx, wanted))
+            found = (Stood(each, stand(tx, each, peers, limits, self.believed)) for each in search(tx, wanted))
             return list(islice((each for each in found if stage in (None, each.standing.stage)), most))
 
     def agencies(self) -> list[Presence]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from deploy.app.desk import Case
 from deploy.app.output import local_time
+from producers.moves import anew
 from referral_bus.broker.protocols import SendFailure
 from referral_bus.broker.send_failures import SEND_FAILURES, said_of
 from referral_bus.federation.register import Register
@@ -18,6 +19,7 @@ _WHERE = {
     Stage.NOT_STORED: "is on its way: {recipient}'s service has not said yet that it is stored",
     Stage.HELD: "is held by {recipient}'s service ({code}) and is taken in once that is mended",
     Stage.UNDELIVERED: "was refused by {recipient}'s service ({code})",
+    Stage.OTHER_SIDE_LEFT: "went to {recipient}, which has left the register, so that nothing it says counts; {anew}",
     Stage.NOT_HANDED_OVER: "is stored by {recipient}'s service, not yet handed over to its system",
     Stage.NOT_SEEN: "has reached {recipient}; nobody there has said that they have seen it",
     Stage.NOT_ANSWERED: "has been seen at {recipient}, and is not answered yet",
@@ -28,6 +30,9 @@ _NEVER = "cannot be delivered any more: consent has expired, or {recipient} has 
 STOPPED = "our own service is not running, so nothing leaves or comes in; start it with `referral-bus agency run`"
 CUT_OFF = "our own service does not reach Kafka or its inbox there, so nothing leaves or comes in"
 _BLOCKED = "; its hand-over here has failed for good ({code}), retry or discard the dead letter"
+_BLOCKED_THERE = "; hand-overs there have failed for good, and the staff must look at the dead letters"
+_NEVER_LEFT = "cannot be delivered any more, because {recipient} has left the register; {anew}"
+_SENDER_LEFT = "{sender} has left the register, so that it hears nothing of this any more"
 _ASKED = {
     "cancellation": ": the sender asks to cancel it, confirm or refuse",
     "question": ": a question waits for an answer",
@@ -40,19 +45,28 @@ def why(case: Case, register: Register, us: str, now: datetime, zone: str) -> st
     referral, standing = case.referral, case.standing
     recipient = us if referral.side is Side.RECIPIENT else referral.peer
     sender = referral.key.sender
-    where = _NEVER if standing.stage is Stage.UNDELIVERED and standing.code is None else _WHERE[standing.stage]
-    if standing.code is Code.HANDOVER_EXHAUSTED:
-        where += _BLOCKED
-    said = where.format(recipient=recipient, status=referral.status, code=standing.code)
+    where = _where(standing, referral.side)
+    what_to_do = anew(register, recipient)
+    said = where.format(recipient=recipient, status=referral.status, code=standing.code, anew=what_to_do)
     sentence = f"Referral {str(referral.key.referral_id)[:8]} from {sender} {said}"
     known = "".join(f"; {trouble}" for trouble in troubles(case))
     return f"{sentence}{known}{_act(case, sender, recipient, us, register, zone)}{_left(standing, now, zone)}."
+
+
+def _where(standing: Standing, side: Side) -> str:
+    if standing.stage is Stage.UNDELIVERED and standing.code is None:
+        return _NEVER_LEFT if standing.other_left else _NEVER
+    if standing.code is Code.HANDOVER_EXHAUSTED:
+        return _WHERE[standing.stage] + (_BLOCKED if side is Side.RECIPIENT else _BLOCKED_THERE)
+    return _WHERE[standing.stage]
 
 
 def troubles(case: Case) -> Iterator[str]:
     """What keeps our own words about a referral from leaving and the others' from coming in."""
     if case.standing.stage is not Stage.ENDED or case.standing.send_failure is not None:
         yield from hindrances(case.own_service, case.standing.send_failure, case.referral.peer)
+    if case.standing.other_left and case.referral.side is Side.RECIPIENT:
+        yield _SENDER_LEFT.format(sender=case.referral.peer)
 
 
 def hindrances(service: OwnService, failure: SendFailure | None, peer: str) -> Iterator[str]:

@@ -81,6 +81,16 @@ class Register:
         """The agencies that have left."""
         return tuple(each.code for each in self.content.agencies if each.member_until and each.member_until <= now)
 
+    def believed(self, now: datetime) -> frozenset[str]:
+        """The agencies that can still speak and be spoken to: listed, with an inbox, and a member or with a key from
+        its time as one. All others have left for good."""
+        return frozenset(code for code, each in self._agencies.items() if self.has_inbox(code) and each.speaks(now))
+
+    @property
+    def listed(self) -> frozenset[str]:
+        """Every agency with an inbox, whatever the time is."""
+        return frozenset(code for code in self._agencies if self.has_inbox(code))
+
     @property
     def _prefix(self) -> str:
         return self.content.cluster.topic_prefix

@@ -129,6 +129,11 @@ class Agency(RegisterModel):
     def member(self, now: datetime) -> bool:
         return self.member_from <= now and (self.member_until is None or now < self.member_until)
 
+    def speaks(self, now: datetime) -> bool:
+        """Whether its words can count: one that has left still answers by a key that is valid."""
+        left = self.member_until is not None and self.member_until <= now
+        return not left or any(key.usable(now) for key in self.signing_keys)
+
 
 class Agreement(RegisterModel):
     """`sender` may start referrals to `recipient` until then. An ended one stays listed: its referrals go on."""

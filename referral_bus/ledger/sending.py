@@ -165,6 +165,17 @@ def give_up(tx: Tx, departed: Collection[str], now: datetime) -> int:
     return ended.rowcount
 
 
+def let_go(tx: Tx, believed: Collection[str], now: datetime) -> int:
+    """What is addressed to an agency that has left for good ends as undeliverable, whatever it says. Erasures go once
+    the agency is there again. Returns how many rows ended."""
+    back = (sa.text(tables.IS_LOST_ERASURE), _OUT.addressee.in_(believed))
+    again = {"state": State.NEW.value, "next_send_at": now, "asked": False}
+    tx.connection.execute(sa.update(tables.outbox).where(*back).values(again))
+    end = {"state": State.UNDELIVERABLE.value, "next_send_at": None, "asked": False}
+    gone = _OUT.number.in_(unsettled(_OUT.addressee.not_in(believed)))
+    return tx.connection.execute(sa.update(tables.outbox).where(gone).values(end)).rowcount
+
+
 def broker_has(tx: Tx, numbers: Sequence[int], now: datetime) -> None:
     """The broker has acknowledged these. That is no proof of anything but a reason to wait for the receipt."""
     change = sa.update(tables.outbox).where(_OUT.number.in_(numbers)).values(acknowledged_at=now, send_failure=None)

@@ -53,6 +53,7 @@ agency = sa.Table(  # one row: whose ledger this is
 # In these very words everywhere, or SQLite does not see that its index will do.
 IS_UNTIMED = "next_send_at IS NULL AND state NOT IN ('erased', 'refused', 'stored', 'undeliverable')"  # sending.FINAL
 IS_FAILING = "send_failure IS NOT NULL AND state NOT IN ('erased', 'refused', 'stored', 'undeliverable')"
+IS_LOST_ERASURE = "erasure AND state = 'undeliverable'"
 IS_UNCONFIRMED = (  # what Tombstone.chased, waits_for_peer and waits_for_us say
     "reason <> 'retention' AND (asked_by_us AND peer_confirmed_at IS NULL AND peer_refused_at IS NULL"
     " OR (asked_by_peer OR NOT asked_by_us) AND confirmed_at IS NULL)"
@@ -152,6 +153,7 @@ outbox = sa.Table(
     sa.Index("ix_outbox_due", "next_send_at", "state", sqlite_where=sa.text("next_send_at IS NOT NULL")),
     sa.Index("ix_outbox_untimed", "state", "next_send_at", sqlite_where=sa.text(IS_UNTIMED)),
     sa.Index("ix_outbox_failing", "addressee", "send_failure", sqlite_where=sa.text(IS_FAILING)),
+    sa.Index("ix_outbox_lost_erasures", "addressee", sqlite_where=sa.text(IS_LOST_ERASURE)),
     sa.Index(  # whose turn it is, and how far each has come, without reading the rows
         "ix_outbox_turns",
         *("referral_sender", "referral_id", "number", "state", "erasure", "receipt_issued_at"),

@@ -1,6 +1,6 @@
 """Tombstones: what is left of an erased referral, for ever. No late copy passes one; nothing in it is of a person."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -139,9 +139,19 @@ def unconfirmed(tx: Tx, overdue_before: datetime) -> Unconfirmed:
     return Unconfirmed(count, overdue)
 
 
-def list_unconfirmed(tx: Tx, most: int) -> list[Tombstone]:
-    """The oldest first."""
-    query = sa.select(tables.tombstones).where(_open()).order_by(_T.asked_at).limit(most)
+def left_behind(tx: Tx, overdue_before: datetime, believed: Collection[str]) -> Unconfirmed:
+    """Those of them that only an agency could confirm that has left the register. They wait for no one."""
+    query = sa.select(
+        sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((_T.asked_at < overdue_before, 1), else_=0)), 0)
+    ).where(_open(), _T.peer.not_in(sorted(believed)), sa.not_(wait_for_us()))
+    count, overdue = tx.connection.execute(query).one()
+    return Unconfirmed(count, overdue)
+
+
+def list_unconfirmed(tx: Tx, most: int, believed: Collection[str]) -> list[Tombstone]:
+    """The oldest first; last those that only an agency could confirm that has left the register."""
+    alone = sa.and_(_T.peer.not_in(sorted(believed)), sa.not_(wait_for_us()))
+    query = sa.select(tables.tombstones).where(_open()).order_by(alone, _T.asked_at).limit(most)
     return [_from_row(row) for row in tx.connection.execute(query)]
 
 

@@ -76,7 +76,7 @@ def main(still_open: int = 100_000, ended: int = 0) -> None:
         size = ledger.path.stat().st_size / 1e6
         print(f"{still_open} open, {ended} ended, {size:.0f} MB")  # noqa: T201
         asked: dict[str, Callable[[Tx], object]] = {
-            "stages": lambda tx: count_stages(tx, NOW, DEFAULT_LIMITS),
+            "stages": lambda tx: count_stages(tx, NOW, DEFAULT_LIMITS, ()),
             "outbox and receipts": looking.counts,
             "hand-over": lambda tx: (handing_over.oldest_waiting(tx), handing_over.blocked(tx)),
             "erasures": lambda tx: unconfirmed(tx, NOW),

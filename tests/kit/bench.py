@@ -101,7 +101,7 @@ class Station:
         return self.publish(request(recipient, **changes))[0]
 
     def say(self, verb: str, referral_id: UUID, **detail: object) -> Referral:
-        return move(self.ledger, verb, str(referral_id), detail, self.writing())
+        return move(self.ledger, verb, str(referral_id), detail, self.writing(), register=self.register)
 
     def writing(self) -> Writing:
         return Writing(self.bench.clock(), self.register.version, self.bench.new_id)

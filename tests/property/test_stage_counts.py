@@ -114,8 +114,8 @@ def _hear(tx: Tx, handed_over_before: datetime) -> None:
         agency=RECIPIENT,
         incarnation=1,
         counter=1,
-        issued_at=START,
-        expires_at=START,
+        issued_at=max(START, handed_over_before),
+        expires_at=max(START, handed_over_before),
         register_version=1,
         register_sha256=bytes(32),
         sealing_keys=(),
@@ -133,9 +133,14 @@ def _hear(tx: Tx, handed_over_before: datetime) -> None:
     assert take_announcement(tx, said, encode(said), START)
 
 
-@given(st.lists(KNOWN, max_size=8, unique_by=lambda each: each.referral.key), MOMENTS, MOMENTS)
+@given(
+    st.lists(KNOWN, max_size=8, unique_by=lambda each: each.referral.key),
+    MOMENTS,
+    MOMENTS,
+    st.sampled_from([{RECIPIENT, THIRD}, {RECIPIENT}]),
+)
 def test_counting_in_sql_agrees_with_judging_each_referral(
-    ledger: Ledger, known: list[Known], now: datetime, handed_over_before: datetime
+    ledger: Ledger, known: list[Known], now: datetime, handed_over_before: datetime, believed: set[str]
 ) -> None:
     limits = Limits(unanswered=timedelta(days=1), idle=timedelta(days=2))
     expected: Counter[tuple[Side, Stage, bool]] = Counter()
@@ -146,10 +151,10 @@ def test_counting_in_sql_agrees_with_judging_each_referral(
         for each in known:
             _write(tx, each)
         for each in known:
-            standing = stand(tx, each.referral, all_peers(tx), limits)
+            standing = stand(tx, each.referral, all_peers(tx), limits, believed)
             if each.referral.status in OPEN:
                 expected[each.referral.side, standing.stage, standing.overdue(now)] += 1
-        counted = count_stages(tx, now, limits)
+        counted = count_stages(tx, now, limits, believed)
     overdue = {(*at, True): count.overdue for at, count in counted.items()}
     in_time = {(*at, False): count.open - count.overdue for at, count in counted.items()}
     assert Counter(overdue | in_time) == expected, "zeros count for nothing"

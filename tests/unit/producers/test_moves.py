@@ -201,7 +201,7 @@ def test_once_consent_is_over_nothing_is_said_but_a_new_status(pair: Bench, spea
 def test_an_id_that_names_no_referral_is_unknown(pair: Bench) -> None:
     for beginning in ("abcde", "not-an-id", "", "%", "000000"):
         with pytest.raises(Refused) as refused:
-            move(pair[SENDER].ledger, "cancel", beginning, {}, Writing(pair.clock(), 1, uuid4))
+            move(pair[SENDER].ledger, "cancel", beginning, {}, Writing(pair.clock(), 1, uuid4), register=pair.register)
         assert refused.value.reason is Reason.REFERRAL_UNKNOWN
 
 
@@ -210,18 +210,26 @@ def test_an_id_may_be_shortened_to_what_is_unambiguous(pair: Bench) -> None:
     station, writing = pair[SENDER], Writing(pair.clock(), pair.register.version, uuid4)
     asked = [request(RECIPIENT), request(RECIPIENT)]
     first, _ = publish(station.ledger, station.register, asked, pair.clock, ids.__next__, "test")
-    moved = move(station.ledger, "cancel", str(first.referral_id)[:8].upper(), {}, writing, local_ref="TEST-CASE-7")
+    moved = move(
+        station.ledger,
+        "cancel",
+        str(first.referral_id)[:8].upper(),
+        {},
+        writing,
+        local_ref="TEST-CASE-7",
+        register=pair.register,
+    )
     assert moved.key.referral_id == first.referral_id
     with station.ledger.read() as tx:
         assert looking.local_ref(tx, moved.key) == "TEST-CASE-7"
     with pytest.raises(Refused) as refused:
-        move(station.ledger, "cancel", "abcdef", {}, writing)
+        move(station.ledger, "cancel", "abcdef", {}, writing, register=pair.register)
     assert refused.value.reason is Reason.REFERRAL_UNKNOWN
 
 
 def _refused(pair: Bench, verb: str, name: str) -> Refused:
     with pytest.raises(Refused) as refused:
-        move(pair[RECIPIENT].ledger, verb, name, {}, pair[RECIPIENT].writing())
+        move(pair[RECIPIENT].ledger, verb, name, {}, pair[RECIPIENT].writing(), register=pair.register)
     return refused.value
 
 
@@ -234,7 +242,9 @@ def test_of_two_agencies_referrals_with_one_id_each_is_answered_under_its_sender
     assert f"{SENDER}/ID" in error.advice
     assert f"{THIRD}/ID" in error.advice
     for sender, name in ((SENDER, str(referral_id)), (THIRD, str(referral_id)[:6])):
-        moved = move(trio[RECIPIENT].ledger, "accept", f"{sender}/{name}", {}, trio[RECIPIENT].writing())
+        moved = move(
+            trio[RECIPIENT].ledger, "accept", f"{sender}/{name}", {}, trio[RECIPIENT].writing(), register=trio.register
+        )
         assert moved.key == (sender, referral_id)
     for wrong in ("nobody", "", f"x/{SENDER}"):
         assert _refused(trio, "start", f"{wrong}/{referral_id}").reason is Reason.REFERRAL_UNKNOWN

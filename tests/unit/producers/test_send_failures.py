@@ -31,7 +31,7 @@ def trio(tmp_path: Path) -> Iterator[Bench]:
 
 def _stands(station: Station, referral_id: UUID) -> Standing:
     with station.ledger.read() as tx:
-        return stand(tx, station.referral(referral_id), all_peers(tx), DEFAULT_LIMITS)
+        return stand(tx, station.referral(referral_id), all_peers(tx), DEFAULT_LIMITS, (SENDER, RECIPIENT, THIRD))
 
 
 def _everything(station: Station) -> list[Failing]:

@@ -35,7 +35,7 @@ def pair(tmp_path: Path) -> Iterator[Bench]:
 def _stands(station: Station, referral_id: UUID) -> Standing:
     with station.ledger.read() as tx:
         [referral] = find(tx, str(referral_id))
-        return stand(tx, referral, all_peers(tx), DEFAULT_LIMITS)
+        return stand(tx, referral, all_peers(tx), DEFAULT_LIMITS, station.register.believed(station.bench.clock()))
 
 
 def _is(station: Station, referral_id: UUID) -> tuple[Stage, Actor, Code | None]:
@@ -44,8 +44,9 @@ def _is(station: Station, referral_id: UUID) -> tuple[Stage, Actor, Code | None]
 
 
 def _counted(station: Station) -> dict[tuple[Side, Stage], StageCount]:
+    now = station.bench.clock()
     with station.ledger.read() as tx:
-        counts = count_stages(tx, station.bench.clock(), DEFAULT_LIMITS)
+        counts = count_stages(tx, now, DEFAULT_LIMITS, station.register.believed(now))
     return {at: count for at, count in counts.items() if count.open}
 
 

@@ -187,6 +187,13 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
+        "ix_outbox_lost_erasures",
+        "outbox",
+        ["addressee"],
+        unique=False,
+        sqlite_where=sa.text("erasure AND state = 'undeliverable'"),
+    )
+    op.create_index(
         "ix_outbox_turns",
         "outbox",
         ["referral_sender", "referral_id", "number", "state", "erasure", "receipt_issued_at"],

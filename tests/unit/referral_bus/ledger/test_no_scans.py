@@ -27,6 +27,7 @@ SMALL = ("agency", "peers", "positions", "inboxes", "restored_peers", "unasked",
 """At most a row for each agency or topic; of receipts, what has not left yet."""
 LIVE = (
     *("ix_outbox_addressee_next_send_at", "ix_outbox_due", "ix_outbox_untimed", "ix_outbox_failing"),
+    "ix_outbox_lost_erasures",
     *("ix_handovers_due", "ix_handovers_undone", "ix_handovers_waiting", "ix_dead_letters_untold"),
     *("ix_tombstones_unconfirmed", "ix_tombstones_unscrubbed"),
 )
@@ -36,6 +37,7 @@ NEEDED = (
     *("ix_sent_values_number", "ix_idempotency_answer", "ix_idempotency_created_at"),
     *("ix_tombstones_unconfirmed", "ix_tombstones_unscrubbed", "ix_tombstones_unforgotten"),
 )
+BELIEVED = (SENDER, RECIPIENT)
 KEEP = Retention()
 PATIENCE = Patience(5, timedelta(seconds=1))
 
@@ -89,6 +91,7 @@ def _wake(pair: Bench) -> None:
     for station in pair.stations.values():
         with station.ledger.write() as tx:
             sending.give_up(tx, [RECIPIENT], pair.clock())
+            sending.let_go(tx, BELIEVED[:1], pair.clock())
             wake(tx, pair.clock(), RESEND_AFTER)
 
 
@@ -109,11 +112,12 @@ def _count(pair: Bench) -> None:
     for station in pair.stations.values():
         with station.ledger.read() as tx:
             looking.counts(tx)
-            count_stages(tx, pair.clock(), DEFAULT_LIMITS)
+            count_stages(tx, pair.clock(), DEFAULT_LIMITS, BELIEVED)
             handing_over.oldest_waiting(tx)
             handing_over.blocked(tx)
             tombstones.unconfirmed(tx, pair.clock())
-            tombstones.list_unconfirmed(tx, 10)
+            tombstones.left_behind(tx, pair.clock(), BELIEVED[:1])
+            tombstones.list_unconfirmed(tx, 10, BELIEVED)
 
 
 def _show(pair: Bench) -> None:
@@ -121,7 +125,7 @@ def _show(pair: Bench) -> None:
         with station.ledger.read() as tx:
             for found in (*looking.open_referrals(tx, Side.SENDER), *looking.open_referrals(tx, Side.RECIPIENT)):
                 [referral] = referrals.find(tx, str(found.key.referral_id))
-                stand(tx, referral, all_peers(tx), DEFAULT_LIMITS)
+                stand(tx, referral, all_peers(tx), DEFAULT_LIMITS, BELIEVED)
                 looking.history(tx, referral.key)
 
 

@@ -45,7 +45,7 @@ def test_both_ways_of_asking_agree_on_every_tombstone_that_there_can_be(ledger: 
         for left in every:
             tombstones.insert(tx, left)
     with ledger.read() as tx:
-        open_ones = {left.key for left in tombstones.list_unconfirmed(tx, len(every))}
+        open_ones = {left.key for left in tombstones.list_unconfirmed(tx, len(every), ())}
         ours = tx.connection.execute(sa.select(tables.tombstones.c.referral_id).where(tombstones.wait_for_us()))
         for_us = {ReferralKey(SENDER, each) for each in ours.scalars()}
     assert open_ones == {each.key for each in every if each.chased and (each.waits_for_peer or each.waits_for_us)}
