@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from referral_bus.errors import Reason, Refused, Unreachable
 from schemas.problems import Problem, ProblemKind, problems
 from schemas.referral_request import ReferralRequest, parse_requests
+from schemas.text import line
 
 MAX_FILE = 16 * 1024 * 1024  # bytes: 500 referrals of the largest size, with room for JSON's own signs
 
@@ -84,3 +85,11 @@ def _read(path: str, standard_input: BinaryIO) -> bytes:
     if len(content) > MAX_FILE:
         raise Refused(Reason.TOO_LARGE, "the file is over 16 MiB; hand it in in parts")
     return content
+
+
+def check_local_ref(text: str) -> None:
+    """By the same rule as in a request."""
+    try:
+        TypeAdapter(Annotated[str, line(120)]).validate_python(text)
+    except ValidationError as error:
+        raise refused(Problem("local_ref", problems(error)[0].kind)) from None

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID, uuid4
-
-from pydantic import TypeAdapter, ValidationError
 
 from consumers.agency.keeper import scrub
 from producers.moves import move
 from producers.publish import Published, publish
-from producers.request_file import refused
+from producers.request_file import check_local_ref
 from producers.withdrawals import to_withdraw, withdraw
 from referral_bus.clock import Clock, system_clock
 from referral_bus.errors import BusError, Reason, Refused
@@ -40,9 +38,7 @@ from referral_bus.stages import OwnService, Stage, Standing
 from referral_bus.standings import stand
 from schemas.events import AgencyAnnouncement, ReferralKey
 from schemas.lifecycle import ErasureReason
-from schemas.problems import Problem, problems
 from schemas.referral_request import ReferralRequest
-from schemas.text import line
 
 COMMAND = "command"  # who asked, where a person did
 EVERY = 2**31  # stages are judged after the query, so it may leave none out
@@ -142,7 +138,7 @@ class Desk:
         """Says a verb of the life cycle about a referral. Durable when it returns. `referral_id` may be shortened to
         what is unambiguous, and may name its sender too, as in `family-women/3f2a91`."""
         if local_ref is not None:
-            _check_local_ref(local_ref)
+            check_local_ref(local_ref)
         return move(self.ledger, verb, referral_id, detail, self.writing(), local_ref, register=self.register)
 
     def withdraw(self, referral_id: str, reason: ErasureReason) -> Tombstone:
@@ -244,14 +240,6 @@ class Desk:
     def silent(self, codes: Collection[str]) -> list[Presence]:
         """Which of these agencies a sender should know to be silent."""
         return [each for each in self.agencies() if each.agency.code in codes and each.silent]
-
-
-def _check_local_ref(text: str) -> None:
-    """By the same rule as in a request."""
-    try:
-        TypeAdapter(Annotated[str, line(120)]).validate_python(text)
-    except ValidationError as error:
-        raise refused(Problem("local_ref", problems(error)[0].kind)) from None
 
 
 def open_desk(folder: Path, clock: Clock = system_clock) -> Desk:

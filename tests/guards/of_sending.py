@@ -16,6 +16,7 @@ RELAYS = (
     f"{UNIT}/test_relay_keys_and_restarts.py",
     "tests/unit/consumers/agency/test_receipts_and_announcements.py",
 )
+LEFT = (f"{UNIT}/test_other_side_left.py",)
 FAILURES = (f"{UNIT}/test_send_failures.py",)
 RESTORING = (f"{UNIT}/test_restoring.py", f"{UNIT}/test_restored_peers.py", f"{UNIT}/test_new_start.py")
 
@@ -26,6 +27,34 @@ SENDING = (
         "    tx.connection.execute(_REMEMBER, digests)\n",
         "",
         RELAYS,
+    ),
+    Guard(
+        "what is for an agency that has left for good ends",
+        LEDGER_SENDING,
+        "gone = _OUT.number.in_(unsettled(_OUT.addressee.not_in(believed)))",
+        "gone = sa.false()",
+        LEFT,
+    ),
+    Guard(
+        "an erasure goes once the agency is there again",
+        LEDGER_SENDING,
+        "    tx.connection.execute(sa.update(tables.outbox).where(*back).values(again))\n",
+        "",
+        LEFT,
+    ),
+    Guard(
+        "the sender says nothing to a recipient that has left",
+        "producers/moves.py",
+        "if recipient not in register.believed(now):",
+        "if False:",
+        LEFT,
+    ),
+    Guard(
+        "no listed agency has left by our own clock alone",
+        RELAY,
+        "register.listed if agreed is None else register.believed(agreed)",
+        "register.believed(now)",
+        LEFT,
     ),
     Guard(
         "why Kafka did not take an event is written down",

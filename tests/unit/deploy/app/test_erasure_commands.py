@@ -7,12 +7,13 @@ from contextlib import closing
 import pytest
 
 from deploy.app.desk import open_desk
+from deploy.app.erasures import erasure_document, erasure_lines, erasure_sentence
 from producers.publish import publish
 from tests.kit.people import PLANTED_NAME, request
 from tests.kit.traces import traces
 from tests.unit.deploy.app.command import Command, assert_refused
 from tests.unit.deploy.app.conftest import NEED, Federation
-from tests.unit.deploy.app.homes import RECIPIENT, SENDER, Agency, Post
+from tests.unit.deploy.app.homes import OTHER, RECIPIENT, SENDER, Agency, Post
 
 
 def test_a_withdrawal_is_told_in_one_sentence_and_stands_on_both_sides(
@@ -178,3 +179,24 @@ def test_what_is_erased_already_needs_no_question(
     first = command(federation.sender, "withdraw", federation.referral, "--yes")
     monkeypatch.setattr("sys.stdin", Terminal(""))
     assert command(federation.sender, "withdraw", federation.referral) == first
+
+
+def test_an_erasure_that_an_agency_that_has_left_cannot_confirm_is_shown_as_that_and_is_never_overdue(
+    federation: Federation, command: Command
+) -> None:
+    command(federation.sender, "withdraw", federation.referral, "--yes")
+    desk = open_desk(federation.sender.home)
+    try:
+        left = desk.erased(str(federation.referral))
+        assert left is not None
+        late = desk.clock() + 2 * desk.settings.unconfirmed_after
+        [waits] = erasure_lines([left], late, desk.settings, {RECIPIENT})
+        assert waits.endswith("has not erased it yet  OVERDUE")
+        [alone] = erasure_lines([left], late, desk.settings, {OTHER})
+        assert f"{RECIPIENT} has left the register and can confirm nothing" in alone
+        assert not alone.endswith("OVERDUE")
+        said = erasure_sentence(left, late, desk.settings, {OTHER})
+        assert said.endswith("its successor or the stewards must settle; nobody has to act.")
+        assert [erasure_document(left, {code})["other_left"] for code in (RECIPIENT, OTHER)] == [False, True]
+    finally:
+        desk.close()

@@ -8,6 +8,7 @@ import pytest
 
 from deploy.app.desk import Case
 from deploy.app.explain import CUT_OFF, STOPPED, why
+from producers.moves import anew
 from referral_bus.ledger.referrals import Referral
 from referral_bus.silence import Presence
 from referral_bus.stages import Actor, OwnService, Stage, Standing
@@ -238,3 +239,35 @@ def test_with_our_own_service_stopped_or_cut_off_that_is_said_and_who_mends_it(
     assert f"; {why_not}; next must act {who}; " in sentence(replace(judged, own_service=service))
     ended = case(Standing(Stage.ENDED, Actor.NONE, None, None))
     assert why_not not in sentence(replace(ended, own_service=service))
+
+
+def test_a_recipient_that_has_left_the_register_is_said_to_have_and_what_to_do() -> None:
+    left = Standing(Stage.OTHER_SIDE_LEFT, Actor.SENDER_STAFF, DUE, None, other_left=True)
+    to_do = "refer anew, then withdraw this one; next must act the staff of family-women; "
+    said = sentence(case(left))
+    assert f"went to public-health, which has left the register, so that nothing it says counts; {to_do}" in said
+    never = sentence(case(replace(left, stage=Stage.UNDELIVERED)))
+    assert f"cannot be delivered any more, because public-health has left the register; {to_do}" in never
+
+
+def test_a_successor_of_an_agency_is_named() -> None:
+    content = REGISTER.content
+    agencies = [
+        each if each.code != RECIPIENT else each.model_copy(update={"succeeded_by": SENDER})
+        for each in content.agencies
+    ]
+    register = replace(REGISTER, content=content.model_copy(update={"agencies": tuple(agencies)}))
+    assert anew(register, RECIPIENT) == f"refer anew to {SENDER}, then withdraw this one"
+    assert anew(register, "an-agency-that-is-not-listed") == "refer anew, then withdraw this one"
+
+
+def test_the_recipient_hears_that_the_sender_has_left() -> None:
+    standing = Standing(Stage.IN_SERVICE, Actor.RECIPIENT_STAFF, DUE, None, other_left=True)
+    said = sentence(case(standing, Side.RECIPIENT, Status.ACCEPTED))
+    assert "; family-women has left the register, so that it hears nothing of this any more; next must act" in said
+
+
+def test_hand_overs_that_failed_for_good_at_the_recipient_do_not_go_on_by_themselves() -> None:
+    standing = Standing(Stage.NOT_HANDED_OVER, Actor.RECIPIENT_STAFF, DUE, None, Code.HANDOVER_EXHAUSTED)
+    said = sentence(case(standing))
+    assert "; hand-overs there have failed for good, and the staff must look at the dead letters; next must act" in said
