@@ -52,7 +52,7 @@ def _ask(desk: Desk, referral_id: str, reason: ErasureReason, json: bool) -> Non
     if isinstance(about, Tombstone):
         if about.chased:
             return
-        say(erasure_sentence(about, desk.clock(), desk.settings))
+        say(erasure_sentence(about, desk.clock(), desk.settings, desk.believed))
     else:
         say_all(erased_lines(about, desk.settings.time_zone, page_width()))
     if not typer.confirm("Erase it for good, here and at the other side?"):
