@@ -103,6 +103,7 @@ def why(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = Fals
         standing = case.standing
         document = {"id": case.referral.key.referral_id, "stage": standing.stage, "actor": standing.actor}
         document |= {"send_failure": standing.send_failure, "own_service": case.own_service}
+        document |= {"other_left": standing.other_left}
         say_json(document | {"due": standing.due, "overdue": standing.overdue(now), "sentence": sentence})
     else:
         say(sentence)

@@ -52,6 +52,7 @@ def case_document(case: Case) -> dict[str, Any]:
         "actor": case.standing.actor,
         "due": case.standing.due,
         "send_failure": case.standing.send_failure,
+        "other_left": case.standing.other_left,
         "own_service": case.own_service,
         "local_ref": case.local_ref,
         "history": [_step_document(step) for step in case.steps],

@@ -146,8 +146,8 @@ SENDING = (
     Guard(
         "nothing is over by our clock alone",
         RELAY,
-        "sending.give_up(tx, self._register().departed(agreed), agreed)",
-        "sending.give_up(tx, self._register().departed(now), now)",
+        "sending.give_up(tx, register.departed(agreed), agreed)",
+        "sending.give_up(tx, register.departed(now), now)",
         (f"{UNIT}/test_consent_over.py",),
     ),
     Guard(
