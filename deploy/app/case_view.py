@@ -13,6 +13,8 @@ from referral_bus.ledger.sending import State
 from schemas.lifecycle import Side
 from schemas.personal import ReferralBody, StatusBody
 
+_RECORDS = {"StatusEvent": "the sender's word", "ErasureEvent": "erasure"}  # where no status stands
+
 
 def case_lines(case: Case, zone: str, width: int) -> Iterator[str]:
     """Where the referral is, everything that was sealed, and its history, event by event."""
@@ -67,7 +69,7 @@ def _step_lines(step: Step, zone: str, width: int) -> Iterator[str]:
     told = step.state if step.way == "sent" else ("handed over" if step.handed_over_at else "not handed over")
     if step.code:  # what came in and was refused has no state of its own
         told = f"{told if step.way == 'sent' else State.REFUSED}, {step.code}"
-    says = "referral" if isinstance(step.body, ReferralBody) else step.status or step.record
+    says = "referral" if isinstance(step.body, ReferralBody) else step.status or _RECORDS.get(step.record, step.record)
     yield from wrapped(f"{local_time(step.recorded_at, zone)}  {says}  ({told})", width, 4, f"  {arrow} ")
     if isinstance(step.body, StatusBody):
         yield from status_lines(step.body, zone, width, "  │     ")

@@ -1,25 +1,43 @@
 """`agencies`: who is there, what they offer, since when they are silent."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from deploy.app.desk import Desk
+from deploy.app.layout import entries
 from deploy.app.options import HomeOption, JsonOption, desk_of
-from deploy.app.output import local_time, say, say_json
+from deploy.app.output import local_time, say, say_all, say_json
 from referral_bus.silence import Presence
 
 
-def agencies(home: HomeOption, json: JsonOption = False) -> None:
-    """Who is there, what they offer, since when they are silent."""
+def agencies(
+    home: HomeOption,
+    for_me: Annotated[bool, typer.Option("--for-me", help="Only those that we may refer to now.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Who is there, what they offer and whether they have room, since when they are silent."""
     desk = desk_of(home)
-    found = [each for each in desk.agencies() if desk.register.has_inbox(each.agency.code)]
+    shown = _may_refer_to if for_me else _has_inbox
+    found = [each for each in desk.agencies() if shown(desk, each)]
     if json:
         say_json([_document(desk, each) for each in found])
         return
-    wide = max(len(each.agency.code) for each in found)
-    for each in found:
-        say(f"{each.agency.code:<{wide}}  {_state(desk, each):<44}  {_offers(desk, each)}")
+    say_all(entries(f"{each.agency.code}  {_state(desk, each)}  {_offers(desk, each)}" for each in found))
+    if not found:
+        say("no agreement in force lets us refer to any agency")
+
+
+def _has_inbox(desk: Desk, each: Presence) -> bool:
+    return desk.register.has_inbox(each.agency.code)
+
+
+def _may_refer_to(desk: Desk, each: Presence) -> bool:
+    """By the same rules as `publish`."""
+    register, us, code = desk.register, desk.settings.agency, each.agency.code
+    now = desk.clock()
+    allowed = code != us and each.agency.receives_referrals and not register.expired(now)
+    return allowed and register.agreed(us, code, now)
 
 
 def _state(desk: Desk, each: Presence) -> str:
@@ -35,9 +53,9 @@ def _offers(desk: Desk, each: Presence) -> str:
     """What it announced, with its room; before its first announcement what the register says."""
     announcement = desk.announced(each.agency.code)
     if announcement is None:
-        return ", ".join(each.agency.services) or "no services"
-    full = {offer.service_type: offer.capacity for offer in announcement.services}
-    return ", ".join(f"{name}{'' if room == 'open' else f' ({room})'}" for name, room in full.items()) or "no services"
+        return ", ".join(f"{name} (room not announced)" for name in each.agency.services) or "no services"
+    rooms = {offer.service_type: offer.capacity for offer in announcement.services}
+    return ", ".join(f"{name} ({room})" for name, room in rooms.items()) or "no services"
 
 
 def _document(desk: Desk, each: Presence) -> dict[str, Any]:
@@ -46,6 +64,7 @@ def _document(desk: Desk, each: Presence) -> dict[str, Any]:
         "agency": each.agency.code,
         "receives_referrals": each.agency.receives_referrals,
         "services": list(each.agency.services),
+        "for_me": _may_refer_to(desk, each),
         "capacity": {offer.service_type: offer.capacity for offer in announcement.services} if announcement else {},
         "heard_at": each.heard_at,
         "silent": each.silent and each.agency.code != desk.settings.agency,

@@ -2,21 +2,16 @@
 
 import inspect
 from collections.abc import Callable
-from datetime import datetime
-from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
-from deploy.app.options import HomeOption, JsonOption, ReferralArgument, desk_of
+from deploy.app.options import HomeOption, JsonOption, ReferralArgument, desk_of, parse_time
 from deploy.app.output import say, say_error, say_json
 from deploy.app.views import referral_document
 from referral_bus.errors import Reason, Refused
 from schemas.lifecycle import MOVES, NOTES, Move, Side, Status
-from schemas.problems import problems
-from schemas.times import Instant
 
 OUTCOME = Annotated[str | None, typer.Option("--outcome", help="Code of the list outcome.")]
 REASON = Annotated[str | None, typer.Option("--reason", help="Code of the list outcome_reason.")]
@@ -54,19 +49,9 @@ def _detail(said: dict[str, Any]) -> dict[str, Any]:
     if said.get("place") is not None and said.get("time") is None:
         raise Refused(Reason.FIELD_MISSING, "an appointment needs its time", "--time")
     if said.get("time") is not None:
-        appointment = {"time": _time(said["time"]), "place": said.get("place")}
+        appointment = {"time": parse_time(said["time"], "--time"), "place": said.get("place")}
         detail["appointment"] = {name: value for name, value in appointment.items() if value is not None}
     return detail
-
-
-def _time(text: str) -> datetime:
-    """By the same rule as in a file."""
-    try:
-        return TypeAdapter(Instant).validate_json(dumps(text))
-    except ValidationError as error:
-        naive = problems(error)[0].kind == "naive_time"
-        reason = Reason.TIME_NAIVE if naive else Reason.VALUE_REFUSED
-        raise Refused(reason, "give the time with its offset, as in 2026-11-23T19:00+05:00", "--time") from None
 
 
 def _command(move: Move) -> Callable[..., None]:

@@ -4,7 +4,6 @@ demonstration all work through this."""
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,21 +26,19 @@ from referral_bus.ledger.looking import Step
 from referral_bus.ledger.naming import the_referral, the_referral_or_its_tombstone
 from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.referrals import Referral
-from referral_bus.ledger.searching import Wanted, search
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.ledger.writing import Writing
 from referral_bus.outside_backups import OutsideBackups
 from referral_bus.settings import Settings
 from referral_bus.silence import Presence, presence
-from referral_bus.stages import OwnService, Stage, Standing
+from referral_bus.stages import OwnService, Standing
 from referral_bus.standings import stand
 from schemas.events import AgencyAnnouncement, ReferralKey
 from schemas.lifecycle import ErasureReason
 from schemas.referral_request import ReferralRequest
 
 COMMAND = "command"  # who asked, where a person did
-EVERY = 2**31  # stages are judged after the query, so it may leave none out
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +51,6 @@ class Case:
     local_ref: str | None
     steps: list[Step]
     own_service: OwnService = OwnService.WORKS
-
-
-@dataclass(frozen=True, slots=True)
-class Stood:
-    """A referral and where it stands."""
-
-    referral: Referral
-    standing: Standing
 
 
 class Desk:
@@ -169,14 +158,29 @@ class Desk:
     def received_after(self, cursor: int, most: int) -> list[Received]:
         """What came in after a cursor. Passing a cursor says that everything up to it has been taken."""
         if cursor > 0:
-            with self.ledger.write() as tx:
-                if cursor > handing_over.highest_cursor(tx):
-                    raise Refused(Reason.VALUE_REFUSED, "nothing with this cursor has come in yet", "--after")
-                handing_over.acknowledged_up_to(tx, cursor, self.writing())
+            self.take(cursor)
+        return self.look_after(cursor, most)
+
+    def look_after(self, cursor: int, most: int) -> list[Received]:
+        """The same without taking anything; that it was shown stands in the audit."""
         with self.ledger.read() as tx:
             received = handing_over.after_cursor(tx, cursor, most)
         self._note_shown([(each.referral, each.event_id) for each in received if each.body is not None])
         return received
+
+    def take(self, cursor: int) -> int:
+        """Everything up to the cursor has been taken; returns how many events were not taken before."""
+        with self.ledger.write() as tx:
+            if cursor > handing_over.highest_cursor(tx):
+                raise Refused(Reason.VALUE_REFUSED, "nothing with this cursor has come in yet", "--after")
+            waiting = handing_over.count_waiting(tx, cursor)
+            handing_over.acknowledged_up_to(tx, cursor, self.writing())
+        return waiting
+
+    def count_after(self, cursor: int) -> int:
+        """How many events came in after a cursor."""
+        with self.ledger.read() as tx:
+            return handing_over.count_after(tx, cursor)
 
     def shown(self, referral_id: str) -> Case:
         """A case for somebody's eyes: that it was shown stands in the audit."""
@@ -205,24 +209,6 @@ class Desk:
                 looking.local_ref(tx, referral.key),
                 steps,
             )
-
-    def search(
-        self, *, counterpart: str | None, stage: Stage | None, overdue: bool, local_ref: str | None, most: int
-    ) -> list[Stood]:
-        """Open referrals on both sides that fit; with a case number ended ones too."""
-        now, limits = self.clock(), self.settings.limits
-        wanted = Wanted(
-            counterpart=counterpart,
-            local_ref=local_ref,
-            overdue_at=now if overdue else None,
-            ended_too=local_ref is not None,
-            most=most if stage is None else EVERY,
-            limits=limits,
-        )
-        with self.ledger.read() as tx:
-            peers = all_peers(tx)
-            found = (Stood(each, stand(tx, each, peers, limits, self.believed)) for each in search(tx, wanted))
-            return list(islice((each for each in found if stage in (None, each.standing.stage)), most))
 
     def agencies(self) -> list[Presence]:
         """Everybody in the register, and when we last heard them."""

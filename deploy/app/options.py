@@ -1,14 +1,19 @@
 """Options that several commands share."""
 
+from datetime import datetime
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
 from deploy.app.desk import Desk, open_desk
 from referral_bus.errors import Reason, Refused
 from referral_bus.federation.yaml_strict import MAX_BYTES
 from referral_bus.files import trouble
+from schemas.problems import problems
+from schemas.times import Instant
 
 HomeOption = Annotated[
     Path,
@@ -45,3 +50,13 @@ def read_file(path: Path, argument: str = "REGISTER") -> bytes:
 
 def desk_of(home: Path) -> Desk:
     return open_desk(home)
+
+
+def parse_time(text: str, option: str) -> datetime:
+    """By the same rule as in a file. A time without its offset is refused, never guessed."""
+    try:
+        return TypeAdapter(Instant).validate_json(dumps(text))
+    except ValidationError as error:
+        naive = problems(error)[0].kind == "naive_time"
+        reason = Reason.TIME_NAIVE if naive else Reason.VALUE_REFUSED
+        raise Refused(reason, "give the time with its offset, as in 2026-11-23T19:00+05:00", option) from None

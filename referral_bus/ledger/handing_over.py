@@ -103,6 +103,18 @@ def after_cursor(tx: Tx, cursor: int, most: int) -> list[Received]:
     return [_from_row(tx, row) for row in rows]
 
 
+def count_after(tx: Tx, cursor: int) -> int:
+    """How many events came in after `cursor`."""
+    query = sa.select(sa.func.count()).select_from(tables.handovers).where(_H.number > cursor)
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def count_waiting(tx: Tx, cursor: int) -> int:
+    """How many events up to `cursor` are not handed over."""
+    query = sa.select(sa.func.count()).select_from(tables.handovers).where(_H.number <= cursor, _H.done_at.is_(None))
+    return int(tx.connection.execute(query).scalar_one())
+
+
 def handed_over(tx: Tx, numbers: Sequence[int], writing: Writing) -> None:
     """Our own system has them, and has erased what it was told to: not by the word that only the recipient's own time
     has run out."""

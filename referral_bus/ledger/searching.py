@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 
 import sqlalchemy as sa
 
@@ -14,34 +15,58 @@ from schemas.lifecycle import Side
 _R = tables.referrals.c
 
 
+class Which(Enum):
+    """Open referrals, ended ones, or both: the open ones first."""
+
+    OPEN = auto()
+    ENDED = auto()
+    ALL = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Every field that is set narrows the search. Ended referrals come only when asked for."""
+    """Every field that is set narrows the search. `due_before`: those whose deadline is before that moment."""
 
     side: Side | None = None
     counterpart: str | None = None
     local_ref: str | None = None
-    overdue_at: datetime | None = None
-    ended_too: bool = False
+    priority: str | None = None
+    due_before: datetime | None = None
+    which: Which = Which.OPEN
     most: int = 100
     limits: Limits = DEFAULT_LIMITS
 
 
 def search(tx: Tx, wanted: Wanted) -> list[Referral]:
     """The referrals that fit, the earliest deadline first."""
+    ended_last = sa.case((tables.IS_OPEN, 0), else_=1)
+    query = sa.select(tables.referrals).where(*_conditions(tx, wanted)).order_by(ended_last, _R.respond_by)
+    return [from_row(row) for row in tx.connection.execute(query.limit(wanted.most))]
+
+
+def count(tx: Tx, wanted: Wanted) -> int:
+    """How many fit, whatever `most` is."""
+    query = sa.select(sa.func.count()).select_from(tables.referrals).where(*_conditions(tx, wanted))
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def _conditions(tx: Tx, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
-    if not wanted.ended_too:
+    if wanted.which is Which.OPEN:
         conditions.append(tables.IS_OPEN)
+    if wanted.which is Which.ENDED:
+        conditions.append(tables.IS_ENDED)
     if wanted.side is not None:
         conditions.append(_R.side == wanted.side)
     if wanted.counterpart is not None:
         conditions.append(_R.peer == wanted.counterpart)
     if wanted.local_ref is not None:
         conditions.append(_R.local_ref_digest == tx.at_rest.digest("local_ref", wanted.local_ref.encode()))
-    if wanted.overdue_at is not None:
-        conditions.append(late(wanted.overdue_at, wanted.limits))
-    query = sa.select(tables.referrals).where(*conditions).order_by(_R.respond_by).limit(wanted.most)
-    return [from_row(row) for row in tx.connection.execute(query)]
+    if wanted.priority is not None:
+        conditions.append(_R.priority == wanted.priority)
+    if wanted.due_before is not None:
+        conditions.append(late(wanted.due_before, wanted.limits))
+    return conditions
 
 
 def late(now: datetime, limits: Limits) -> sa.ColumnElement[bool]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from deploy.app.finding import Filter, find
 from schemas.lifecycle import ErasureReason
 from tests.faults.brokers import OwnKafka, own_kafka
 from tests.faults.conftest import Report
@@ -116,7 +117,7 @@ def faults_of(soaked: Field, kafka: OwnKafka, chance: random.Random) -> dict[str
 
     def withdraw(_: float) -> None:
         code = chance.choice(sorted(soaked.desks))
-        open_here = soaked.desks[code].search(counterpart=None, stage=None, overdue=False, local_ref=None, most=50)
+        open_here = find(soaked.desks[code], Filter(), 50).referrals
         if open_here:
             referral = chance.choice(open_here).referral.key.referral_id
             soaked.desks[code].withdraw(str(referral), ErasureReason.WITHDRAWN)

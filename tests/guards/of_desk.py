@@ -44,6 +44,13 @@ DESK = (
         VIEWS,
     ),
     Guard(
+        "looking takes nothing away from a webhook or handler",
+        "deploy/app/commands_inbox.py",
+        "if consumer is not None and not take:",
+        "if False:",
+        ("tests/unit/deploy/app/test_looking_takes_nothing.py",),
+    ),
+    Guard(
         "erasing takes a whole id",
         "referral_bus/ledger/naming.py",
         'if not re.fullmatch(r"[0-9a-fA-F]{32}", digits):',

@@ -24,6 +24,7 @@ from consumers.agency.webhook import signature
 from consumers.agency.webhook_secrets import shown
 from deploy.app.cli import app
 from deploy.app.desk import open_desk
+from deploy.app.finding import Filter, find
 from deploy.demo.federation import Terms, agency_key, example_template, make_federation
 from referral_bus.clock import system_clock
 from referral_bus.errors import Reason
@@ -226,7 +227,7 @@ def test_the_guide_can_be_followed_word_for_word(place: Path, guide: str) -> Non
     stage = in_shell(place, 'exec "$0" program.py', sys.executable)
     assert stage == "not-stored\n"
     desk = open_desk(place / "home")
-    assert len(desk.search(counterpart=None, stage=None, overdue=False, local_ref="17/2026", most=10)) == 1
+    assert len(find(desk, Filter(local_ref="17/2026"), 10).referrals) == 1
     desk.close()
 
 

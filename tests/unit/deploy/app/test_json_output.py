@@ -23,7 +23,7 @@ TESTED_WITH_DEAD_LETTERS = {
 }  # fmt: skip
 TESTED_WITH_ERASURES_AND_BACKUPS = {"withdraw", "entered-in-error", "erasures", "agency restored"}
 TESTED_HERE = {
-    "publish", "inbox", "show", "why", "codes", "agencies",
+    "publish", "inbox", "todo", "show", "why", "codes", "agencies",
     "schemas", "schemas list", "schemas lint", "schemas check", "schemas diff",
     "agency init", "agency key", "agency status", "kafka status",
 }  # fmt: skip
@@ -81,7 +81,7 @@ def test_inbox_goes_on_after_its_cursor_and_tells_what_was_taken(
     assert [event["referral_id"] for event in rest["events"]] == [str(second)]
     assert {event["from"] for event in rest["events"]} == {SENDER}
     end = command(federation.recipient, "inbox", "--after", rest["cursor"], "--json").document
-    assert end == {"cursor": rest["cursor"], "events": []}
+    assert end == {"cursor": rest["cursor"], "shown": 0, "total": 0, "taken": 1, "events": []}
     stages = [command(federation.recipient, "why", each, "--json").document["stage"] for each in (second, second)]
     assert stages == ["not-seen"] * 2
 
