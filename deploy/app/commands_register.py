@@ -11,7 +11,7 @@ from deploy.app import commands_steward
 from deploy.app.options import HomeOption, JsonOption, KafkaOption, RegisterArgument, SignaturesArgument, read_file
 from deploy.app.output import say, say_all, say_json
 from referral_bus.clock import system_clock
-from referral_bus.federation.register import Register, parse_register
+from referral_bus.federation.register import Register, parse_register, read_register
 from referral_bus.home import accept_register, known_services, open_home
 
 if TYPE_CHECKING:
@@ -39,11 +39,20 @@ def accept(
 
 
 @register.command("lint")
-def lint(file: RegisterArgument) -> None:
-    """Check a register, or a template of one without keys."""
+def lint(
+    file: RegisterArgument,
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="OLD", help="The version before: name what this one cuts off.")
+    ] = None,
+) -> None:
+    """Check a register, or a template of one without keys. What it cuts off is advice and no fault."""
+    from deploy.provision.cut_off import cut_off
     from deploy.provision.lint import lint_register
 
     found = lint_register(file)
+    if against is not None:
+        old, new = read_register(read_file(against, "--against")), read_register(read_file(file))
+        say_all(f"advice: {line}" for line in cut_off(old, new))
     say_all(found or ["no findings"])
     raise typer.Exit(2 if found else 0)
 

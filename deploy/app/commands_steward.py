@@ -7,7 +7,8 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.app.options import KafkaOption, RegisterArgument, SignaturesArgument, read_file
-from deploy.app.output import say
+from deploy.app.output import say, say_error
+from referral_bus.clock import system_clock
 from referral_bus.errors import BusError, Reason, Refused
 from referral_bus.federation.keyring import read_key, write_key
 from referral_bus.federation.register import parse_register
@@ -49,7 +50,10 @@ def sign(file: RegisterArgument, signatures: SignaturesArgument, key: KeyOption)
 
 
 def publish(file: RegisterArgument, signatures: SignaturesArgument, kafka: KafkaOption, key: KeyOption) -> None:
-    """Hand a signed version to every agency over the bus; each one judges the signatures for itself."""
+    """Hand a signed version to every agency over the bus; each one judges the signatures for itself. Warns of the
+    agencies that it cuts off, with what is open at them."""
+    from deploy.provision.announced_counts import open_at, version_before
+    from deploy.provision.cut_off import cut_off, left_by
     from deploy.provision.register_topic import publish_register
     from referral_bus.broker.kafka import KafkaBroker
 
@@ -59,8 +63,12 @@ def publish(file: RegisterArgument, signatures: SignaturesArgument, kafka: Kafka
     stewards = parsed.content.stewards
     if len(signed_by(data, given, stewards)) < stewards.threshold:
         raise Refused(Reason.REGISTER_UNSIGNED, "too few stewards have signed it yet", "SIGNATURES")
-    broker = KafkaBroker(kafka, "referral-bus-register")
+    broker, now = KafkaBroker(kafka, "referral-bus-register"), system_clock()
     try:
+        before = version_before(broker, parsed, now)
+        if before is not None:
+            for line in cut_off(before, parsed, open_at(broker, before, left_by(before, parsed), now)):
+                say_error(f"warning: {line}")
         publish_register(broker, parsed, data, given, _steward_key(key))
     finally:
         broker.close()

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from deploy.demo.federation import SignedRegister, example_template
-from referral_bus.federation.register import read_register
+from referral_bus.federation.register import read_register, render_register
 from referral_bus.home import Home
 from tests.unit.deploy.app.command import PLANTED, Command, Said, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import DEAD_KAFKA, Agency, new_stewards, signed_register
+from tests.unit.deploy.app.homes import DEAD_KAFKA, RECIPIENT, Agency, new_stewards, signed_register
 
 Accept = Callable[..., Said]
 
@@ -164,3 +164,21 @@ def test_lint_finds_nothing_in_the_example_and_says_what_is_wrong_elsewhere(comm
     assert said.code == 2
     assert "agencies[5].code" in said.out
     assert PLANTED not in said.out
+
+
+def test_lint_names_what_a_version_cuts_off_as_advice(federation: Federation, command: Command, tmp_path: Path) -> None:
+    old, new = in_force(federation.sender), tmp_path / "new.yaml"
+    content = read_register(old.read_bytes()).content
+    fewer = {
+        "agencies": tuple(each for each in content.agencies if each.code != RECIPIENT),
+        "agreements": tuple(each for each in content.agreements if RECIPIENT not in (each.sender, each.recipient)),
+    }
+    new.write_bytes(render_register(content.model_copy(update=fewer)))
+    assert (
+        f"advice: {RECIPIENT} is not listed any more: " in command(None, "register", "lint", new, "--against", old).out
+    )
+    assert "advice: " not in command(None, "register", "lint", new).out
+    assert "advice: " not in command(None, "register", "lint", old, "--against", old).out
+    assert_refused(
+        command(None, "register", "lint", new, "--against", tmp_path / "none"), "FILE_UNREADABLE", "--against"
+    )
