@@ -1,6 +1,6 @@
 """An agency's home folder: settings, keys, register and ledger, readable by its owner only.
 
-settings.toml   register/   register.pin.json   keys/   ledger.sqlite   outside-backups/   run.json
+settings.toml   register/   register.pin.json   keys/   ledger.sqlite   outside-backups/   run.json   unpacking
 """
 
 import fcntl
@@ -39,6 +39,11 @@ class Home:
     @property
     def ledger(self) -> Path:
         return self.folder / "ledger.sqlite"
+
+    @property
+    def unpacking(self) -> Path:
+        """Which batches of Kafka are being unpacked (see `broker.kafka.unpacking`)."""
+        return self.folder / "unpacking"
 
     @property
     def outside_backups(self) -> OutsideBackups:

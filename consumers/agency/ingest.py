@@ -118,36 +118,41 @@ class Ingest:
     def step(self, reader: Reader, timeout_s: float = POLL_S) -> bool:
         """One poll, taken in. False when topics have come, gone, or were made anew: assign again."""
         batch = reader.poll(timeout_s, BATCH)
-        passed = reader.passed_over()
-        if batch or passed:
-            reader.commit(self.take(batch, passed))
+        passed, standing = reader.passed_over(), self._topics.moved(reader.reached())
+        if batch or passed or standing:
+            reader.commit(self.take(batch, passed, standing))
         if time.monotonic() - self._looked < TOPICS_EVERY_S:
             return True
         self._looked = time.monotonic()
         return not self._topics.changed()
 
-    def take(self, batch: Sequence[Delivery], passed: Sequence[Unreadable] = ()) -> list[Position]:
-        """Takes a batch in, with what was passed over in it, and returns the positions reached. A batch that fails is
-        repeated record by record."""
+    def take(
+        self, batch: Sequence[Delivery], passed: Sequence[Unreadable] = (), standing: Sequence[Position] = ()
+    ) -> list[Position]:
+        """Takes a batch in, with what was passed over in it, and returns the positions reached. `standing` is where the
+        reader stands after it. A batch that fails is repeated record by record."""
         try:
-            return self._take_together(batch, passed)
+            return self._take_together(batch, passed, standing)
         except (Unreachable, LedgerUnusable):  # no fault of the record's: nothing is skipped
             raise
         except Exception as error:  # noqa: BLE001 # one record that we fail on must not stop all others
             if len(batch) > 1:
                 for delivery in batch:
                     self.take([delivery])
-                return self._move(batch, passed)
+                return self._move(batch, passed, standing)
             self._account.defect(error)
-            return self._move(batch, passed)
+            return self._move(batch, passed, standing)
 
-    def _take_together(self, batch: Sequence[Delivery], passed: Sequence[Unreadable]) -> list[Position]:
+    def _take_together(
+        self, batch: Sequence[Delivery], passed: Sequence[Unreadable], standing: Sequence[Position]
+    ) -> list[Position]:
         around = replace(self._surroundings(), arriving=True)
-        reached = self._topics.reached(batch, passed)
+        reached = self._topics.reached(batch, standing)
         with self._ledger.write() as tx:
             verdicts = [_take_in(tx, delivery.record, around) for delivery in batch]
             dropped = keep_places(tx, batch, verdicts, self._dead_letters_kept)
             receiving.read_up_to(tx, reached)
+        self._topics.saved(reached)
         self._metrics.dead_letters_dropped(dropped)
         for verdict in verdicts:
             self._follow(verdict)
@@ -193,12 +198,15 @@ class Ingest:
     def _surroundings(self) -> Surroundings:
         return Surroundings(self._ledger.code, self._register(), self._find_key, self._new_id, self._clock())
 
-    def _move(self, batch: Sequence[Delivery], passed: Sequence[Unreadable]) -> list[Position]:
+    def _move(
+        self, batch: Sequence[Delivery], passed: Sequence[Unreadable], standing: Sequence[Position]
+    ) -> list[Position]:
         """The positions alone. A record that we cannot judge for a defect of ours has no receipt, so its writer sends
         it again, and it is not lost."""
-        reached = self._topics.reached(batch, passed)
+        reached = self._topics.reached(batch, standing)
         with self._ledger.write() as tx:
             receiving.read_up_to(tx, reached)
+        self._topics.saved(reached)
         self._account.passed_over(len(passed))
         return reached
 

@@ -1,12 +1,16 @@
 """Which topics an agency reads, and where in each of them it goes on."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from referral_bus.broker.protocols import Broker, Delivery, Position, Topic, Unreadable
+from referral_bus.broker.protocols import Broker, Delivery, Position, Topic
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
 from referral_bus.ledger import receiving, sending
 from referral_bus.ledger.store import Ledger
+
+NEWEST = 1_000
+"""Of the announcements of an agency that we have not read before. Only its newest counts; a month has 43,000."""
 
 
 class OurTopics:
@@ -20,6 +24,7 @@ class OurTopics:
         self._clock = clock
         self._there: dict[str, Topic] = {}
         self._inboxes: dict[str, str] = {}
+        self._saved: dict[tuple[str, int], int] = {}
 
     def look(self) -> None:
         self._there = self._find()
@@ -34,30 +39,45 @@ class OurTopics:
 
     def positions(self) -> list[Position]:
         """Where to go on. A topic made anew under the same name is read from its start; so is the register's each time,
-        because what it tells is not kept in the ledger."""
+        because what it tells is not kept in the ledger. Of announcements that are new to us the newest are enough."""
         with self._ledger.read() as tx:
             saved = receiving.positions(tx)
-        wanted = []
-        for topic in self._there.values():
-            for partition in range(topic.partitions):
-                known = saved.get((topic.name, partition))
-                same = known is not None and known.topic_id == topic.topic_id
-                same = same and topic.name != self._register().register_topic
-                wanted.append(
-                    known if known is not None and same else Position(topic.name, topic.topic_id, partition, 0)
-                )
+        wanted = [
+            self._from_here(saved.get((topic.name, partition)), topic, partition)
+            for topic in self._there.values()
+            for partition in range(topic.partitions)
+        ]
+        self._saved = {(one.topic, one.partition): one.offset for one in wanted}
         return wanted
 
-    def reached(self, batch: Sequence[Delivery], passed: Sequence[Unreadable]) -> list[Position]:
-        """The furthest in each partition."""
+    def _from_here(self, saved: Position | None, topic: Topic, partition: int) -> Position:
+        start = Position(topic.name, topic.topic_id, partition, 0)
+        if topic.name == self._register().register_topic:
+            return start
+        if saved is not None and saved.topic_id == topic.topic_id:
+            return saved
+        if topic.name == self._register().inbox(self._ledger.code):
+            return start
+        return replace(start, offset=max(0, self._broker.ends(topic).get(partition, 0) - NEWEST))
+
+    def reached(self, batch: Sequence[Delivery], standing: Sequence[Position]) -> list[Position]:
+        """The furthest in each partition that a batch has moved: where its reader stands after it, or behind the last
+        record of a part of it."""
         ends = [(one.record.topic, one.partition, one.offset + 1) for one in batch]
-        ends += [(one.topic, one.partition, one.next_offset) for one in passed]
+        ends += [(one.topic, one.partition, one.offset) for one in standing]
         furthest = {(name, partition): offset for name, partition, offset in sorted(ends)}
         return [
             Position(name, self._there[name].topic_id, partition, offset)
             for (name, partition), offset in furthest.items()
             if name in self._there
         ]
+
+    def moved(self, standing: Sequence[Position]) -> list[Position]:
+        """Those that are not saved yet."""
+        return [one for one in standing if self._saved.get((one.topic, one.partition)) != one.offset]
+
+    def saved(self, reached: Sequence[Position]) -> None:
+        self._saved |= {(one.topic, one.partition): one.offset for one in reached}
 
     def _find(self) -> dict[str, Topic]:
         register, here = self._register(), self._ledger.code

@@ -1,6 +1,6 @@
 """The monitor's home folder: settings, register and database, readable by its owner only. No key of any kind.
 
-settings.toml   register/   register.pin.json   monitor.sqlite   run.json
+settings.toml   register/   register.pin.json   monitor.sqlite   run.json   unpacking
 """
 
 import stat
@@ -27,6 +27,11 @@ class MonitorHome:
 
     def settings(self) -> MonitorSettings:
         return load_settings(self.folder)
+
+    @property
+    def unpacking(self) -> Path:
+        """Which batches of Kafka are being unpacked (see `broker.kafka.unpacking`)."""
+        return self.folder / "unpacking"
 
     @property
     def registers(self) -> RegisterFolder:

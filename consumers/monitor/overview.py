@@ -67,5 +67,5 @@ def overview(tx: Connection, register: Register, now: datetime, heartbeat_every:
 
 
 def _inboxes(register: Register) -> frozenset[str | None]:
-    """Announcements are compacted: what is gone of them was replaced."""
+    """Of announcements only the newest counts: what is gone of them was replaced."""
     return frozenset(register.inbox(agency.code) for agency in register.content.agencies)

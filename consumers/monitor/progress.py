@@ -30,7 +30,7 @@ class Reached:
         return Reached(position, heard_at, first, first_heard_at)
 
     def passed(self, next_offset: int) -> "Reached":
-        """After what could not be unpacked: nothing was heard by it."""
+        """After what was never handed out: nothing was heard by it."""
         return replace(self, position=replace(self.position, offset=next_offset))
 
 

@@ -22,7 +22,7 @@ from consumers.monitor.progress import (
     save_tally,
 )
 from consumers.monitor.store import Store
-from referral_bus.broker.protocols import Broker, Delivery, Position, Reader, ReaderBroken, Topic, Unreadable
+from referral_bus.broker.protocols import Broker, Delivery, Position, Reader, ReaderBroken, Topic
 from referral_bus.clock import Clock
 from referral_bus.errors import Unreachable
 from referral_bus.federation.register import Register
@@ -108,23 +108,23 @@ class Reading:
     def step(self, reader: Reader, timeout_s: float = POLL_S) -> bool:
         """One poll, taken in. False when topics have come, gone, or were made anew, or the register has changed."""
         batch = reader.poll(timeout_s, BATCH)
-        passed = reader.passed_over()
+        passed, standing = reader.passed_over(), self._moved_on(reader.reached())
         if passed and self._seldom("UNREADABLE_BATCH"):
             self._log.warning("not_taken", code="UNREADABLE_BATCH")
-        if batch or passed:
-            reader.commit(self.take(batch, passed))
+        if batch or standing:
+            reader.commit(self.take(batch, standing))
         if time.monotonic() - self._looked < TOPICS_EVERY_S:
             return True
         self._looked = time.monotonic()
         watched = watched_topics(self._register())
         return watched == self._watched and dict(self._broker.topics(list(watched))) == self.topics
 
-    def take(self, batch: Sequence[Delivery], passed: Sequence[Unreadable] = ()) -> list[Position]:
-        """Takes a batch in, with what was passed over in it, and returns the positions reached. A batch that fails is
-        repeated record by record."""
+    def take(self, batch: Sequence[Delivery], standing: Sequence[Position] = ()) -> list[Position]:
+        """Takes a batch in and returns the positions reached. `standing` is where the reader stands after it. A batch
+        that fails is repeated record by record."""
         while True:
             try:
-                positions, judged = self._take_together(batch, passed)
+                positions, judged = self._take_together(batch, standing)
             except Unreachable as error:
                 self._log.warning("waiting", code=error.reason)
                 time.sleep(RETRY_S)
@@ -132,20 +132,20 @@ class Reading:
                 if len(batch) > 1:
                     for delivery in batch:
                         self.take([delivery])
-                    return self._move(batch, passed)
+                    return self._move(batch, standing)
                 self._log.error("defect", where=defect(error))
-                return self._move(batch, passed)
+                return self._move(batch, standing)
             else:
                 self._tell_registers(judged)
                 return positions
 
     def _take_together(
-        self, batch: Sequence[Delivery], passed: Sequence[Unreadable]
+        self, batch: Sequence[Delivery], standing: Sequence[Position]
     ) -> tuple[list[Position], list[Judged]]:
         now = self._clock()
         rules = Rules(self._register(), self._keep)
         judged = self._judged(batch, rules.register, now)
-        reached = self._after(batch, passed, now)
+        reached = self._after(batch, standing, now)
         with self._store.write() as tx:
             save_tally(tx, take_batch(tx, judged, rules), now)
             save_positions(tx, reached)
@@ -169,8 +169,8 @@ class Reading:
         known = complete if before is None or complete is None else max(before, complete)
         return heard(delivery.appended_at, known or before, now)
 
-    def _after(self, batch: Sequence[Delivery], passed: Sequence[Unreadable], now: datetime) -> list[Reached]:
-        """How far each partition will have been read with this batch, and with what was passed over in it."""
+    def _after(self, batch: Sequence[Delivery], standing: Sequence[Position], now: datetime) -> list[Reached]:
+        """How far each partition will have been read with this batch, and with what its reader has passed over."""
         first = {(one.record.topic, one.partition): one for one in reversed(batch)}
         last = {(one.record.topic, one.partition): one for one in batch}
         reached = {
@@ -179,20 +179,23 @@ class Reading:
             )
             for partition, one in last.items()
         }
-        for gap in passed:
-            here = (gap.topic, gap.partition)
-            if here not in last or last[here].offset < gap.offset:
-                reached[here] = reached.get(here, self._reached[here]).passed(gap.next_offset)
+        for position in standing:
+            here = (position.topic, position.partition)
+            reached[here] = reached.get(here, self._reached[here]).passed(position.offset)
         return list(reached.values())
+
+    def _moved_on(self, standing: Sequence[Position]) -> list[Position]:
+        """Those that are not saved yet."""
+        return [one for one in standing if self._reached[one.topic, one.partition].position != one]
 
     def _moved(self, reached: Sequence[Reached]) -> list[Position]:
         for one in reached:
             self._reached[one.position.topic, one.position.partition] = one
         return [one.position for one in reached]
 
-    def _move(self, batch: Sequence[Delivery], passed: Sequence[Unreadable]) -> list[Position]:
+    def _move(self, batch: Sequence[Delivery], standing: Sequence[Position]) -> list[Position]:
         """Passes over what we cannot judge for a defect of ours."""
-        reached = self._after(batch, passed, self._clock())
+        reached = self._after(batch, standing, self._clock())
         with self._store.write() as tx:
             save_positions(tx, reached)
         return self._moved(reached)

@@ -73,11 +73,12 @@ def run(home: HomeOption) -> None:
     """Run the agency's service until SIGTERM or Ctrl-C. Logs are JSON lines on standard error."""
     from deploy.app.ending import STUCK
     from deploy.app.service import run_service
-    from referral_bus.broker.kafka import KafkaBroker
+    from referral_bus.broker.kafka import KafkaBroker, Unpacking
 
     desk = desk_of(home)
+    name = f"referral-bus-{desk.settings.agency}"
     log = make_log(sys.stderr, agency=desk.settings.agency)
-    finished = run_service(desk, lambda kafka: KafkaBroker(kafka, f"referral-bus-{desk.settings.agency}"), log)
+    finished = run_service(desk, lambda kafka: KafkaBroker(kafka, name, unpacking=Unpacking(desk.home.unpacking)), log)
     sys.stderr.flush()
     if not finished:
         os._exit(STUCK)  # a thread hangs in a library or a handler; what is accepted is in the ledger

@@ -88,7 +88,10 @@ def run(home: MonitorHomeOption) -> None:
     from deploy.app.monitor_service import run_monitor
     from referral_bus.logs import make_log
 
-    finished = run_monitor(open_monitor_home(home), _connect, make_log(sys.stderr, service="monitor"))
+    opened = open_monitor_home(home)
+    finished = run_monitor(
+        opened, lambda kafka: _connect(kafka, opened.unpacking), make_log(sys.stderr, service="monitor")
+    )
     sys.stderr.flush()
     if not finished:
         os._exit(STUCK)  # a thread is stuck in a library; what was read is in the database, or is read again
@@ -156,13 +159,15 @@ def _seen(home: "MonitorHome") -> "tuple[Overview, Register, bool]":
     return seen, register, read_status(Home(home.folder)).running
 
 
-def _connect(kafka: str) -> "Sources":
+def _connect(kafka: str, file: Path) -> "Sources":
     from deploy.app.monitor_service import Sources
-    from referral_bus.broker.kafka import Connection, KafkaBroker
+    from referral_bus.broker.kafka import Connection, KafkaBroker, Unpacking
     from referral_bus.broker.kafka.lag import KafkaLag
 
     name = "referral-bus-monitor"
-    return Sources(KafkaBroker(kafka, name), KafkaLag(Connection(kafka, name)))
+    unpacking = Unpacking(file)
+    lag = KafkaLag(Connection(kafka, name), unpacking=unpacking)
+    return Sources(KafkaBroker(kafka, name, unpacking=unpacking), lag)
 
 
 def add_to(app: typer.Typer) -> None:

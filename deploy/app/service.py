@@ -33,10 +33,11 @@ from referral_bus.ledger.audit import SERVICE
 from referral_bus.ledger.handing_over import Patience
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Changes
-from referral_bus.logs import Log
+from referral_bus.logs import Log, Seldom
 from referral_bus.metrics import ServiceMetrics
 from schemas.events import RegisterVersion
 
+TOLD_AFTER_S = 3.0
 THREADS_END_S = 9.0  # Kafka that does not answer holds a reader for so long
 
 
@@ -50,7 +51,8 @@ class Service:
         self.metrics.set("build_info", 1, version("referral-bus"), desk.settings.agency)
         self.supervisor = Supervisor(log, self._progress, self.metrics.thread_restarted)
         self._broker = broker
-        self._looked_back = False
+        self._looked_back = False  # whether our own announcements have been read, before anything leaves
+        self._seldom = Seldom(time.monotonic)
         check_own_key(desk.register, desk.keyring, desk.settings.agency, desk.clock())
         ledger, settings = desk.ledger, desk.settings
         self.changes = Changes(ledger.path)
@@ -98,6 +100,7 @@ class Service:
         """What the service needs in order to work, part by part."""
         parts = {f"thread_{name}": well for name, well in self.supervisor.healthy().items()}
         parts["broker"] = self.ingest.reading
+        parts["own_announcements"] = self._looked_back
         parts["home"] = self.desk.outside.writable
         parts["register"] = not self.desk.register.expired(self.desk.clock())
         try:
@@ -133,9 +136,15 @@ class Service:
 
     def _look_back(self, stop: Event, progress: Callable[[], None]) -> None:
         desk = self.desk
-        now, code = desk.clock(), desk.settings.agency
+        now, code, began = desk.clock(), desk.settings.agency, time.monotonic()
+
+        def waiting() -> None:
+            progress()
+            if time.monotonic() - began > TOLD_AFTER_S and self._seldom("look_back"):
+                self.log.warning("waiting", thread="relay", code="OWN_ANNOUNCEMENTS")
+
         try:
-            announced = announced_before(self._broker, desk.register, code, now, stop, progress)
+            announced = announced_before(self._broker, desk.register, code, now, stop, waiting)
         except ReaderBroken:
             raise Unreachable(Reason.KAFKA_UNREACHABLE, "our own announcements cannot be read yet") from None
         desk.outside.heard(desk.ledger, announced)

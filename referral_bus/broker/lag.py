@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from referral_bus.broker.memory import MemoryBroker
-from referral_bus.broker.protocols import Position
+from referral_bus.broker.protocols import Delivery, Position
 
 Partition = tuple[str, int]
 """A topic's name and a partition's number."""
@@ -64,14 +64,15 @@ class MemoryLag:
             topic = topics.get(name)
             log = None if topic is None else self._broker.log(name, topic.topic_id, partition)
             if log is not None:
-                found[name, partition] = Extent(0, len(log))
+                begin = next((at for at, one in enumerate(log) if one != "deleted"), len(log))
+                found[name, partition] = Extent(begin, len(log))
         return found
 
     def appended_at(self, positions: Collection[Position]) -> Mapping[Position, datetime]:
         found: dict[Position, datetime] = {}
         for position in positions:
             log = self._broker.log(position.topic, position.topic_id, position.partition) or []
-            record = next((one for one in log[position.offset :] if one is not None), None)
+            record = next((one for one in log[position.offset :] if isinstance(one, Delivery)), None)
             if record is not None:
                 found[position] = record.appended_at
         return found

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Literal
 from uuid import uuid4
 
 from referral_bus.broker.memory_ends import MemoryReader, MemorySender, MemorySending
@@ -21,8 +22,11 @@ from referral_bus.broker.protocols import (
 )
 from referral_bus.errors import Reason, Unreachable
 
-Log = list[Delivery | None]
-"""One partition. None is a record that nobody can unpack."""
+Hidden = Literal["unreadable", "marker", "deleted"]
+"""What a reader never hands out. A marker ends a transaction; what was deleted still has its offset."""
+
+Log = list[Delivery | Hidden]
+"""One partition."""
 
 
 @dataclass(slots=True)
@@ -122,7 +126,20 @@ class MemoryBroker:
 
     def append_unreadable(self, topic: str, partition: int) -> None:
         with self.changed:
-            self._topics[topic].logs[partition].append(None)
+            self._topics[topic].logs[partition].append("unreadable")
+            self.changed.notify_all()
+
+    def append_marker(self, topic: str, partition: int) -> None:
+        """As a transaction that was aborted leaves it."""
+        with self.changed:
+            self._topics[topic].logs[partition].append("marker")
+            self.changed.notify_all()
+
+    def delete_records(self, topic: str, partition: int) -> None:
+        """All that is there now."""
+        with self.changed:
+            log = self._topics[topic].logs[partition]
+            log[:] = ["deleted"] * len(log)
             self.changed.notify_all()
 
     def committed(self, group: str, topic: str, partition: int) -> int | None:

@@ -60,11 +60,13 @@ class MemoryReader:
         self._broker = broker
         self._group = group
         self._offsets: dict[tuple[str, str, int], int] = {}
+        self._reached: Sequence[Position] = ()
         self._passed_over: Sequence[Unreadable] = ()
         self._finished = False
 
     def assign(self, positions: Sequence[Position]) -> None:
         self._offsets = {(one.topic, one.topic_id, one.partition): one.offset for one in positions}
+        self._reached = ()
 
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Delivery]:
         if self._finished:
@@ -78,10 +80,14 @@ class MemoryReader:
             self._finished = True
             raise
         self._passed_over = [one for one in found if isinstance(one, Unreadable)]
+        self._reached = [Position(*partition, offset) for partition, offset in self._offsets.items()]
         return [one for one in found if isinstance(one, Delivery)]
 
     def passed_over(self) -> Sequence[Unreadable]:
         return self._passed_over
+
+    def reached(self) -> Sequence[Position]:
+        return self._reached
 
     def commit(self, positions: Sequence[Position]) -> None:
         with self._broker.changed:
@@ -97,7 +103,11 @@ class MemoryReader:
                 continue
             start = offset if offset <= len(log) else 0
             taken = log[start : start + limit - len(found)]
-            found += [one or Unreadable(topic, partition, at, at + 1, "None") for at, one in enumerate(taken, start)]
+            for at, one in enumerate(taken, start):
+                if isinstance(one, Delivery):
+                    found.append(one)
+                elif one == "unreadable":
+                    found.append(Unreadable(topic, partition, at, at + 1, "None"))
             del self._offsets[topic, topic_id, partition]  # to the end of the row: none starves another
             self._offsets[topic, topic_id, partition] = start + len(taken)
         return bool(found)

@@ -109,6 +109,13 @@ class Reader(Protocol):
         those records and sends them again."""
         ...
 
+    def reached(self) -> Sequence[Position]:
+        """Where each assigned partition stands after the last `poll`: beyond all that was handed out or passed over,
+        and beyond what is never handed out (a transaction's marker, records that were deleted). So whether an end is
+        reached is told by this, never by what was delivered. A partition whose place is not known yet is left out;
+        after an `assign` all are, until the next `poll`."""
+        ...
+
     def commit(self, positions: Sequence[Position]) -> None:
         """Shows others how far we are (lag). Best effort; the ledger's position is the one that counts."""
         ...

@@ -55,6 +55,9 @@ class CrashingReader:
     def passed_over(self) -> Sequence[Unreadable]:
         return self._inner.passed_over()
 
+    def reached(self) -> Sequence[Position]:
+        return self._inner.reached()
+
     def commit(self, positions: Sequence[Position]) -> None:
         self._crash.at(Step.SHOW_OFFSET, Moment.BEFORE)
         self._inner.commit(positions)

@@ -23,6 +23,8 @@ FAULTS = {
     "F13": "a ledger restored from a backup",
     "F14": "the agency's own endpoint fails",
     "F15": "everything at random, for a quarter of an hour",
+    "F16": "small batches that unpack to gigabytes, in every topic",
+    "F17": "topics that end with an aborted transaction, or were emptied",
 }
 HEAD = ("#", "Fault", "Dose", "Events", "Lost", "Twice", "Out of order", "Invented", "Differing", "Seconds")
 

@@ -1,5 +1,6 @@
-"""Every guard of ingest, relay, ledger, erasure, hand-over, commands and monitor, as a record meets them."""
+"""Every guard of Kafka's edge, ingest, relay, ledger, erasure, hand-over, commands and monitor, as a record meets them."""
 
+from tests.guards.of_broker import BROKER
 from tests.guards.of_desk import DESK
 from tests.guards.of_erasure import ERASURE
 from tests.guards.of_handover import HAND_OVER
@@ -8,4 +9,4 @@ from tests.guards.of_ingest import INGEST
 from tests.guards.of_monitor import WATCH
 from tests.guards.of_sending import SENDING
 
-GUARDS = (*INGEST, *SENDING, *ERASURE, *HAND_OVER, *DESK, *WATCH, *HOME)
+GUARDS = (*BROKER, *INGEST, *SENDING, *ERASURE, *HAND_OVER, *DESK, *WATCH, *HOME)

@@ -1,5 +1,6 @@
 """What stands in a topic of the bench's broker."""
 
+from referral_bus.broker.protocols import Delivery
 from referral_bus.wire.avro_codec import decode
 from referral_bus.wire.raw import RawRecord
 from schemas.events import AnyRecord, StorageReceipt
@@ -10,7 +11,7 @@ from tests.kit.bench import Bench
 def records(made: Bench, topic: str | None) -> list[RawRecord]:
     live = made.broker.topics([topic or ""])[topic or ""]
     log = made.broker.log(live.name, live.topic_id, 0) or []
-    return [delivery.record for delivery in log if delivery is not None]
+    return [delivery.record for delivery in log if isinstance(delivery, Delivery)]
 
 
 def decoded(made: Bench, topic: str | None) -> list[AnyRecord]:

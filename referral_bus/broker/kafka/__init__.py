@@ -10,5 +10,6 @@ with warnings.catch_warnings():
     from referral_bus.broker.kafka.broker import KafkaBroker
     from referral_bus.broker.kafka.sender import SenderLimits
     from referral_bus.broker.kafka.settings import Connection, Security
+    from referral_bus.broker.kafka.unpacking import Unpacking
 
-__all__ = ["Connection", "KafkaBroker", "KafkaTopicAdmin", "Security", "SenderLimits"]
+__all__ = ["Connection", "KafkaBroker", "KafkaTopicAdmin", "Security", "SenderLimits", "Unpacking"]

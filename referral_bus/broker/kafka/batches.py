@@ -14,14 +14,22 @@ from typing import Any
 import zstandard
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError, UnsupportedCodecError
-from kafka.record.default_records import DefaultRecordBatch
+from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
 
+from referral_bus.broker.kafka.records import parse_record
+from referral_bus.broker.kafka.unpacking import Unpacking, UnpackingPlace, digest_of
 from referral_bus.broker.protocols import Unreadable
 
-UNPACKED_BYTES = 16 * 1024 * 1024
-"""One batch, unpacked. Ours are 128 KiB; a broker takes compressed batches of up to 1 MiB."""
+UNPACKED_BYTES = 1024 * 1024
+"""One batch, unpacked. Ours are 128 KiB, packed or not."""
 
-CHUNK_BYTES = 256 * 1024
+RECORDS = 10_000
+"""In one batch. Ours hold some hundreds."""
+
+WINDOW_BYTES = 8 * 1024 * 1024
+"""What zstd may look back at: as much as every reader of zstd is asked to take (RFC 8878)."""
+
+CHUNK_BYTES = 64 * 1024
 TAKE_S = 0.5
 TAKE_BYTES = 2 * UNPACKED_BYTES
 """After so much time, or so many bytes, of one partition in one poll, the rest waits for the next: a thousand small
@@ -36,14 +44,21 @@ class BoundedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the lib
     _until = 0.0
     _enough_bytes = 0
 
+    def __init__(self, *arguments: Any, place: UnpackingPlace | None = None, **options: Any) -> None:
+        self._place = place or Unpacking().place()
+        super().__init__(*arguments, **options)
+
     def take(self, n: int | None = None) -> list[Any]:
         self._until = time.monotonic() + TAKE_S
         self._enough_bytes = self.bytes_read + TAKE_BYTES
-        taken: list[Any] = super().take(n)
+        try:
+            taken: list[Any] = super().take(n)
+        finally:
+            self._place.end()
         return taken
 
     def _unpack_records(self, tp: Any, records: Any, *_deserializers: None) -> Iterator[Any]:
-        for one in self._with_unreadable(tp, _BoundedBatches(records)):
+        for one in self._with_unreadable(tp, _BoundedBatches(records, tp, self._place)):
             yield one
             if time.monotonic() > self._until or self.bytes_read > self._enough_bytes:
                 break
@@ -63,8 +78,10 @@ class BoundedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the lib
 
 
 class _BoundedBatches:
-    def __init__(self, records: Any) -> None:
+    def __init__(self, records: Any, tp: Any, place: UnpackingPlace) -> None:
         self._records = records
+        self._tp = tp
+        self._place = place
         self.next_offset = 0
         self.sound = True  # else there is no telling where the next batch begins
 
@@ -75,7 +92,7 @@ class _BoundedBatches:
         if batch is None:
             return None
         self.next_offset = batch.next_offset
-        return _BoundedBatch(batch._buffer)
+        return _BoundedBatch(batch._buffer, self._tp, self._place)
 
 
 class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
@@ -85,9 +102,11 @@ class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
     _next_record_index: int
     _num_records: int
 
-    def __init__(self, buffer: bytearray) -> None:
+    def __init__(self, buffer: bytearray, tp: Any, place: UnpackingPlace) -> None:
         super().__init__(buffer)
         self._lowest = self.base_offset
+        self._place = place
+        self._digest = digest_of(tp.topic, tp.partition, self.base_offset, self.crc)
 
     def __next__(self) -> Any:
         """A record whose offset lies outside its batch would carry the position away. Bytes after the last record are
@@ -100,10 +119,30 @@ class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
         self._lowest = record.offset + 1
         return record
 
+    def _read_msg(self) -> DefaultRecord:
+        """In the place of the library's, which has no bounds."""
+        if self.compression_type != self.CODEC_NONE:
+            self._place.begin(self._digest)
+        found = parse_record(self._buffer, self._pos)
+        self._pos = found.end
+        by_broker = self.timestamp_type == self.LOG_APPEND_TIME
+        return DefaultRecord(
+            found.size,
+            self.base_offset + found.offset_delta,
+            self.max_timestamp if by_broker else self.first_timestamp + found.timestamp_delta,
+            self.timestamp_type,
+            found.key,
+            found.value,
+            found.headers,
+        )
+
     def _maybe_uncompress(self) -> None:
         if self._decompressed:
             return
+        if self.records_count > RECORDS:
+            raise CorruptRecordError("the batch holds too many records")
         if self.compression_type != self.CODEC_NONE:
+            self._place.begin(self._digest)
             self._buffer = unpack(self.compression_type, bytes(memoryview(self._buffer)[self._pos :]))
             self._pos = 0
         self._decompressed = True
@@ -113,7 +152,8 @@ def unpack(codec: int, packed: bytes) -> bytearray:
     """Raises for more than `UNPACKED_BYTES`, before it takes them, and for every codec but gzip and zstd: ours use
     zstd, and each further one is a parser for anybody's bytes."""
     if codec == DefaultRecordBatch.CODEC_ZSTD:
-        with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as stream:
+        unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES)
+        with unpacker.stream_reader(packed, read_across_frames=True) as stream:
             return _read_bounded(stream.read)
     if codec == DefaultRecordBatch.CODEC_GZIP:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:

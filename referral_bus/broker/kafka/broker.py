@@ -11,6 +11,7 @@ from referral_bus.broker.kafka.reader import KafkaReader, connect_reader
 from referral_bus.broker.kafka.sender import KafkaSender, SenderLimits
 from referral_bus.broker.kafka.settings import Connection, Security
 from referral_bus.broker.kafka.topics import Absent, find_absent, find_ends, find_topics
+from referral_bus.broker.kafka.unpacking import Unpacking
 from referral_bus.broker.protocols import Topic
 
 ANSWER_WITHIN_S = 5.0
@@ -18,7 +19,8 @@ ANSWER_WITHIN_S = 5.0
 
 class KafkaBroker:
     """Connects when it is first used. Safe to use from several threads; senders and readers are closed by those who
-    asked for them."""
+    asked for them. With `unpacking` a batch that ends
+    the process is passed over by the next one."""
 
     def __init__(
         self,
@@ -27,10 +29,12 @@ class KafkaBroker:
         security: Security | None = None,
         limits: SenderLimits | None = None,
         answer_within_s: float = ANSWER_WITHIN_S,
+        unpacking: Unpacking | None = None,
     ) -> None:
         self._connection = Connection(bootstrap, client_id, security or Security())
         self._limits = limits or SenderLimits()
         self._answer_within_s = answer_within_s
+        self._unpacking = unpacking or Unpacking()
         self._calls = AdminCalls(partial(open_admin, self._connection, request_timeout_ms=int(answer_within_s * 1000)))
 
     def topics(self, names: Collection[str]) -> Mapping[str, Topic]:
@@ -44,7 +48,10 @@ class KafkaBroker:
         return KafkaSender(connect, self._absent, self._limits)
 
     def reader(self, group: str) -> KafkaReader:
-        return KafkaReader(partial(connect_reader, self._connection), Commits(self._calls, group))
+        place = self._unpacking.place()
+        return KafkaReader(
+            partial(connect_reader, self._connection, place), Commits(self._calls, group), on_close=place.release
+        )
 
     def close(self) -> None:
         self._calls.close()

@@ -15,6 +15,7 @@ from referral_bus.broker.kafka.client import close_consumer, open_admin, open_co
 from referral_bus.broker.kafka.reader import EPOCH
 from referral_bus.broker.kafka.settings import Connection
 from referral_bus.broker.kafka.topics import find_topics
+from referral_bus.broker.kafka.unpacking import Unpacking, UnpackingPlace
 from referral_bus.broker.lag import Extent, Partition
 from referral_bus.broker.protocols import Position, Unreadable
 from referral_bus.errors import Reason, Unreachable
@@ -27,8 +28,11 @@ FETCH_BYTES = 1024
 class KafkaLag:
     """A `LagSource`. Connects when it is first used."""
 
-    def __init__(self, connection: Connection, answer_within_s: float = ANSWER_WITHIN_S) -> None:
+    def __init__(
+        self, connection: Connection, answer_within_s: float = ANSWER_WITHIN_S, unpacking: Unpacking | None = None
+    ) -> None:
         self._connection = connection
+        self._unpacking = unpacking or Unpacking()
         self._answer_within_s = answer_within_s
         self._calls = AdminCalls(partial(open_admin, connection, request_timeout_ms=int(answer_within_s * 1000)))
 
@@ -51,7 +55,7 @@ class KafkaLag:
             return {}
         found: dict[Position, datetime] = {}
         deadline = time.monotonic() + self._answer_within_s
-        looking = in_thread("kafka-look", lambda: _look(self._connection, set(positions), deadline, found))
+        looking = in_thread("kafka-look", lambda: self._look(set(positions), deadline, found))
         try:
             looking.result(self._answer_within_s + 1)
         except TimeoutError:
@@ -60,6 +64,17 @@ class KafkaLag:
 
     def close(self) -> None:
         self._calls.close()
+
+    def _look(self, wanted: set[Position], deadline: float, found: dict[Position, datetime]) -> None:
+        """A consumer stands at one place of a partition at a time, so several places in one take several rounds."""
+        place = self._unpacking.place()
+        consumer = _open(self._connection, place)
+        try:
+            while wanted and time.monotonic() < deadline:
+                _one_each(consumer, wanted, deadline, found)
+        finally:
+            place.release()
+            close_consumer(consumer)
 
 
 def _extents(admin: Any, partitions: Collection[Partition]) -> Mapping[Partition, Extent]:
@@ -76,17 +91,7 @@ def _extents(admin: Any, partitions: Collection[Partition]) -> Mapping[Partition
     return {(one.topic, one.partition): Extent(begins[one].offset, ends[one].offset) for one in there}
 
 
-def _look(connection: Connection, wanted: set[Position], deadline: float, found: dict[Position, datetime]) -> None:
-    """A consumer stands at one place of a partition at a time, so several places in one take several rounds."""
-    consumer = _open(connection)
-    try:
-        while wanted and time.monotonic() < deadline:
-            _one_each(consumer, wanted, deadline, found)
-    finally:
-        close_consumer(consumer)
-
-
-def _open(connection: Connection) -> Any:
+def _open(connection: Connection, place: UnpackingPlace) -> Any:
     consumer = open_consumer(
         connection,
         group_id=None,
@@ -96,13 +101,13 @@ def _open(connection: Connection) -> Any:
         allow_auto_create_topics=False,
         max_partition_fetch_bytes=FETCH_BYTES,
     )
-    consumer._fetcher.PartitionRecords = BoundedRecords
+    consumer._fetcher.PartitionRecords = partial(BoundedRecords, place=place)
     return consumer
 
 
 def _one_each(consumer: Any, wanted: set[Position], deadline: float, found: dict[Position, datetime]) -> None:
     """One place of each partition. One whose next batch cannot be unpacked is left out: anybody may put a thousand of
-    them there."""
+    them there. So is one behind which nothing but a transaction's marker stands: the consumer is then at the end."""
     standing = {TopicPartition(position.topic, position.partition): position for position in wanted}
     consumer.assign([])
     consumer.assign(list(standing))
@@ -117,6 +122,15 @@ def _one_each(consumer: Any, wanted: set[Position], deadline: float, found: dict
                     found[position] = _time(records[0].timestamp)
                 wanted.discard(position)
                 consumer.pause(place)
+        for place in [each for each in standing if _at_its_end(consumer, each)]:
+            wanted.discard(standing.pop(place))
+            consumer.pause(place)
+
+
+def _at_its_end(consumer: Any, place: TopicPartition) -> bool:
+    """As far as the broker has told."""
+    state = consumer._subscription.assignment[place]
+    return state.highwater is not None and state.position is not None and state.position.offset >= state.highwater
 
 
 def _time(milliseconds: int) -> datetime:

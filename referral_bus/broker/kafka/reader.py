@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from kafka import TopicPartition
@@ -16,6 +17,7 @@ from referral_bus.broker.kafka.calls import in_thread
 from referral_bus.broker.kafka.client import close_consumer, open_consumer
 from referral_bus.broker.kafka.commits import Commits
 from referral_bus.broker.kafka.settings import Connection
+from referral_bus.broker.kafka.unpacking import UnpackingPlace
 from referral_bus.broker.protocols import TOPIC_MADE_ANEW, Delivery, Position, ReaderBroken, Unreadable
 from referral_bus.errors import Unreachable
 from referral_bus.wire.raw import RawRecord
@@ -28,7 +30,7 @@ FETCH_BYTES = 8 * 1024 * 1024
 PARTITION_FETCH_BYTES = 1024 * 1024
 
 
-def connect_reader(connection: Connection) -> Any:
+def connect_reader(connection: Connection, place: UnpackingPlace | None = None) -> Any:
     """A consumer without a group: positions come from the ledger, and the group's coordinator is not needed to read.
     Uncommitted is what it reads: nobody here uses transactions, and a reader of committed records alone would be
     stopped by anybody who opens one and leaves it open."""
@@ -43,7 +45,7 @@ def connect_reader(connection: Connection) -> Any:
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
     )
-    consumer._fetcher.PartitionRecords = BoundedRecords
+    consumer._fetcher.PartitionRecords = partial(BoundedRecords, place=place)
     return consumer
 
 
@@ -51,18 +53,23 @@ class KafkaReader:
     """Connects at the first `poll`, in a thread of its own, so that `poll` keeps to its time from the first call on.
     While Kafka is away it reads nothing and goes on by itself afterwards."""
 
-    def __init__(self, connect: Callable[[], Any], commits: Commits) -> None:
+    def __init__(
+        self, connect: Callable[[], Any], commits: Commits, on_close: Callable[[], None] = lambda: None
+    ) -> None:
         self._connect = connect
         self._commits = commits
+        self._on_close = on_close
         self._opening: Future[Any] | None = None
         self._positions: Sequence[Position] | None = None
         self._topic_ids: Mapping[str, str] = {}
         self._passed_over: Sequence[Unreadable] = ()
+        self._reached: Sequence[Position] = ()
         self._finished = False
         self._told = False
 
     def assign(self, positions: Sequence[Position]) -> None:
         self._positions = tuple(positions)
+        self._reached = ()
 
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Delivery]:
         if self._finished:
@@ -84,6 +91,7 @@ class KafkaReader:
         else:
             found = [one for records in batches.values() for one in records]
             self._passed_over = [one for one in found if isinstance(one, Unreadable)]
+            self._reached = self._standing(consumer)
             return [_delivery(one) for one in found if not isinstance(one, Unreadable)]
         self._finished = True
         raise broken  # outside of the clauses above: the library's errors quote bytes
@@ -91,11 +99,15 @@ class KafkaReader:
     def passed_over(self) -> Sequence[Unreadable]:
         return self._passed_over
 
+    def reached(self) -> Sequence[Position]:
+        return self._reached
+
     def commit(self, positions: Sequence[Position]) -> None:
         self._commits.want(positions)
 
     def close(self) -> None:
         self._finished = True
+        self._on_close()
         self._commits.close()
         opening, self._opening = self._opening, None
         if opening is None:
@@ -129,6 +141,13 @@ class KafkaReader:
             consumer.seek(partition, offset)
         self._topic_ids = {one.topic: one.topic_id for one in self._positions}
         self._positions = None
+
+    def _standing(self, consumer: Any) -> Sequence[Position]:
+        """The consumer's own positions: they move past what it never hands out. One that is being reset has none."""
+        return [
+            Position(place.topic, self._topic_ids[place.topic], place.partition, at.offset)
+            for place, at in consumer._subscription.all_consumed_offsets().items()
+        ]
 
     def _refuse_other_topics(self, consumer: Any) -> None:
         """The library takes a topic made anew for one that was cut short: it goes on at the new one's end, and what was

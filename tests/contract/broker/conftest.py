@@ -8,7 +8,7 @@ import pytest
 from deploy.kafka.local import KafkaPlan, free_port
 from referral_bus.broker.kafka import Connection, KafkaBroker, KafkaTopicAdmin, SenderLimits
 from referral_bus.broker.memory import MemoryBroker
-from tests.contract.broker.crafted import committed, in_snappy, plain, produce
+from tests.contract.broker.crafted import abort_transaction, committed, delete_records, in_snappy, plain, produce
 from tests.contract.broker.lab import BOUND_BYTES, FRAGILE, Bench, Host, KafkaHost, MemoryHost
 
 BOTH = ["memory", pytest.param("kafka", marks=pytest.mark.kafka)]
@@ -19,6 +19,8 @@ def _memory_bench(memory: MemoryBroker) -> Bench:
         memory,
         memory,
         lambda topic: memory.append_unreadable(topic.name, 0),
+        lambda topic: memory.append_marker(topic.name, 0),
+        lambda topic: memory.delete_records(topic.name, 0),
         lambda group, topic: memory.committed(group, topic.name, 0),
     )
 
@@ -28,6 +30,8 @@ def _kafka_bench(bootstrap: str, broker: KafkaBroker) -> Bench:
         broker,
         KafkaTopicAdmin(Connection(bootstrap, "contract")),
         lambda topic: produce(bootstrap, topic.name, in_snappy(plain([b"v"]))),
+        lambda topic: abort_transaction(bootstrap, topic.name),
+        lambda topic: delete_records(bootstrap, topic.name),
         lambda group, topic: committed(bootstrap, group, topic.name),
     )
 

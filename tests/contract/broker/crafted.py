@@ -2,18 +2,24 @@
 
 import gzip
 import struct
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import zstandard
+
+from referral_bus.broker import kafka as loaded_first  # noqa: F401 # the library warns when it is loaded
+
+# isort: split
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 from kafka.protocol.producer import ProduceRequest
 from kafka.record.default_records import DefaultRecordBatchBuilder
-from kafka.record.util import calc_crc32c
+from kafka.record.util import calc_crc32c, encode_varint
 
-from referral_bus.broker.kafka.client import open_admin
+from referral_bus.broker.kafka.client import open_admin, open_producer
 from referral_bus.broker.kafka.settings import Connection
+from referral_bus.broker.kafka.topics import find_ends, find_topics
 
 HEADER = DefaultRecordBatchBuilder.header_size_in_bytes()
 LENGTH_AT, CRC_AT, ATTRIBUTES_AT = 8, 17, 21
@@ -86,6 +92,46 @@ def _request(topic: str, batch: bytes) -> Any:
     data = ProduceRequest.TopicProduceData
     part = data(name=topic, partition_data=[data.PartitionProduceData(index=0, records=batch)])
     return ProduceRequest(transactional_id=None, acks=-1, timeout_ms=10_000, topic_data=[part], max_version=9)
+
+
+def with_many_headers(count: int) -> bytes:
+    """One record with so many headers of two bytes each, in a batch that zstd packs to next to nothing."""
+    body = b"\x00\x00\x00\x02k\x02v" + _varint(count) + bytes(2 * count)
+    return in_zstd(plain([b"v"])[:HEADER] + _varint(len(body)) + body)
+
+
+def _varint(value: int) -> bytes:
+    written = bytearray()
+    encode_varint(value, written.append)
+    return bytes(written)
+
+
+def abort_transaction(bootstrap: str, topic: str) -> None:
+    """One record, and the marker that its transaction was aborted. Kafka answers before it has written the marker."""
+    producer = open_producer(Connection(bootstrap, "crafted"), transactional_id=f"aborts-{topic}")
+    try:
+        producer.init_transactions()
+        producer.begin_transaction()
+        offset = producer.send(topic, b"never meant", partition=0).get(30).offset
+        producer.abort_transaction()
+    finally:
+        producer.end()
+    admin = open_admin(Connection(bootstrap, "crafted"))
+    try:
+        deadline = time.monotonic() + 30
+        while find_ends(admin, find_topics(admin, [topic])[topic])[0] < offset + 2:
+            assert time.monotonic() < deadline, "no marker was written"
+    finally:
+        admin.close()
+
+
+def delete_records(bootstrap: str, topic: str) -> None:
+    """All that stand in partition 0 now."""
+    admin = open_admin(Connection(bootstrap, "crafted"))
+    try:
+        admin.delete_records({TopicPartition(topic, 0): -1})  # up to the end
+    finally:
+        admin.close()
 
 
 def committed(bootstrap: str, group: str, topic: str) -> int | None:

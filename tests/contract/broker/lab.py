@@ -45,6 +45,13 @@ class Bench:
     spoil: Callable[[Topic], None]
     """Writes one batch to partition 0 that nobody can unpack."""
 
+    mark: Callable[[Topic], None]
+    """Aborts a transaction in partition 0: a marker that no reader is given is the last thing there. Readers that do
+    not wait for transactions may be given a record before it."""
+
+    empty: Callable[[Topic], None]
+    """Deletes all records of partition 0; its end stays where it is."""
+
     committed: Callable[[str, Topic], int | None]
     """What others see of a group's position in partition 0."""
 

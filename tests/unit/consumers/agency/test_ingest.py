@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from consumers.agency.ingest import Ingest
 from deploy.app.supervisor import Supervisor
+from referral_bus.broker.memory import MemoryBroker
 from referral_bus.errors import LedgerUnusable, Reason, Unreachable
 from referral_bus.federation.register import Register
 from referral_bus.ledger import receiving
@@ -224,14 +225,18 @@ def test_many_that_cannot_be_unpacked_are_passed_over_by_one_reader_and_what_is_
     assert pair.log_lines.text.count("not_taken") == 1
 
 
-def test_where_nothing_else_comes_the_position_moves_all_the_same(pair: Bench) -> None:
+@pytest.mark.parametrize("tail", [MemoryBroker.append_unreadable, MemoryBroker.append_marker])
+def test_where_nothing_else_comes_the_position_moves_all_the_same(
+    pair: Bench, tail: Callable[[MemoryBroker, str, int], None]
+) -> None:
     inbox = pair.register.inbox(RECIPIENT) or ""
     _sent(pair)
-    pair.broker.append_unreadable(inbox, 0)
+    tail(pair.broker, inbox, 0)
     for _ in range(2):  # as before and after a restart
         _read(_ingest(pair[RECIPIENT]))
         assert _position(pair[RECIPIENT], inbox) == 2
-        assert _unreadable(pair) == 1
+        assert pair.broker.committed(f"referral-bus.{RECIPIENT}", inbox, 0) == 2, "others see no lag"
+        assert _unreadable(pair) == (tail is MemoryBroker.append_unreadable)
     pair.broker.append_unreadable(inbox, 0)
     _read(_ingest(pair[RECIPIENT]))
     assert _position(pair[RECIPIENT], inbox) == 3

@@ -102,7 +102,7 @@ def _all(topic: str | None, monitor: object) -> list[Delivery]:
     assert topic is not None
     broker = monitor.bench.broker  # type: ignore[attr-defined]
     log = broker.log(topic, broker.topics([topic])[topic].topic_id, 0) or []
-    return [one for one in log if one is not None]
+    return [one for one in log if isinstance(one, Delivery)]
 
 
 def test_the_table_of_flows_counts_pairs(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consumers.monitor.progress import read_positions
+from referral_bus.broker.memory import MemoryBroker
 from referral_bus.federation.trust import parse_signatures
 from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.raw import RawRecord
@@ -199,6 +200,24 @@ def test_unreadable_batches_are_passed_over_by_one_reader_and_not_read_again(tmp
         monitor.start()
         monitor.reading.step(monitor.reader, 0)
         assert monitor.log_lines.text.count("UNREADABLE_BATCH") == 1, "told seldom, and not read again"
+
+
+@pytest.mark.parametrize("tail", [MemoryBroker.append_marker, MemoryBroker.append_unreadable])
+def test_a_topic_whose_end_is_never_handed_out_is_read_to_its_end(
+    tmp_path: Path, tail: Callable[[MemoryBroker, str, int], None]
+) -> None:
+    with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
+        monitor.read()
+        for topic in (bench.register.register_topic, bench.register.inbox(RECIPIENT) or ""):
+            tail(bench.broker, topic, 0)
+        monitor.clock.move(timedelta(hours=1))
+        monitor.watching.look()
+        assert monitor.overview().complete_at != monitor.clock()
+
+        monitor.reading.step(monitor.reader, 0)
+        monitor.watching.look()
+
+        assert monitor.overview().complete_at == monitor.clock()
 
 
 def reached(monitor: Lookout, topic: str) -> int:

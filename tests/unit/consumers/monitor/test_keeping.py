@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from consumers.monitor import reading, tables
 from consumers.monitor.store import open_store
+from referral_bus.broker.protocols import Delivery
 from referral_bus.errors import Refused
 from referral_bus.federation.register import Register
 from tests.kit.bench import START, Bench
@@ -113,7 +114,7 @@ def test_where_kafka_has_forgotten_it_knows_only_since_then(tmp_path: Path) -> N
         log = bench.broker.log(*_inbox(bench, RECIPIENT), 0) or []
 
         monitor.lose_database()
-        deliveries = [one for one in log if one is not None and one.appended_at == cut]
+        deliveries = [one for one in log if isinstance(one, Delivery) and one.appended_at == cut]
         monitor.reading.take(deliveries)
 
         assert deliveries[0].offset > 0
@@ -133,7 +134,7 @@ def test_of_a_referral_that_kafka_has_forgotten_the_answers_tell(tmp_path: Path)
         bench.settle()
         log = bench.broker.log(*_inbox(bench, SENDER), 0) or []
 
-        monitor.reading.take([one for one in log if one is not None])
+        monitor.reading.take([one for one in log if isinstance(one, Delivery)])
 
         assert monitor.open(RECIPIENT) == {"in-service": 1}
         assert monitor.total("referral_acks_total") == 0

@@ -1,18 +1,19 @@
 """A home that was put back as a whole, marks and all: what others have heard of it is all that tells."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
 from deploy.app.desk import open_desk
-from deploy.app.own_past import announced_before
+from deploy.app.own_past import NEWEST, announced_before
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.clock import system_clock
 from referral_bus.errors import LedgerUnusable, Reason
-from referral_bus.outside_backups import LOWEST
+from referral_bus.outside_backups import LOWEST, HighWater
 from referral_bus.wire.raw import RawRecord
 from tests.kit.bench import Bench, bench
 from tests.kit.forge import an_announcement, signed
@@ -75,16 +76,56 @@ def test_only_what_we_have_signed_ourselves_tells_of_our_past(pair: Bench) -> No
     assert announced_before(pair.broker, pair.register, SENDER, pair.clock(), Event(), lambda: None) == own
 
 
-def test_what_nobody_can_unpack_is_not_waited_for(pair: Bench) -> None:
+@pytest.mark.parametrize("tail", [MemoryBroker.append_unreadable, MemoryBroker.append_marker])
+def test_what_is_never_handed_out_is_not_waited_for(
+    pair: Bench, tail: Callable[[MemoryBroker, str, int], None]
+) -> None:
     topic = pair.register.announcement(SENDER) or ""
     told = announced_before(pair.broker, pair.register, SENDER, pair.clock(), Event(), lambda: None)
-    pair.broker.append_unreadable(topic, 0)
+    tail(pair.broker, topic, 0)
     rounds = iter(range(20))
 
     def progress() -> None:
         next(rounds)
 
     assert announced_before(pair.broker, pair.register, SENDER, pair.clock(), Event(), progress) == told
+
+
+def test_of_a_topic_that_was_emptied_nothing_is_waited_for(pair: Bench) -> None:
+    pair.broker.delete_records(pair.register.announcement(SENDER) or "", 0)
+    rounds = iter(range(20))
+
+    def progress() -> None:
+        next(rounds)
+
+    assert announced_before(pair.broker, pair.register, SENDER, pair.clock(), Event(), progress) == LOWEST
+
+
+def test_our_announcement_is_found_behind_a_thousand_records_of_others(pair: Bench) -> None:
+    topic = pair.register.announcement(SENDER) or ""
+    sender = pair.broker.sender()
+    sender.send(signed(pair, an_announcement(pair, SENDER, 99, incarnation=7), topic))
+    for _ in range(NEWEST):
+        sender.send(RawRecord(topic, b"", b"?", ()))
+    told = announced_before(pair.broker, pair.register, SENDER, pair.clock(), Event(), lambda: None)
+    assert told.incarnation == 7
+
+
+def test_a_service_is_not_ready_before_it_has_read_its_own_announcements(
+    federation: Federation, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = Event()
+
+    def slowly(*arguments: Any) -> HighWater:
+        while not go_on.wait(0.1):
+            arguments[-1]()
+        return LOWEST
+
+    monkeypatch.setattr("deploy.app.service.announced_before", slowly)
+    service = running.start(federation.sender)
+    wait_until(lambda: [name for name, well in service.ready().items() if not well] == ["own_announcements"])
+    go_on.set()
+    wait_until(lambda: all(service.ready().values()))
 
 
 def test_where_nothing_was_ever_announced_there_is_nothing_to_be_behind_of(pair: Bench) -> None:

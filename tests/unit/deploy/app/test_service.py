@@ -68,7 +68,7 @@ def test_a_referral_goes_through_two_services_to_the_handler_and_the_receipt_com
     wait_until(lambda: all(all(service.ready().values()) for service in services))
     assert set(services[1].ready()) == {
         "thread_watchdog", "thread_changes", "thread_ingest", "thread_announcer", "thread_relay", "thread_keeper",
-        "thread_handover", "broker", "home", "register", "ledger",
+        "thread_handover", "broker", "own_announcements", "home", "register", "ledger",
     }  # fmt: skip
 
     desk = services[0].desk
@@ -101,7 +101,8 @@ def test_a_service_without_its_broker_is_not_ready_and_becomes_so_when_it_comes(
     service = Service(desk, running.broker, make_log(running.log))
     running.services.append(service)
     service.start(running.ended.append)
-    wait_until(lambda: [name for name, well in service.ready().items() if not well] == ["broker"])
+    lacking = ["broker", "own_announcements"]
+    wait_until(lambda: [name for name, well in service.ready().items() if not well] == lacking)
     running.broker.come_up()
     for plan in wanted_topics(desk.register):
         running.broker.create_topic(plan)

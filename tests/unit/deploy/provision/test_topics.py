@@ -8,6 +8,8 @@ from referral_bus.broker.protocols import TopicPlan
 from referral_bus.federation.register import Register, read_register
 from schemas.events import RegisterVersion
 
+INBOX_AND_OTHERS = ("inbox.mahalla", "announcement.mahalla", "register")
+
 
 def register(*only: str, replication: int = 3, min_insync: int = 2) -> Register:
     now = datetime(2030, 1, 1, tzinfo=UTC)
@@ -38,6 +40,7 @@ def test_an_inbox_keeps_everything_for_fourteen_days_by_the_brokers_clock(topics
     assert (inbox.partitions, inbox.replication) == (1, 3)
     assert dict(inbox.config) == {
         "cleanup.policy": "delete",
+        "compression.type": "producer",
         "retention.ms": "1209600000",
         "retention.bytes": "-1",
         "segment.ms": "86400000",
@@ -52,20 +55,16 @@ def test_notices_are_kept_like_an_inbox(topics: dict[str, TopicPlan]) -> None:
     assert topics["test.notices.v1"].config == topics["test.inbox.mahalla.v1"].config
 
 
-@pytest.mark.parametrize("name", ["test.announcement.mahalla.v1", "test.register.v1"])
-def test_announcements_and_registers_keep_the_newest_of_each_key(topics: dict[str, TopicPlan], name: str) -> None:
-    assert topics[name].partitions == 1
-    assert dict(topics[name].config) == {
-        "cleanup.policy": "compact",
-        "min.cleanable.dirty.ratio": "0.1",
-        "max.compaction.lag.ms": "86400000",
-        "delete.retention.ms": "86400000",
-        "segment.ms": "3600000",
-        "message.timestamp.type": "LogAppendTime",
-        "max.message.bytes": "131072",
-        "min.insync.replicas": "2",
-        "unclean.leader.election.enable": "false",
-    }
+def test_no_topic_is_compacted(topics: dict[str, TopicPlan]) -> None:
+    """To do so Kafka unpacks what anybody has written, without a bound."""
+    assert {plan.config["cleanup.policy"] for plan in topics.values()} == {"delete"}
+
+
+def test_announcements_are_kept_for_thirty_days_and_registers_for_ever(topics: dict[str, TopicPlan]) -> None:
+    inbox, announcement, register = (topics[f"test.{name}.v1"] for name in INBOX_AND_OTHERS)
+    assert (announcement.partitions, register.partitions) == (1, 1)
+    assert dict(announcement.config) == {**inbox.config, "retention.ms": "2592000000"}
+    assert dict(register.config) == {**inbox.config, "retention.ms": "-1"}
 
 
 def test_the_registers_numbers_are_the_topics_numbers() -> None:

@@ -3,6 +3,7 @@
 import struct
 import time
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from kafka import TopicPartition
 from kafka.record import MemoryRecords
 
 from referral_bus.broker.kafka import batches
-from referral_bus.broker.kafka.batches import UNPACKED_BYTES, BoundedRecords
+from referral_bus.broker.kafka.batches import RECORDS, UNPACKED_BYTES, BoundedRecords
+from referral_bus.broker.kafka.records import RECORD_BYTES
+from referral_bus.broker.kafka.unpacking import Unpacking, UnpackingPlace
 from referral_bus.broker.protocols import Unreadable
 from tests.contract.broker import crafted
 
@@ -23,8 +26,8 @@ def at(offset: int, batch: bytes) -> bytes:
     return offset.to_bytes(8, "big") + batch[8:]
 
 
-def records_of(*parts: bytes, fetched_from: int = 0) -> Any:
-    return BoundedRecords(fetched_from, TopicPartition("t", 3), MemoryRecords(b"".join(parts)))
+def records_of(*parts: bytes, fetched_from: int = 0, place: UnpackingPlace | None = None) -> Any:
+    return BoundedRecords(fetched_from, TopicPartition("t", 3), MemoryRecords(b"".join(parts)), place=place)
 
 
 def all_of(records: Any) -> list[bytes | Unreadable]:
@@ -37,6 +40,14 @@ def all_of(records: Any) -> list[bytes | Unreadable]:
 
 def unpacked(*parts: bytes, fetched_from: int = 0) -> list[bytes | Unreadable]:
     return all_of(records_of(*parts, fetched_from=fetched_from))
+
+
+def in_one(count: int) -> bytes:
+    return crafted.in_zstd(crafted.plain([b""] * count))
+
+
+def test_a_batch_that_holds_too_many_records_is_not_begun() -> None:
+    assert unpacked(at(0, in_one(RECORDS + 1)), at(RECORDS + 1, FIRST)) == [gap(0, RECORDS + 1), b"a", b"b"]
 
 
 def gap(offset: int, next_offset: int, cause: str = "CorruptRecordError") -> Unreadable:
@@ -123,13 +134,14 @@ def test_one_take_ends_after_a_while_and_the_rest_is_fetched_again(monkeypatch: 
 
 
 def test_one_take_holds_no_more_than_a_few_batches_that_unpack_to_much() -> None:
-    much = crafted.in_zstd(crafted.plain([bytes(UNPACKED_BYTES - 1000)]))
-    records = records_of(*(at(number, much) for number in range(20)))
+    many = RECORD_BYTES // 2
+    much = crafted.in_zstd(crafted.plain([bytes(many)] * 15))
+    records = records_of(*(at(15 * number, much) for number in range(20)))
 
-    taken = records.take(100)
+    taken = records.take(1000)
 
-    assert len(taken) == 3
-    assert records.next_fetch_offset == 3
+    assert UNPACKED_BYTES < len(taken) * many < 3 * UNPACKED_BYTES
+    assert records.next_fetch_offset == len(taken)
 
 
 def test_a_batch_that_lies_about_its_end_is_left_by_one_record() -> None:
@@ -152,6 +164,52 @@ def test_a_small_batch_that_unpacks_to_very_much_takes_little_memory(codec: int)
     tracemalloc.stop()
 
     assert peak < UNPACKED_BYTES * 3
+
+
+def test_what_wants_a_larger_window_than_every_reader_must_have_is_not_unpacked() -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=25, enable_ldm=True)
+    frame = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    packed = frame.compress(b"a" * 1000) + frame.flush()
+    with pytest.raises(zstandard.ZstdError):
+        batches.unpack(crafted.ZSTD, packed)
+
+
+@pytest.mark.parametrize("pack", [crafted.in_zstd, crafted.in_gzip])
+def test_a_batch_at_which_an_earlier_process_ended_is_passed_over(
+    pack: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> bytearray:
+        raise KeyboardInterrupt  # what no clause in between takes for a malformed batch
+
+    batch = at(2, pack(SECOND))
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "unpack", killed)
+        patch.setattr(UnpackingPlace, "end", lambda _: None)  # it does not come so far
+        with pytest.raises(KeyboardInterrupt):
+            all_of(records_of(at(0, FIRST), batch, place=Unpacking(tmp_path / "unpacking").place()))
+
+    found = all_of(records_of(at(0, FIRST), batch, at(5, FIRST), place=Unpacking(tmp_path / "unpacking").place()))
+
+    assert found == [b"a", b"b", gap(2, 5, "BatchEndedUs"), b"a", b"b"]
+
+
+def test_what_was_read_to_its_end_is_read_again_by_the_next_process(tmp_path: Path) -> None:
+    for _ in range(2):
+        place = Unpacking(tmp_path / "unpacking").place()
+        assert all_of(records_of(at(0, crafted.in_zstd(FIRST)), place=place)) == [b"a", b"b"]
+
+
+def test_millions_of_headers_in_a_small_batch_cost_next_to_nothing() -> None:
+    """The library would make a list of them all before it looked at anything: over a gigabyte."""
+    batch = at(0, crafted.with_many_headers(8_300_000))
+    assert len(batch) < 2_000
+
+    tracemalloc.start()
+    assert unpacked(batch, at(1, FIRST)) == [gap(0, 1), b"a", b"b"]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 3 * UNPACKED_BYTES
 
 
 def test_frames_that_follow_each_other_are_all_read() -> None:

@@ -4,6 +4,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaTimeoutError
+from kafka.structs import OffsetAndMetadata
 
 from referral_bus.broker.kafka.reader import KafkaReader
 from referral_bus.broker.protocols import TOPIC_MADE_ANEW, Position, ReaderBroken, Unreadable
@@ -31,7 +33,9 @@ class FakeConsumer:
     def __init__(self, poll: Callable[[], Any]) -> None:
         self._poll = poll
         self._cluster = FakeCluster()
+        self._subscription = self
         self.places: dict[TopicPartition, int] = {}
+        self.standing: dict[TopicPartition, OffsetAndMetadata] = {}
         self.polls = 0
         self.closed = threading.Event()
 
@@ -46,6 +50,9 @@ class FakeConsumer:
         assert max_records == 10
         self.polls += 1
         return self._poll()
+
+    def all_consumed_offsets(self) -> dict[TopicPartition, OffsetAndMetadata]:
+        return self.standing
 
     def close(self, autocommit: bool, timeout_ms: int) -> None:
         assert not autocommit
@@ -88,6 +95,18 @@ def test_it_reads_from_where_it_was_told_to() -> None:
     assert (delivery.record.key, delivery.record.value) == (b"k", b"v")
     assert delivery.record.headers == (("h", b"x"), ("h", b"y"))
     assert delivery.appended_at == datetime(2023, 11, 14, 22, 13, 20, 123_000, UTC)
+
+
+def test_it_stands_where_the_librarys_consumer_stands_and_nowhere_after_another_assign() -> None:
+    consumer = FakeConsumer(dict)
+    reader = reader_of(lambda: consumer)
+    consumer.standing = {TopicPartition("t", 0): OffsetAndMetadata(12, "", -1)}
+
+    assert not reader.poll(1, 10)
+
+    assert reader.reached() == [replace(POSITION, offset=12)]
+    reader.assign([POSITION])
+    assert not reader.reached()
 
 
 def test_what_kafka_leaves_out_is_empty() -> None:

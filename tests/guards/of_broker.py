@@ -1,0 +1,110 @@
+"""The edge to Kafka: what is unpacked, how far a topic was read, what a topic is made like."""
+
+from tests.guards.guard import Guard
+
+BATCHES = "referral_bus/broker/kafka/batches.py"
+RECORDS = "referral_bus/broker/kafka/records.py"
+UNIT = "tests/unit/referral_bus/broker"
+UNPACKED = (f"{UNIT}/test_kafka_batches.py",)
+PARSED = (f"{UNIT}/test_kafka_records.py",)
+
+BROKER = (
+    Guard(
+        "a batch unpacks to so much and no more",
+        BATCHES,
+        "        if len(unpacked) > UNPACKED_BYTES:\n",
+        "        if False:\n",
+        UNPACKED,
+    ),
+    Guard(
+        "zstd looks back so far and no further",
+        BATCHES,
+        "zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES)",
+        "zstandard.ZstdDecompressor()",
+        UNPACKED,
+    ),
+    Guard(
+        "a batch holds so many records and no more",
+        BATCHES,
+        "        if self.records_count > RECORDS:\n",
+        "        if False:\n",
+        UNPACKED,
+    ),
+    Guard(
+        "no record carries the position away",
+        BATCHES,
+        "        if not self._lowest <= record.offset <= self.last_offset:\n",
+        "        if False:\n",
+        UNPACKED,
+    ),
+    Guard(
+        "a record has so many headers and no more",
+        RECORDS,
+        "    if not 0 <= count <= HEADERS:\n",
+        "    if count < 0:\n",
+        PARSED,
+    ),
+    Guard(
+        "a record is so large and no larger",
+        RECORDS,
+        "    if not 0 < length <= RECORD_BYTES or end > len(buffer):\n",
+        "    if length <= 0 or end > len(buffer):\n",
+        PARSED,
+    ),
+    Guard(
+        "a record's parts lie within it and within their bounds",
+        RECORDS,
+        "    if length > at_most or position + length > end:\n",
+        "    if False:\n",
+        PARSED,
+    ),
+    Guard(
+        "a batch that ended the process is not unpacked again",
+        "referral_bus/broker/kafka/unpacking.py",
+        "        if self._unpacking.ended_us(digest):\n",
+        "        if False:\n",
+        (f"{UNIT}/test_kafka_unpacking.py",),
+    ),
+    Guard(
+        "a batch is noted before it is unpacked",
+        BATCHES,
+        "            self._place.begin(self._digest)\n            self._buffer = unpack",
+        "            self._buffer = unpack",
+        UNPACKED,
+    ),
+    Guard(
+        "no topic is compacted",
+        "deploy/provision/topics.py",
+        '        "cleanup.policy": "delete",\n',
+        '        "cleanup.policy": "compact",\n',
+        ("tests/unit/deploy/provision/test_topics.py",),
+    ),
+    Guard(
+        "what is never handed out is not read again by an agency",
+        "consumers/agency/our_topics.py",
+        "        ends += [(one.topic, one.partition, one.offset) for one in standing]\n",
+        "",
+        ("tests/unit/consumers/agency/test_ingest.py",),
+    ),
+    Guard(
+        "what is never handed out is not read again by the monitor",
+        "consumers/monitor/reading.py",
+        "        for position in standing:\n",
+        "        for position in ():\n",
+        ("tests/unit/consumers/monitor/test_hostile.py",),
+    ),
+    Guard(
+        "the end of our own announcements is where the reader stands",
+        "deploy/app/own_past.py",
+        "            reached = {each.partition: each.offset for each in self.reader.reached()}\n",
+        "            reached = {each.partition: each.offset + 1 for each in deliveries}\n",
+        ("tests/unit/deploy/app/test_own_past.py",),
+    ),
+    Guard(
+        "nothing is ready before our own announcements were read",
+        "deploy/app/service.py",
+        '        parts["own_announcements"] = self._looked_back\n',
+        "",
+        ("tests/unit/deploy/app/test_own_past.py",),
+    ),
+)
