@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from referral_bus.broker.protocols import Position, Reader, Topic
-from tests.contract.broker.lab import Bench, record, wait_until
+from tests.contract.broker.lab import Bench, record
+from tests.kit.waiting import wait_until
 
 
 def stands_at(bench: Bench, reader: Reader, topic: Topic) -> int:
