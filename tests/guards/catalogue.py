@@ -8,5 +8,6 @@ from tests.guards.of_home import HOME
 from tests.guards.of_ingest import INGEST
 from tests.guards.of_monitor import WATCH
 from tests.guards.of_sending import SENDING
+from tests.guards.of_service import SERVICE
 
-GUARDS = (*BROKER, *INGEST, *SENDING, *ERASURE, *HAND_OVER, *DESK, *WATCH, *HOME)
+GUARDS = (*BROKER, *INGEST, *SENDING, *ERASURE, *HAND_OVER, *DESK, *WATCH, *HOME, *SERVICE)

@@ -75,7 +75,7 @@ def _copy(tree: Path) -> None:
 def _first_red(tree: Path, suite: Sequence[str]) -> str | None:
     """The first test that fails; None when all pass. Anything else, such as no test at all, is an error."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-m", "not kafka", *suite]
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tree)}
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tree), "TEST_PATIENCE_S": "20"}
     try:
         done = subprocess.run(
             command, cwd=tree, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
