@@ -197,13 +197,15 @@ def slow_clients(port: int, number: int) -> Iterator[list[threading.Event]]:
     threads = [threading.Thread(target=trickle, args=each) for each in zip(connections, ended, strict=True)]
     for thread in threads:
         thread.start()
-    yield ended
-    for each in ended:
-        each.set()
-    for thread in threads:
-        thread.join(PATIENCE_S)
-    for connection in connections:
-        connection.close()
+    try:
+        yield ended
+    finally:
+        for each in ended:
+            each.set()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+        for connection in connections:
+            connection.close()
 
 
 def test_more_slow_clients_than_there_are_places_leave_health_and_metrics_to_others(health: Health) -> None:
