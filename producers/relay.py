@@ -23,6 +23,7 @@ from referral_bus.broker.protocols import Broker, Sender, SendFailure, Sending
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
 from referral_bus.ledger import restored_peers, sending
+from referral_bus.ledger.disbelieving import disbelieve
 from referral_bus.ledger.peers import agreed_time, all_peers
 from referral_bus.ledger.sending import Leaving
 from referral_bus.ledger.store import Ledger
@@ -85,6 +86,7 @@ class Relay:
         self._receipts = Receipts(ledger, self._sender, register, signing_key, clock, new_id, before_sending)
         self._in_flight_s = IN_FLIGHT_S
         self._give_up_at = clock()
+        self._worked_by = 0  # the register's version when the above was looked at last
         self._notices = Notices(ledger, self._sender, register, signing_key, clock, new_id)
         self._failures = SendFailureNotices(ledger, self._sender, register, signing_key, clock, new_id)
         self._announcement: AgencyAnnouncement | None = None
@@ -164,7 +166,8 @@ class Relay:
         now = self._clock()
         self._give_up(now)
         with self._ledger.read() as tx:
-            rows = due(tx, now, {number: each.addressee for number, each in self._events.items()}, AT_ONCE)
+            under_way = {number: each.addressee for number, each in self._events.items()}
+            rows = due(tx, now, under_way, AT_ONCE, self._register().witnesses(self._ledger.code, now))
             peers = all_peers(tx) if rows else {}
         over = [row.number for row in rows if row.over]
         if over:
@@ -198,14 +201,17 @@ class Relay:
         return Leaving(row.number, value, key_id, row.next_send_at(now, self._resend_after))
 
     def _give_up(self, now: datetime, over: Sequence[int] = ()) -> None:
-        """Once a minute: what can never be delivered any more is shown, not tried for ever; what can be again, goes.
-        What is over by our clock alone, which may be wrong, rests."""
-        if timedelta(0) < self._give_up_at - now <= GIVE_UP_EVERY:  # a clock that was set back ends it as well
-            return
-        self._give_up_at = now + GIVE_UP_EVERY
+        """Once a minute, and when the register is another: what a revoked key said is forgotten; what can never be
+        delivered any more is shown, not tried for ever; what can be again, goes. What is over by our clock alone, which
+        may be wrong, rests."""
         register = self._register()
+        looked = timedelta(0) < self._give_up_at - now <= GIVE_UP_EVERY  # a clock that was set back ends it as well
+        if looked and register.version == self._worked_by:
+            return
+        self._give_up_at, self._worked_by = now + GIVE_UP_EVERY, register.version
         with self._ledger.write() as tx:
-            agreed = agreed_time(tx, now)
+            disbelieve(tx, lambda code, key_id: register.believes(code, key_id, now), now)
+            agreed = agreed_time(tx, now, register.witnesses(self._ledger.code, now))
             ended = 0 if agreed is None else sending.give_up(tx, register.departed(agreed), agreed)
             ended += sending.let_go(tx, register.listed if agreed is None else register.believed(agreed), now)
             wake(tx, now, self._resend_after)

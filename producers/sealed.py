@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from referral_bus.ledger.peers import Peer
+from referral_bus.ledger.trouble import damaged
 from referral_bus.ledger.turns import DueRow
 from referral_bus.wire.avro_codec import decode, encode
 from referral_bus.wire.sealing import seal
@@ -22,6 +23,8 @@ def key_for(row: DueRow, peers: Mapping[str, Peer], now: datetime) -> SealingKey
 def sealed(row: DueRow, key: SealingKey | None) -> tuple[AnyEvent, bytes] | None:
     """The event and its bytes; None while no key is known."""
     bare = decode(row.value or row.bare)
+    if _event(bare).event_id != row.event_id:
+        raise damaged()  # the bytes of another event in its row
     if row.value is not None or isinstance(bare, ErasureEvent):
         return _event(bare), row.value or row.bare
     if key is None or row.body is None:

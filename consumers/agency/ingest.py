@@ -35,6 +35,7 @@ from referral_bus.clock import Clock
 from referral_bus.errors import LedgerUnusable, Reason, Unreachable
 from referral_bus.federation.register import Register
 from referral_bus.ledger import receiving
+from referral_bus.ledger.disbelieving import disbelieve
 from referral_bus.ledger.holding import next_held
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.unasked import TooMuch
@@ -163,8 +164,15 @@ class Ingest:
         """Once after the start, when our software may be newer, and then with each version of the register."""
         version = self._register().version
         if version != self._judged_with:
+            self._disbelieve()
             self.judge_held()
             self._judged_with = version
+
+    def _disbelieve(self) -> None:
+        """Before anything is judged by another register: what it does not stand by any more is forgotten."""
+        register, now = self._register(), self._clock()
+        with self._ledger.write() as tx:
+            disbelieve(tx, lambda code, key_id: register.believes(code, key_id, now), now)
 
     def judge_held(self) -> None:
         """Events that waited for a newer register, or for newer software, are judged anew."""

@@ -47,12 +47,24 @@ class Judging:
         self.digest = digest
         self.raw = raw
         self.around = around
-        self.held = referrals.place_held(tx, event.referral, event.writer)
+        self.held = self._place_held()
         self.referral = referrals.load(tx, event.referral)
+
+    def _place_held(self) -> Place:
+        """The last place of its writer that counts. One that was said under a key that the register has revoked keeps
+        nothing out but what is said under the same or a higher incarnation."""
+        event, around = self.event, self.around
+        held = referrals.place_held(self.tx, event.referral, event.writer)
+        if event.incarnation >= held.incarnation:
+            return held
+        said_by = referrals.place_key(self.tx, event.referral, event.writer)
+        if said_by is None or around.register.believes(event.writer, said_by, around.now):
+            return held
+        return referrals.place_below(self.tx, event.referral, event.writer, event.incarnation)
 
     def take(self) -> Verdict:
         event = self.event
-        hear_incarnation(self.tx, event.writer, event.incarnation, self.around.now)
+        hear_incarnation(self.tx, event.writer, event.incarnation, self.raw.key_id, self.around.now)
         if self._erased():
             self._owe(Outcome.ERASED, None)
             return Again(event.record)
@@ -127,7 +139,7 @@ class Judging:
             return self._refuse(_No(Code.VALUE_REFUSED, "respond_by"))
         if body.consent.recipient != self.around.here or body.consent.expires_at <= self.around.now:
             return self._refuse(_No(Code.CONSENT_INVALID))
-        referral = receiving.store_referral(self.tx, event, body, self.around.now)
+        referral = receiving.store_referral(self.tx, event, body, self.raw.key_id, self.around.now)
         self._owe(Outcome.STORED, None, event.place)
         if own_incarnation(self.tx) > 1:  # our ledger was restored, and may have said other things about it before
             write_note(self.tx, referral, self.around.writing)
@@ -142,7 +154,7 @@ class Judging:
         by = Side.SENDER if event.from_sender else Side.RECIPIENT
         automatic = by is Side.RECIPIENT and self._by_itself()
         word = Word(by, status, body.business_status, self.around.now, automatic)
-        changed = receiving.store_word(self.tx, event, body, referral, word)
+        changed = receiving.store_word(self.tx, event, body, referral, word, self.raw.key_id)
         self._owe(Outcome.STORED, None, event.place)
         if by is Side.SENDER and body.business_status == CANCELLATION_REQUESTED and cancels_by_itself(changed.status):
             write_word(self.tx, changed, Status.CANCELLED, StatusBody(), self.around.writing)
@@ -162,7 +174,7 @@ class Judging:
         event = self.event
         if self.around.arriving:
             unasked.count(self.tx, event.writer, event.record, self.around.now)
-        receiving.refuse(self.tx, event, no.code, self.around.now)
+        receiving.refuse(self.tx, event, no.code, self.raw.key_id, self.around.now)
         refused(self.tx, self._letter(no), self.around.now)
         status = _status(event)
         if referral is not None and status is not None and not event.from_sender and self._may_follow(referral, status):

@@ -1,8 +1,8 @@
 """The keeper: what has to be done to the ledger from time to time, by nobody's wish.
 
 Erased content leaves the write-ahead log, and what was kept long enough goes. A clock that ran a year ahead would have
-us erase what is still needed, and nothing brings it back: so time has passed only when another agency's signed
-announcement agrees with our clock.
+us erase what is still needed, and nothing brings it back: so time has passed only when two other agencies' signed
+announcements agree with our clock, or that of the only other one.
 """
 
 import threading
@@ -23,11 +23,20 @@ RETAIN_EVERY_S = 600.0
 class Keeper:
     """One thread runs it."""
 
-    def __init__(self, ledger: Ledger, keep: Retention, writing: Callable[[], Writing], log: Log) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        keep: Retention,
+        writing: Callable[[], Writing],
+        log: Log,
+        witnesses: Callable[[], int] = lambda: 2,
+    ) -> None:
+        """`witnesses`: how many other agencies must agree with our clock."""
         self._ledger = ledger
         self._keep = keep
         self._writing = writing
         self._log = log
+        self._witnesses = witnesses
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
         rounds_to_go = 0
@@ -43,10 +52,10 @@ class Keeper:
             stop.wait(LOOK_EVERY_S)
 
     def retain(self) -> int:
-        """One small step; returns how many things went. Nothing goes while nobody has been heard."""
+        """One small step; returns how many things went. Nothing goes while too few others have been heard."""
         writing = self._writing()
         with self._ledger.read() as tx:
-            agreed = agreed_time(tx, writing.now)
+            agreed = agreed_time(tx, writing.now, self._witnesses())
         return 0 if agreed is None else retain(self._ledger, self._keep, replace(writing, now=agreed))
 
 

@@ -11,7 +11,7 @@ from consumers.agency.verdicts import Again, NotTaken, RegisterHeard, Surroundin
 from referral_bus.ledger import receiving, tombstones
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
 from referral_bus.ledger.holding import hold, judged, release
-from referral_bus.ledger.peers import take_announcement
+from referral_bus.ledger.peers import FAR_AHEAD, take_announcement
 from referral_bus.ledger.receiving import Owed
 from referral_bus.ledger.sending import announced
 from referral_bus.ledger.settling import hear_incarnation, take_receipt
@@ -86,8 +86,10 @@ def _take_authentic(tx: Tx, record: object, digest: bytes, raw: RawRecord, aroun
     match record:
         case AgencyAnnouncement():
             if raw.topic == around.register.announcement(record.agency):
-                hear_incarnation(tx, record.agency, record.incarnation, around.now)
-                if take_announcement(tx, record, raw.value, around.now):
+                if record.issued_at > around.now + FAR_AHEAD:
+                    return NotTaken(record.record, Code.VALUE_REFUSED, owed=False)
+                hear_incarnation(tx, record.agency, record.incarnation, raw.key_id, around.now)
+                if take_announcement(tx, record, raw.value, raw.key_id, around.now):
                     announced(tx, record.agency, around.now)
             return Taken(record.record)
         case RegisterVersion() if raw.topic == around.register.register_topic:
@@ -95,7 +97,7 @@ def _take_authentic(tx: Tx, record: object, digest: bytes, raw: RawRecord, aroun
         case _ if raw.topic != around.register.inbox(around.here):
             return NotTaken("unknown", Code.NOT_ADDRESSED_HERE, owed=False)
         case StorageReceipt():
-            take_receipt(tx, record, around.now)
+            take_receipt(tx, record, raw.key_id, around.now)
             return Taken(record.record)
         case ReferralEvent() | StatusEvent():
             return Judging(tx, record, digest, raw, around).take()

@@ -31,7 +31,7 @@ class _Party:
 
 
 def take_erasure(tx: Tx, event: ErasureEvent, digest: bytes, raw: RawRecord, around: Surroundings) -> Verdict:
-    hear_incarnation(tx, event.writer, event.incarnation, around.now)
+    hear_incarnation(tx, event.writer, event.incarnation, raw.key_id, around.now)
     earlier = receiving.known(tx, event.writer, event.event_id)
     if earlier is not None:
         receiving.owe(tx, [_item(event, digest, earlier.outcome, earlier.code)])

@@ -83,15 +83,19 @@ class Desk:
         try:
             self.outside.refuse_if_behind(ledger)
             if self.keyring.over(self.clock()):
-                self.__dict__["keyring"] = renew_keys(self.home.keys, ledger, self.clock()).keyring
+                self.__dict__["keyring"] = renew_keys(self.home.keys, ledger, self.clock(), self.witnesses()).keyring
         except BusError:
             ledger.close()
             raise
         return ledger
 
+    def witnesses(self) -> int:
+        """How many other agencies must agree with our clock before something is destroyed for good."""
+        return self.register.witnesses(self.settings.agency, self.clock())
+
     def renew_keys(self) -> tuple[int, ...]:
         """Works with the keys of now; returns the epochs whose keys were destroyed, because they are over."""
-        renewed = renew_keys(self.home.keys, self.ledger, self.clock())
+        renewed = renew_keys(self.home.keys, self.ledger, self.clock(), self.witnesses())
         self.__dict__["keyring"] = renewed.keyring
         return renewed.destroyed
 

@@ -68,7 +68,7 @@ class Service:
             log,
             lambda: desk.outside.keep_up(ledger),
         )
-        self.keeper = Keeper(ledger, settings.retention, lambda: desk.writing(SERVICE), log)
+        self.keeper = Keeper(ledger, settings.retention, lambda: desk.writing(SERVICE), log, desk.witnesses)
         self.ingest = Ingest(
             ledger,
             broker,

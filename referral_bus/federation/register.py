@@ -43,6 +43,18 @@ class Register:
         """The owner (an agency's code, or `envelope.STEWARD`) and the key, whether it is usable now or not."""
         return self._keys.get(key_id)
 
+    def believes(self, code: str, key_id: str, now: datetime) -> bool:
+        """Whether what this agency's key has signed earlier still counts: the register lists the key and has not
+        revoked it. A key whose validity has merely ended was the agency's own while it spoke."""
+        found = self.signing_key(key_id)
+        return found is not None and found[0] == code and not found[1].revoked(now)
+
+    def witnesses(self, code: str, now: datetime) -> int:
+        """How many other agencies must agree with this one's clock before something is destroyed for good: two, or the
+        only other one that there is."""
+        others = [each for each in self.content.agencies if each.code != code and each.member(now)]
+        return min(2, sum(self.has_inbox(each.code) for each in others))
+
     def agreed(self, sender: str, recipient: str, now: datetime) -> bool:
         """True while `sender` may start referrals to `recipient`: agreement in force, both of them members."""
         until = self._agreements.get((sender, recipient))

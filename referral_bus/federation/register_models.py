@@ -61,6 +61,9 @@ class StewardKey(RegisterModel):
     def usable(self, now: datetime) -> bool:  # noqa: ARG002  (the same question as for an agency's key)
         return True
 
+    def revoked(self, now: datetime) -> bool:  # noqa: ARG002  (as above)
+        return False
+
 
 class Stewards(RegisterModel):
     """Who signs the register, and how many of them it takes."""
@@ -98,8 +101,11 @@ class SigningKey(RegisterModel):
 
     def usable(self, now: datetime) -> bool:
         """By the recipient's own clock; when a record says that it was written does not count."""
-        revoked = self.revoked_at is not None and now >= self.revoked_at
-        return self.valid_from <= now < self.valid_until and not revoked
+        return self.valid_from <= now < self.valid_until and not self.revoked(now)
+
+    def revoked(self, now: datetime) -> bool:
+        """What it has signed earlier does not count any more either; by a mere end of its validity it does."""
+        return self.revoked_at is not None and now >= self.revoked_at
 
 
 class Contact(RegisterModel):

@@ -1,9 +1,14 @@
 """Bodies at rest: each referral has a key of its own, wrapped by a key in the home folder. Destroying that key
-erases every copy of its bodies at once, wherever the database's pages have been copied to."""
+erases every copy of its bodies at once, wherever the database's pages have been copied to.
+
+What is encrypted is bound to its referral and to what it is the content of, an event by its writer and id: put into
+another row it does not open.
+"""
 
 import hashlib
 import hmac
 import secrets
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,11 +30,12 @@ class AtRest:
         """A fresh referral key, wrapped: fit to be stored."""
         return _encrypt(self._wrapping, secrets.token_bytes(32), _bound_to(referral))
 
-    def encrypt(self, wrapped: bytes, referral: ReferralKey, content: bytes) -> bytes:
-        return _encrypt(self._unwrap(wrapped, referral), content, _bound_to(referral))
+    def encrypt(self, wrapped: bytes, referral: ReferralKey, of: str, content: bytes) -> bytes:
+        """`of` names what it is the content of; see `body_of`."""
+        return _encrypt(self._unwrap(wrapped, referral), content, _bound_to(referral, of))
 
-    def decrypt(self, wrapped: bytes, referral: ReferralKey, encrypted: bytes) -> bytes:
-        return _decrypt(self._unwrap(wrapped, referral), encrypted, _bound_to(referral))
+    def decrypt(self, wrapped: bytes, referral: ReferralKey, of: str, encrypted: bytes) -> bytes:
+        return _decrypt(self._unwrap(wrapped, referral), encrypted, _bound_to(referral, of))
 
     def digest(self, purpose: str, content: bytes) -> bytes:
         """Tells equal contents apart from others without giving them away to whoever has the database alone."""
@@ -39,8 +45,13 @@ class AtRest:
         return AESGCM(_decrypt(self._wrapping, wrapped, _bound_to(referral)))
 
 
-def _bound_to(referral: ReferralKey) -> bytes:
-    return f"{referral.sender}/{referral.referral_id}".encode()
+def body_of(writer: str, event_id: UUID) -> str:
+    """Names the body of an event."""
+    return f"event/{writer}/{event_id}"
+
+
+def _bound_to(referral: ReferralKey, of: str = "") -> bytes:
+    return f"{referral.sender}/{referral.referral_id}/{of}".encode()
 
 
 def _encrypt(cipher: AESGCM, content: bytes, bound_to: bytes) -> bytes:

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.ledger import referrals, tables
-from referral_bus.ledger.dead_letters import State
+from referral_bus.ledger.dead_letters import State, reason_of
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import Undecodable, decode
 from schemas.events import Event, ReferralKey
@@ -132,7 +132,7 @@ def reason(tx: Tx, letter: DeadLetter) -> str | None:
     wrapped = None if letter.referral is None else referrals.body_key(tx, letter.referral)
     if encrypted is None or wrapped is None or letter.referral is None:
         return None
-    return tx.at_rest.decrypt(wrapped, letter.referral, encrypted).decode()
+    return tx.at_rest.decrypt(wrapped, letter.referral, reason_of(letter.number), encrypted).decode()
 
 
 def _from_row(row: sa.Row[tuple[object, ...]]) -> DeadLetter:

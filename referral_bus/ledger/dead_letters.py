@@ -131,6 +131,11 @@ def exhausted_no_more(tx: Tx, numbers: sa.Select[tuple[int]]) -> None:
     tx.connection.execute(sa.delete(tables.dead_letters).where(_D.event_number.in_(numbers)))
 
 
+def reason_of(number: int) -> str:
+    """Names the reason of a dead letter for `AtRest`."""
+    return f"dead-letter/{number}"
+
+
 def discarded(tx: Tx, number: int, reason: str, now: datetime) -> None:
     """Somebody has decided against it. The reason is encrypted as the referral's bodies are, and is kept only where
     there is a key to do so; the bytes go."""
@@ -144,7 +149,7 @@ def discarded(tx: Tx, number: int, reason: str, now: datetime) -> None:
         "value": None,
         "headers": None,
         "last_at": now,
-        "reason": None if wrapped is None else tx.at_rest.encrypt(wrapped, key, reason.encode()),
+        "reason": None if wrapped is None else tx.at_rest.encrypt(wrapped, key, reason_of(number), reason.encode()),
     }
     tx.connection.execute(sa.update(tables.dead_letters).where(_D.number == number).values(values))
 

@@ -14,6 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.ledger import dead_letters, tables
+from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.erasing import acknowledged
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.writing import Writing
@@ -228,17 +229,17 @@ def _from_row(tx: Tx, row: sa.Row[tuple[object, ...]]) -> Received:
         status=None if held["status"] is None else Status(held["status"]),
         occurred_at=held["occurred_at"],
         recorded_at=held["recorded_at"],
-        body=read_body(tx, held["body_key"], key, held["body"]),
+        body=read_body(tx, held["body_key"], key, body_of(held["writer"], held["event_id"]), held["body"]),
         kind=None if held["kind"] is None else ErasureKind(held["kind"]),
         reason=None if held["reason"] is None else ErasureReason(held["reason"]),
     )
 
 
 def read_body(
-    tx: Tx, body_key: bytes | None, key: ReferralKey, encrypted: bytes | None
+    tx: Tx, body_key: bytes | None, key: ReferralKey, of: str, encrypted: bytes | None
 ) -> ReferralBody | StatusBody | None:
     """The body again; None when it was erased or never kept."""
     if body_key is None or encrypted is None:
         return None
-    body = decode(tx.at_rest.decrypt(body_key, key, encrypted))
+    body = decode(tx.at_rest.decrypt(body_key, key, of, encrypted))
     return body if isinstance(body, ReferralBody | StatusBody) else None

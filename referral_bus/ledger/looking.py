@@ -8,8 +8,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables
+from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.handing_over import read_body
-from referral_bus.ledger.referrals import Referral, body_key, from_row
+from referral_bus.ledger.referrals import LOCAL_REF, Referral, body_key, from_row
 from referral_bus.ledger.sending import State, unsettled
 from referral_bus.ledger.store import Tx
 from schemas.events import Place, ReferralKey
@@ -91,7 +92,7 @@ def _step(tx: Tx, key: ReferralKey, wrapped: bytes | None, held: sa.RowMapping) 
         receipted_at=held["receipted_at"],
         receipt_issued_at=held["receipt_issued_at"],
         handed_over_at=held["done_at"],
-        body=read_body(tx, wrapped, key, held["body"]),
+        body=read_body(tx, wrapped, key, body_of(held["writer"], held["event_id"]), held["body"]),
     )
 
 
@@ -138,7 +139,7 @@ def local_ref(tx: Tx, key: ReferralKey) -> str | None:
     ).one_or_none()
     if row is None or row.local_ref is None or row.body_key is None:
         return None
-    return tx.at_rest.decrypt(row.body_key, key, row.local_ref).decode()
+    return tx.at_rest.decrypt(row.body_key, key, LOCAL_REF, row.local_ref).decode()
 
 
 def open_referrals(tx: Tx, side: Side) -> list[Referral]:

@@ -1,7 +1,8 @@
 """What we know of other agencies: their highest incarnation, and their highest announcement."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import sqlalchemy as sa
@@ -12,8 +13,9 @@ from referral_bus.wire.avro_codec import decode
 from schemas.events import AgencyAnnouncement, Place
 from schemas.sealing_keys import SealingKey
 
+FAR_AHEAD = timedelta(days=1)  # of our clock: what was issued later counts for nothing
 _PEER = tables.peers.c
-_INCARNATION = sa.select(_PEER.incarnation).where(_PEER.code == sa.bindparam("of_code"))
+_INCARNATION = sa.select(_PEER.incarnation, _PEER.incarnation_key_id).where(_PEER.code == sa.bindparam("of_code"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +33,31 @@ class Peer:
         return next((key for key in keys if key.valid_from <= now < key.valid_until), None)
 
 
-def learn_incarnation(tx: Tx, code: str, incarnation: int, now: datetime) -> tuple[int, int]:
-    """Remembers a peer's incarnation when it is higher than the known one; returns the one known before (0 for none)
-    and the highest. `settling.hear_incarnation` does what follows from a higher one."""
-    known = tx.connection.execute(_INCARNATION, {"of_code": code}).scalar_one_or_none()
-    if known is None:
-        values = {"code": code, "incarnation": incarnation, "counter": 0, "heard_at": now}
+def learn_incarnation(tx: Tx, code: str, incarnation: int, key_id: str, now: datetime) -> tuple[int | None, int]:
+    """Remembers a peer's incarnation when it is higher than the known one; returns the one known before (None for none,
+    0 for one that was not believed any more) and the highest. `settling.hear_incarnation` does what follows from a
+    higher one."""
+    row = tx.connection.execute(_INCARNATION, {"of_code": code}).one_or_none()
+    if row is None:
+        values = {"code": code, "incarnation": incarnation, "incarnation_key_id": key_id, "counter": 0, "heard_at": now}
         tx.connection.execute(sa.insert(tables.peers).values(values))
-    elif incarnation > known:
-        change = {"incarnation": incarnation, "counter": 0, "heard_at": now}
+        return None, incarnation
+    if incarnation > row.incarnation:
+        change = {"incarnation": incarnation, "incarnation_key_id": key_id, "counter": 0, "heard_at": now}
         tx.connection.execute(sa.update(tables.peers).where(_PEER.code == code).values(change))
-    return known or 0, max(incarnation, known or 0)
+    elif incarnation == row.incarnation and key_id != row.incarnation_key_id:
+        change = {"incarnation_key_id": key_id}
+        tx.connection.execute(sa.update(tables.peers).where(_PEER.code == code).values(change))
+    return row.incarnation, max(incarnation, row.incarnation)
 
 
-def take_announcement(tx: Tx, announcement: AgencyAnnouncement, value: bytes, now: datetime) -> bool:
+def take_announcement(tx: Tx, announcement: AgencyAnnouncement, value: bytes, key_id: str, now: datetime) -> bool:
     """Keeps it if it is the highest of its agency, whose incarnation must have been heard before. Tells whether it
     brings a newer register or another key, so that what waits is worth sending. An older one changes nothing."""
     query = sa.select(_PEER.announcement).where(_PEER.code == announcement.agency)
     before = _announcement(tx.connection.execute(query).scalar_one_or_none())
     here = (_PEER.code == announcement.agency, sa.tuple_(_PEER.incarnation, _PEER.counter) < _place(announcement))
-    newer = {"counter": announcement.counter, "announcement": value, "heard_at": now}
+    newer = {"counter": announcement.counter, "announcement": value, "announcement_key_id": key_id, "heard_at": now}
     if tx.connection.execute(sa.update(tables.peers).where(*here).values(newer)).rowcount == 0:
         return False
     return before is None or (before.register_version, before.sealing_keys, before.readable_schemas) != (
@@ -58,6 +65,27 @@ def take_announcement(tx: Tx, announcement: AgencyAnnouncement, value: bytes, no
         announcement.sealing_keys,
         announcement.readable_schemas,
     )
+
+
+def forget_words(tx: Tx, believed: Callable[[str, str], bool]) -> dict[str, int]:
+    """Forgets what was said under signing keys that are not believed any more. Returns the agencies of which something
+    was forgotten, each with the incarnation that is left of it, 0 for none."""
+    left: dict[str, int] = {}
+    for row in tx.connection.execute(sa.select(tables.peers)).all():
+        says = row.announcement is not None and believed(row.code, row.announcement_key_id)
+        exists = bool(row.incarnation) and believed(row.code, row.incarnation_key_id)
+        if (says or row.announcement is None) and (exists or not row.incarnation):
+            continue
+        announcement = _announcement(row.announcement) if says else None
+        change: dict[str, object] = {"counter": announcement.counter if announcement else 0}
+        if announcement is None:
+            change |= {"announcement": None, "announcement_key_id": None}
+        if not exists:
+            known = announcement.incarnation if announcement else 0
+            change |= {"incarnation": known, "incarnation_key_id": row.announcement_key_id if announcement else ""}
+        tx.connection.execute(sa.update(tables.peers).where(_PEER.code == row.code).values(change))
+        left[row.code] = int(str(change.get("incarnation", row.incarnation)))
+    return left
 
 
 def _place(announcement: AgencyAnnouncement) -> sa.Tuple:
@@ -78,11 +106,13 @@ def all_peers(tx: Tx) -> dict[str, Peer]:
     return {row.code: Peer(row.code, row.incarnation, _announcement(row.announcement), row.heard_at) for row in rows}
 
 
-def agreed_time(tx: Tx, now: datetime) -> datetime | None:
-    """What our clock shows, and no later than the latest time that another agency has signed in an announcement: for
-    what cannot be undone. None while nobody has been heard."""
+def agreed_time(tx: Tx, now: datetime, witnesses: int = 2) -> datetime | None:
+    """What our clock shows, and no later than a time that so many other agencies have signed in announcements: for what
+    cannot be undone. One of them that lies, or whose clock is wrong, moves nothing. None while too few have been heard.
+    """
     words = [peer.announcement.issued_at for peer in all_peers(tx).values() if peer.announcement is not None]
-    return min(now, max(words)) if words else None
+    agreeing = sorted((word for word in words if word <= now + FAR_AHEAD), reverse=True)
+    return min(now, agreeing[witnesses - 1]) if len(agreeing) >= witnesses > 0 else None
 
 
 @lru_cache(maxsize=512)  # the same few announcements are asked for at every tick

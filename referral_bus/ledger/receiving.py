@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from referral_bus.broker.protocols import Position
 from referral_bus.ledger import audit, referrals, tables
+from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.audit import Action
 from referral_bus.ledger.referrals import Referral, Word
 from referral_bus.ledger.store import Tx
@@ -44,8 +45,8 @@ def known(tx: Tx, writer: str, event_id: UUID) -> Judged | None:
     return None if row is None else Judged(Outcome(row.outcome), None if row.code is None else Code(row.code))
 
 
-def store_referral(tx: Tx, event: ReferralEvent, body: ReferralBody, now: datetime) -> Referral:
-    """A new referral to us."""
+def store_referral(tx: Tx, event: ReferralEvent, body: ReferralBody, key_id: str, now: datetime) -> Referral:
+    """A new referral to us. `key_id` is its writer's signing key, here and below."""
     referral = Referral(
         key=event.referral,
         side=Side.RECIPIENT,
@@ -59,23 +60,24 @@ def store_referral(tx: Tx, event: ReferralEvent, body: ReferralBody, now: dateti
         consent_expires_at=body.consent.expires_at,
     )
     referrals.insert(tx, referral)
-    _store(tx, event, body, now)
+    _store(tx, event, body, key_id, now)
     return referral
 
 
-def store_word(tx: Tx, event: SealableEvent, body: StatusBody, referral: Referral, word: Word) -> Referral:
+def store_word(tx: Tx, event: SealableEvent, body: StatusBody, referral: Referral, word: Word, key_id: str) -> Referral:
     """The other side's word about a referral we know."""
     changed = referrals.after(referral, word)
     referrals.save(tx, changed)
-    _store(tx, event, body, word.at)
+    _store(tx, event, body, key_id, word.at)
     return changed
 
 
-def _store(tx: Tx, event: SealableEvent, body: ReferralBody | StatusBody, now: datetime) -> None:
+def _store(tx: Tx, event: SealableEvent, body: ReferralBody | StatusBody, key_id: str, now: datetime) -> None:
     wrapped = referrals.body_key(tx, event.referral)
-    encrypted = None if wrapped is None else tx.at_rest.encrypt(wrapped, event.referral, encode(body))
+    body_name = body_of(event.writer, event.event_id)
+    encrypted = None if wrapped is None else tx.at_rest.encrypt(wrapped, event.referral, body_name, encode(body))
     number = record_event(tx, event, now, Outcome.STORED, None, encrypted)
-    _use_place(tx, event)
+    _use_place(tx, event, key_id)
     owe_handover(tx, event, number, now)
     audit.note(tx, Action.RECEIVED, now, referral=event.referral, event_id=event.event_id, peer=event.writer)
 
@@ -91,13 +93,13 @@ def owe_handover(tx: Tx, event: AnyEvent, number: int, now: datetime) -> None:
     tx.connection.execute(_INSERT_HANDOVER, row)
 
 
-def refuse(tx: Tx, event: SealableEvent, code: Code, now: datetime) -> None:
+def refuse(tx: Tx, event: SealableEvent, code: Code, key_id: str, now: datetime) -> None:
     """It never will be stored. Its body is not kept; its place is used up unless the code says otherwise."""
     record_event(tx, event, now, Outcome.REFUSED, code, None)
     key, writer = event.referral, event.writer
     audit.note(tx, Action.REFUSED, now, referral=key, event_id=event.event_id, peer=writer, code=code)
     if CODES[code].place:
-        _use_place(tx, event)
+        _use_place(tx, event, key_id)
 
 
 def store_erasure(tx: Tx, event: ErasureEvent, now: datetime) -> int:
@@ -114,9 +116,9 @@ def refuse_erasure(tx: Tx, event: ErasureEvent, code: Code, now: datetime) -> No
     audit.note(tx, Action.REFUSED, now, referral=key, event_id=event.event_id, peer=writer, code=code)
 
 
-def _use_place(tx: Tx, event: SealableEvent) -> None:
+def _use_place(tx: Tx, event: SealableEvent, key_id: str) -> None:
     before = referrals.place_held(tx, event.referral, event.writer)
-    referrals.hold_place(tx, event.referral, event.writer, before, event.place)
+    referrals.hold_place(tx, event.referral, event.writer, before, event.place, key_id)
 
 
 @dataclass(frozen=True, slots=True)

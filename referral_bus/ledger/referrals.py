@@ -9,10 +9,12 @@ import sqlalchemy as sa
 
 from referral_bus.ledger import tables
 from referral_bus.ledger.store import Tx
-from schemas.events import NOWHERE, Place, ReferralKey
+from schemas.events import NOWHERE, ErasureEvent, Place, ReferralKey
 from schemas.lifecycle import ANSWERED, CANCELLATION_REQUESTED, OPEN, Side, Status
+from schemas.outcomes import CODES, Outcome
 
 MOST_NAMED = 100
+LOCAL_REF = "local_ref"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def set_local_ref(tx: Tx, key: ReferralKey, local_ref: str) -> None:
     """Our own case number: kept encrypted, found by a keyed digest, never sent."""
     wrapped = body_key(tx, key)
     if wrapped is not None:
-        encrypted = tx.at_rest.encrypt(wrapped, key, local_ref.encode())
+        encrypted = tx.at_rest.encrypt(wrapped, key, LOCAL_REF, local_ref.encode())
         digest = tx.at_rest.digest("local_ref", local_ref.encode())
         values = {"local_ref": encrypted, "local_ref_digest": digest}
         tx.connection.execute(sa.update(tables.referrals).where(*_is(key)).values(values))
@@ -150,9 +152,23 @@ def place_held(tx: Tx, key: ReferralKey, writer: str) -> Place:
     return NOWHERE if row is None else Place(row.incarnation, row.sequence)
 
 
-def hold_place(tx: Tx, key: ReferralKey, writer: str, before: Place, place: Place) -> None:
-    """Moves the place held from `before` to `place`."""
-    to = {"incarnation": place.incarnation, "sequence": place.sequence}
+def place_key(tx: Tx, key: ReferralKey, writer: str) -> str | None:
+    """The signing key under which `writer` said its last place; None for our own."""
+    return tx.connection.execute(_PLACE_KEY, _named(key) | {"of_writer": writer}).scalar_one_or_none()
+
+
+def place_below(tx: Tx, key: ReferralKey, writer: str, incarnation: int) -> Place:
+    """The last place that `writer` had used in incarnations up to this one."""
+    used = (_E.outcome == Outcome.STORED) | _E.code.in_([code.value for code, rule in CODES.items() if rule.place])
+    here = (*_is(key, tables.events), _E.writer == writer, _E.incarnation <= incarnation)
+    place = sa.select(_E.incarnation, _E.sequence).where(*here, used, _E.record != ErasureEvent.record)
+    row = tx.connection.execute(place.order_by(_E.incarnation.desc(), _E.sequence.desc()).limit(1)).one_or_none()
+    return NOWHERE if row is None else Place(row.incarnation, row.sequence)
+
+
+def hold_place(tx: Tx, key: ReferralKey, writer: str, before: Place, place: Place, key_id: str | None = None) -> None:
+    """Moves the place held from `before` to `place`. `key_id` is the signing key's that says so, of another agency."""
+    to: dict[str, object] = {"incarnation": place.incarnation, "sequence": place.sequence, "key_id": key_id}
     if before == NOWHERE:
         own = {"referral_sender": key.sender, "referral_id": key.referral_id, "writer": writer}
         tx.connection.execute(_FIRST_PLACE, own | to)
@@ -179,6 +195,9 @@ def _named(key: ReferralKey) -> dict[str, object]:
     return {"of_sender": key.sender, "of_referral": key.referral_id}
 
 
+_E = tables.events.c
+
+
 # Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
 def _of(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
     return (
@@ -193,5 +212,6 @@ _INSERT = sa.insert(tables.referrals)
 _BODY_KEY = sa.select(tables.referrals.c.body_key).where(*_of(tables.referrals))
 _STREAM = (*_of(tables.streams), tables.streams.c.writer == sa.bindparam("of_writer"))
 _PLACE_HELD = sa.select(tables.streams.c.incarnation, tables.streams.c.sequence).where(*_STREAM)
+_PLACE_KEY = sa.select(tables.streams.c.key_id).where(*_STREAM)
 _FIRST_PLACE = sa.insert(tables.streams)
 _NEXT_PLACE = sa.update(tables.streams).where(*_STREAM)

@@ -128,12 +128,20 @@ def inbox_seen(tx: Tx, addressee: str, topic_id: str, now: datetime) -> None:
 
 def reopen(tx: Tx, addressee: str, among: tuple[int, int], now: datetime) -> None:
     """The addressee's ledger was restored and may lack what it once said it had: every row goes again, in order, except
-    those of which it has spoken since. Of the rows with numbers above the first and up to the second of `among`."""
-    incarnation = sa.select(tables.peers.c.incarnation).where(tables.peers.c.code == addressee).scalar_subquery()
-    spoken = sa.func.coalesce(_OUT.receipt_incarnation, 0) >= incarnation
+    those of which it has spoken since. Of the rows with numbers above the first and up to the second of `among`. What
+    was said under another key than its present one may have been said by a thief, *erased* too."""
+    peer = tables.peers.c
+    incarnation = sa.select(peer.incarnation).where(peer.code == addressee).scalar_subquery()
+    key_id = sa.select(peer.incarnation_key_id).where(peer.code == addressee).scalar_subquery()
+    same_key = _OUT.receipt_key_id == key_id
+    spoken = sa.and_(
+        sa.func.coalesce(_OUT.receipt_incarnation, 0) >= incarnation, sa.func.coalesce(same_key, sa.false())
+    )
     kept = sa.or_(_OUT.erasure, _OUT.value.is_not(None))  # what is erased here never goes again
     after, up_to = among
-    judged = (_OUT.addressee == addressee, _OUT.state.in_((State.SENT, State.STORED, State.REFUSED, State.HELD)), kept)
+    said = _OUT.state.in_((State.SENT, State.STORED, State.REFUSED, State.HELD))
+    erased = sa.and_(_OUT.state == State.ERASED, sa.not_(sa.func.coalesce(same_key, sa.true())))
+    judged = (_OUT.addressee == addressee, sa.or_(said, erased), kept)
     values = {"state": State.SENT.value, "next_send_at": now, "sends": 0, "missed": False, "asked": False}
     here = (_OUT.number > after, _OUT.number <= up_to, sa.not_(spoken))
     tx.connection.execute(sa.update(tables.outbox).where(*here, *judged).values(values))

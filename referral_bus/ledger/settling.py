@@ -35,18 +35,19 @@ _FOLLOWING = (
 )
 
 
-def hear_incarnation(tx: Tx, code: str, incarnation: int, now: datetime) -> int:
+def hear_incarnation(tx: Tx, code: str, incarnation: int, key_id: str, now: datetime) -> int:
     """Remembers a peer's incarnation and returns the highest; a higher one than known means that its ledger was
     restored, so that everything it had is sent again, and it is told what it has to erase."""
-    known, highest = learn_incarnation(tx, code, incarnation, now)
-    if 0 < known < highest:
+    known, highest = learn_incarnation(tx, code, incarnation, key_id, now)
+    if known is not None and known < highest:
         restored_peers.note(tx, code)
     return highest
 
 
-def take_receipt(tx: Tx, receipt: StorageReceipt, now: datetime) -> None:
-    """What the addressee of our events says of them. Only the addressee is heard, and never an older incarnation."""
-    if hear_incarnation(tx, receipt.writer, receipt.incarnation, now) > receipt.incarnation:
+def take_receipt(tx: Tx, receipt: StorageReceipt, key_id: str, now: datetime) -> None:
+    """What the addressee of our events says of them. Only the addressee is heard, and never an older incarnation.
+    `key_id` is the signing key's."""
+    if hear_incarnation(tx, receipt.writer, receipt.incarnation, key_id, now) > receipt.incarnation:
         return
     for item in receipt.items:
         about = {"of_value": item.value_sha256, "of_addressee": receipt.writer}
@@ -55,7 +56,7 @@ def take_receipt(tx: Tx, receipt: StorageReceipt, now: datetime) -> None:
             continue
         outcome = Outcome(item.outcome)
         if outcome in FINAL_OUTCOMES:
-            _settle(tx, row, outcome, item, receipt, now)
+            _settle(tx, row, outcome, item, receipt, key_id, now)
         elif State(row.state) not in FINAL:
             _not_yet(tx, row, outcome, item, now)
 
@@ -66,6 +67,7 @@ def _settle(
     outcome: Outcome,
     item: ReceiptItem,
     receipt: StorageReceipt,
+    key_id: str,
     now: datetime,
 ) -> None:
     """A final word; within one incarnation the first one stands. What we gave up ourselves had none."""
@@ -81,6 +83,7 @@ def _settle(
         "receipted_at": now,
         "receipt_issued_at": receipt.issued_at,
         "receipt_incarnation": receipt.incarnation,
+        "receipt_key_id": key_id,
         "code": item.code,
         "path": item.path,
     }

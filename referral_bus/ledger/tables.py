@@ -97,6 +97,7 @@ streams = sa.Table(  # the last place of each writer in each referral, our own i
     sa.Column("writer", sa.String, nullable=False),
     sa.Column("incarnation", sa.BigInteger, nullable=False),
     sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("key_id", sa.String),  # the signing key that said so; None for our own
     sa.PrimaryKeyConstraint("referral_sender", "referral_id", "writer"),
 )
 
@@ -147,6 +148,7 @@ outbox = sa.Table(
     sa.Column("receipted_at", Moment),
     sa.Column("receipt_issued_at", Moment),  # by the recipient's clock
     sa.Column("receipt_incarnation", sa.BigInteger),
+    sa.Column("receipt_key_id", sa.String),  # the recipient's signing key
     sa.Column("code", sa.String),
     sa.Column("path", sa.String),
     sa.Index(None, "addressee", "next_send_at", sqlite_where=sa.text("next_send_at IS NOT NULL")),
@@ -313,7 +315,9 @@ peers = sa.Table(  # the highest announcement seen of each agency
     sa.Column("code", sa.String, primary_key=True),
     sa.Column("incarnation", sa.BigInteger, nullable=False),
     sa.Column("counter", sa.BigInteger, nullable=False),
+    sa.Column("incarnation_key_id", sa.String, nullable=False),  # the signing key that last said so
     sa.Column("announcement", sa.LargeBinary),  # its value; None while only a receipt or event has told the incarnation
+    sa.Column("announcement_key_id", sa.String),
     sa.Column("heard_at", Moment, nullable=False),
 )
 

@@ -3,10 +3,12 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables
+from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.peers import agreed_time
 from referral_bus.ledger.sending import FINAL, LONGEST_PAUSE, State
 from referral_bus.ledger.store import Tx
@@ -22,6 +24,7 @@ class DueRow:
     """An event that is due. `value` is None before it has been sealed; `body` is then decrypted already."""
 
     number: int
+    event_id: UUID
     referral: ReferralKey
     addressee: str
     state: State
@@ -37,22 +40,24 @@ class DueRow:
         return now + min(first_pause * (1 << min(self.sends, 20)), LONGEST_PAUSE)
 
 
-def due(tx: Tx, now: datetime, in_flight: Mapping[int, str], per_addressee: int) -> list[DueRow]:
+def due(tx: Tx, now: datetime, in_flight: Mapping[int, str], per_addressee: int, witnesses: int = 2) -> list[DueRow]:
     """What is to be sent now. `in_flight` is under way already, and to whom: at most so many at once for each
     addressee, so that no one delays another, and what is under way does not grow with the outbox.
 
     Of what was sent before, only the oldest event of a referral without a final receipt is sent again, unless the
-    recipient has asked for another."""
+    recipient has asked for another. `witnesses` is as for `agreed_time`."""
     waiting = sa.select(_OUT.addressee).where(_OUT.next_send_at <= now).distinct()
     found: list[DueRow] = []
     for addressee in tx.connection.execute(waiting).scalars().all():
         under_way = [number for number, to in in_flight.items() if to == addressee]
         if len(under_way) < per_addressee:
-            found += _due_for(tx, addressee, now, under_way, per_addressee - len(under_way))
+            found += _due_for(tx, addressee, now, under_way, per_addressee - len(under_way), witnesses)
     return found
 
 
-def _due_for(tx: Tx, addressee: str, now: datetime, under_way: Collection[int], room: int) -> list[DueRow]:
+def _due_for(
+    tx: Tx, addressee: str, now: datetime, under_way: Collection[int], room: int, witnesses: int
+) -> list[DueRow]:
     """First the numbers, in the order of their index and no further than needed, then the rows, which are large."""
     turn = sa.select(_OUT.number).where(_OUT.addressee == addressee, _OUT.next_send_at <= now, _its_turn())
     turn = turn.order_by(_OUT.next_send_at, _OUT.number).limit(room + len(under_way))
@@ -72,7 +77,7 @@ def _due_for(tx: Tx, addressee: str, now: datetime, under_way: Collection[int], 
         .where(_OUT.number.in_(numbers[:room]))
         .order_by(_OUT.number)
     )
-    return [_due_row(tx, row, now) for row in tx.connection.execute(query)]
+    return [_due_row(tx, row, now, witnesses) for row in tx.connection.execute(query)]
 
 
 def has_older() -> sa.Exists:
@@ -91,19 +96,20 @@ def _its_turn() -> sa.ColumnElement[bool]:
     return sa.or_(_OUT.state == State.NEW, _OUT.asked, _OUT.erasure, sa.not_(has_older()))
 
 
-def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> DueRow:
+def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime, witnesses: int) -> DueRow:
     held = row._mapping
     key = ReferralKey(held["referral_sender"], held["referral_id"])
     body, expires_at = None, held["consent_expires_at"]
     expired = expires_at is not None and expires_at <= now
-    agreed = agreed_time(tx, now) if expired else None
+    agreed = agreed_time(tx, now, witnesses) if expired else None
     sure = agreed is not None and expires_at <= agreed
     if held["value"] is None and held["body"] is not None and held["body_key"] is not None:
-        body = tx.at_rest.decrypt(held["body_key"], key, held["body"])
+        body = tx.at_rest.decrypt(held["body_key"], key, body_of(tx.code, held["event_id"]), held["body"])
         if sure:  # only the recipient's words still go: their status, nothing sealed
             body = encode(StatusBody())
     return DueRow(
         number=held["number"],
+        event_id=held["event_id"],
         referral=key,
         addressee=held["addressee"],
         state=State(held["state"]),

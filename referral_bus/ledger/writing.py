@@ -12,6 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.ledger import audit, referrals, tables, tombstones
+from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.audit import SERVICE, Action
 from referral_bus.ledger.referrals import Referral, Word
 from referral_bus.ledger.sending import own_incarnation
@@ -117,7 +118,8 @@ def _append(
     sealable = follows | {"sealing_key_id": NO_KEY_YET, "sealed": b""}
     event = build(_common(tx, referral.key, referral.peer, place, writing) | sealable)
     wrapped = referrals.body_key(tx, referral.key)
-    encrypted = None if wrapped is None else tx.at_rest.encrypt(wrapped, referral.key, encode(body))
+    body_name = body_of(event.writer, event.event_id)
+    encrypted = None if wrapped is None else tx.at_rest.encrypt(wrapped, referral.key, body_name, encode(body))
     _ready(tx, event, before, writing, encrypted)
 
 

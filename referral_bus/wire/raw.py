@@ -18,5 +18,10 @@ class RawRecord:
         return values[0] if len(values) == 1 else None
 
     @property
+    def key_id(self) -> str:
+        """The signing key that it names; certain once it was found authentic."""
+        return (self.header("rb_keyid") or b"").decode("ascii", errors="replace")
+
+    @property
     def size(self) -> int:
         return len(self.key) + len(self.value) + sum(len(name) + len(value) for name, value in self.headers)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from deploy.app.desk import Desk
 from referral_bus.ledger import tables
+from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.handing_over import read_body
 from referral_bus.ledger.looking import statuses
 from referral_bus.ledger.sending import FINAL, State
@@ -47,7 +48,7 @@ def _entry(tx: Tx, held: sa.RowMapping) -> Entry:
         status=None if held["status"] is None else Status(held["status"]),
         outcome=Outcome(held["outcome"]),
         state=None if held["state"] is None else State(held["state"]),
-        text=text_of(read_body(tx, held["body_key"], key, held["body"])),
+        text=text_of(read_body(tx, held["body_key"], key, body_of(held["writer"], held["event_id"]), held["body"])),
     )
 
 

@@ -129,8 +129,8 @@ def _hear(tx: Tx, handed_over_before: datetime) -> None:
         audit_head=bytes(32),
         software_version="0.0.0",
     )
-    learn_incarnation(tx, RECIPIENT, 1, START)
-    assert take_announcement(tx, said, encode(said), START)
+    learn_incarnation(tx, RECIPIENT, 1, "a key", START)
+    assert take_announcement(tx, said, encode(said), "a key", START)
 
 
 @given(

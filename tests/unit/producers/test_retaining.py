@@ -155,7 +155,7 @@ def test_a_clock_that_runs_months_ahead_erases_nothing(pair: Bench) -> None:
     open_one, ended = pair[SENDER].refer(RECIPIENT), _ended(pair)
     pair.settle()
     station = pair[SENDER]
-    keeper = Keeper(station.ledger, KEEP, station.writing, make_log(pair.log_lines))
+    keeper = Keeper(station.ledger, KEEP, station.writing, make_log(pair.log_lines), lambda: 1)
     pair.clock.move(timedelta(days=91))
     assert keeper.retain() == 0
     assert station.status(open_one) is Status.REQUESTED

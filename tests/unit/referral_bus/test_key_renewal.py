@@ -18,6 +18,7 @@ from tests.kit.forge import an_announcement, signed
 from tests.kit.people import RECIPIENT, SENDER
 
 DAY = timedelta(days=1)
+WITNESSES = 1  # there are two agencies
 
 
 class Keys:
@@ -35,7 +36,7 @@ class Keys:
     def renew(self, now: datetime | None = None) -> tuple[int, ...]:
         """By the bench's clock, or by one that is wrong; which epochs' keys were destroyed."""
         station = self._station
-        renewed = renew_keys(self._folder, station.ledger, now or station.bench.clock())
+        renewed = renew_keys(self._folder, station.ledger, now or station.bench.clock(), WITNESSES)
         station.keyring = renewed.keyring
         station.reopen()
         assert not [epoch for epoch in renewed.destroyed if (self._folder / f"sealing-{epoch}.key").exists()]

@@ -151,6 +151,7 @@ def upgrade() -> None:
         sa.Column("receipted_at", Moment(), nullable=True),
         sa.Column("receipt_issued_at", Moment(), nullable=True),
         sa.Column("receipt_incarnation", sa.BigInteger(), nullable=True),
+        sa.Column("receipt_key_id", sa.String(), nullable=True),
         sa.Column("code", sa.String(), nullable=True),
         sa.Column("path", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("number"),
@@ -204,7 +205,9 @@ def upgrade() -> None:
         sa.Column("code", sa.String(), nullable=False),
         sa.Column("incarnation", sa.BigInteger(), nullable=False),
         sa.Column("counter", sa.BigInteger(), nullable=False),
+        sa.Column("incarnation_key_id", sa.String(), nullable=False),
         sa.Column("announcement", sa.LargeBinary(), nullable=True),
+        sa.Column("announcement_key_id", sa.String(), nullable=True),
         sa.Column("heard_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("code"),
     )
@@ -286,6 +289,7 @@ def upgrade() -> None:
         sa.Column("writer", sa.String(), nullable=False),
         sa.Column("incarnation", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("key_id", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("referral_sender", "referral_id", "writer"),
     )
     op.create_table(

@@ -92,18 +92,19 @@ def test_the_same_case_number_has_one_digest_for_each_home_and_purpose() -> None
 def test_a_body_opens_only_in_its_own_referral_with_its_own_key_and_home() -> None:
     at_rest, here, there = AtRest(bytes(32)), ReferralKey(SENDER, uuid4()), ReferralKey(SENDER, uuid4())
     wrapped = at_rest.new_key(here)
-    body = at_rest.encrypt(wrapped, here, b"a body")
-    assert at_rest.decrypt(wrapped, here, body) == b"a body"
-    for home, key, referral in (
-        (AtRest(b"\x01" * 32), wrapped, here),
-        (at_rest, at_rest.new_key(here), here),
-        (at_rest, wrapped, there),
+    body = at_rest.encrypt(wrapped, here, "event 1", b"a body")
+    assert at_rest.decrypt(wrapped, here, "event 1", body) == b"a body"
+    for home, key, referral, of in (
+        (AtRest(b"\x01" * 32), wrapped, here, "event 1"),
+        (at_rest, at_rest.new_key(here), here, "event 1"),
+        (at_rest, wrapped, there, "event 1"),
+        (at_rest, wrapped, here, "event 2"),
     ):
         with pytest.raises(LedgerUnusable):
-            home.decrypt(key, referral, body)
+            home.decrypt(key, referral, of, body)
 
 
 def test_the_same_body_never_has_the_same_bytes() -> None:
     at_rest, referral = AtRest(bytes(32)), ReferralKey(SENDER, uuid4())
     wrapped = at_rest.new_key(referral)
-    assert at_rest.encrypt(wrapped, referral, b"a body") != at_rest.encrypt(wrapped, referral, b"a body")
+    assert at_rest.encrypt(wrapped, referral, "it", b"a body") != at_rest.encrypt(wrapped, referral, "it", b"a body")
