@@ -134,9 +134,8 @@ def reopen(tx: Tx, addressee: str, among: tuple[int, int], now: datetime) -> Non
     incarnation = sa.select(peer.incarnation).where(peer.code == addressee).scalar_subquery()
     key_id = sa.select(peer.incarnation_key_id).where(peer.code == addressee).scalar_subquery()
     same_key = _OUT.receipt_key_id == key_id
-    spoken = sa.and_(
-        sa.func.coalesce(_OUT.receipt_incarnation, 0) >= incarnation, sa.func.coalesce(same_key, sa.false())
-    )
+    since = sa.func.coalesce(_OUT.receipt_incarnation, 0) >= incarnation
+    spoken = sa.and_(since, sa.func.coalesce(same_key, sa.false()))
     kept = sa.or_(_OUT.erasure, _OUT.value.is_not(None))  # what is erased here never goes again
     after, up_to = among
     said = _OUT.state.in_((State.SENT, State.STORED, State.REFUSED, State.HELD))

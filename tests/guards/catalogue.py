@@ -9,5 +9,6 @@ from tests.guards.of_ingest import INGEST
 from tests.guards.of_monitor import WATCH
 from tests.guards.of_sending import SENDING
 from tests.guards.of_service import SERVICE
+from tests.guards.of_trust import TRUST
 
-GUARDS = (*BROKER, *INGEST, *SENDING, *ERASURE, *HAND_OVER, *DESK, *WATCH, *HOME, *SERVICE)
+GUARDS = (*BROKER, *INGEST, *SENDING, *ERASURE, *HAND_OVER, *DESK, *WATCH, *HOME, *SERVICE, *TRUST)

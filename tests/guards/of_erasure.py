@@ -208,8 +208,8 @@ ERASURE = (
     Guard(
         "a clock that runs ahead erases nothing",
         "referral_bus/ledger/peers.py",
-        "min(now, max(words)) if words else None",
-        "now if words else None",
+        "return min(now, agreeing[witnesses - 1])",
+        "return now",
         RETAINING,
     ),
     Guard(

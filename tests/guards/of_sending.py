@@ -181,8 +181,8 @@ SENDING = (
     Guard(
         "a receipt of an older incarnation is not heard",
         SETTLING,
-        "if hear_incarnation(tx, receipt.writer, receipt.incarnation, now) > receipt.incarnation:",
-        "if hear_incarnation(tx, receipt.writer, receipt.incarnation, now) < 0:",
+        "if hear_incarnation(tx, receipt.writer, receipt.incarnation, key_id, now) > receipt.incarnation:",
+        "if hear_incarnation(tx, receipt.writer, receipt.incarnation, key_id, now) < 0:",
         (*RELAYS, *RESTORING),
     ),
     Guard(
@@ -289,8 +289,8 @@ SENDING = (
     Guard(
         "what is erased never goes again",
         LEDGER_SENDING,
-        "State.STORED, State.REFUSED, State.HELD)), kept)",
-        "State.STORED, State.REFUSED, State.HELD)))",
+        "sa.or_(said, erased), kept)",
+        "sa.or_(said, erased))",
         RESTORING,
     ),
     Guard(

@@ -1,0 +1,103 @@
+"""Trust: what a stolen key, one liar, a wrong clock or a hand in the ledger's file can bring about."""
+
+from tests.guards.guard import Guard
+
+REVOKED = ("tests/unit/consumers/agency/test_revoked_keys.py",)
+VECTORS = ("tests/contract/test_vectors.py",)
+BODIES = ("tests/unit/referral_bus/ledger/test_at_rest.py", "tests/unit/producers/test_exchanged_bodies.py")
+PEERS = "referral_bus/ledger/peers.py"
+SENDING = "referral_bus/ledger/sending.py"
+
+TRUST = (
+    Guard(
+        "nothing is sealed to what a revoked key has announced",
+        "producers/relay.py",
+        "            disbelieve(tx, lambda code, key_id: register.believes(code, key_id, now), now)\n",
+        "",
+        REVOKED,
+    ),
+    Guard(
+        "ingest forgets what a revoked key has said before it reads on",
+        "consumers/agency/ingest.py",
+        "            self._disbelieve()\n",
+        "",
+        REVOKED,
+    ),
+    Guard(
+        "what a revoked key said was received goes again",
+        SENDING,
+        "spoken = sa.and_(since, sa.func.coalesce(same_key, sa.false()))",
+        "spoken = since",
+        REVOKED,
+    ),
+    Guard(
+        "what a revoked key said was erased goes again",
+        SENDING,
+        "sa.or_(said, erased), kept)",
+        "said, kept)",
+        REVOKED,
+    ),
+    Guard(
+        "a place that a revoked key has used keeps nothing out",
+        "consumers/agency/judging.py",
+        "        return referrals.place_below(self.tx, event.referral, event.writer, event.incarnation)\n",
+        "        return held\n",
+        REVOKED,
+    ),
+    Guard(
+        "an announcement of the far future is not taken",
+        "consumers/agency/take_in.py",
+        "if record.issued_at > around.now + FAR_AHEAD:",
+        "if False:",
+        REVOKED,
+    ),
+    Guard(
+        "one other agency alone moves no time",
+        PEERS,
+        "agreeing[witnesses - 1]",
+        "agreeing[0]",
+        REVOKED,
+    ),
+    Guard(
+        "what was issued in the far future agrees with nothing",
+        PEERS,
+        "(word for word in words if word <= now + FAR_AHEAD)",
+        "words",
+        REVOKED,
+    ),
+    Guard(
+        "a body at rest opens for its own event only",
+        "referral_bus/ledger/at_rest.py",
+        '    return f"{referral.sender}/{referral.referral_id}/{of}".encode()',
+        '    return f"{referral.sender}/{referral.referral_id}".encode()',
+        BODIES,
+    ),
+    Guard(
+        "the bytes of another event in a row of the outbox do not leave",
+        "producers/sealed.py",
+        "if _event(bare).event_id != row.event_id:",
+        "if False:",
+        BODIES,
+    ),
+    Guard(
+        "a sealing key is valid for its epoch only",
+        "schemas/sealing_keys.py",
+        "if begins != (self.epoch, timedelta(0)) or self.valid_until - self.valid_from != EPOCH:",
+        "if False:",
+        VECTORS,
+    ),
+    Guard(
+        "sealing keys are announced two epochs ahead at most",
+        "schemas/events.py",
+        "if any(not current <= key.epoch <= current + AHEAD for key in self.sealing_keys):",
+        "if False:",
+        VECTORS,
+    ),
+    Guard(
+        "an announcement ends soon",
+        "schemas/events.py",
+        "if not timedelta(0) <= self.expires_at - self.issued_at <= LONGEST_ANNOUNCED:",
+        "if False:",
+        VECTORS,
+    ),
+)
