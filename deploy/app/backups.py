@@ -4,21 +4,27 @@ Keys, marks and the journal of erasures stay in the home folder and are in no ba
 nothing, and with it nothing comes back that was erased.
 """
 
+import fcntl
 import os
-import shutil
-import sqlite3
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.app.backup_files import backup_key, take_out, write_backup
 from deploy.app.desk import Desk
-from referral_bus.errors import Reason, Refused, Unreachable
+from referral_bus.errors import Reason, Refused
+from referral_bus.files import sync_folder, trouble
 from referral_bus.home import Home, running
 from referral_bus.ledger.restoring import restored
+from referral_bus.ledger.schema import is_whole
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
+from referral_bus.ledger.trouble import damaged, reachable
 from referral_bus.ledger.writing import Writing
 from referral_bus.outside_backups import HighWater, OutsideBackups
 
+_COPY_PREFIX, _COPY_SUFFIX = "ledger.", ".backing-up"
 LOG_FILES = ("-wal", "-shm")
 
 
@@ -31,24 +37,25 @@ class Restored:
 
 
 def back_up(desk: Desk, target: Path) -> None:
-    """One new file, whole or not there at all; the service may run meanwhile."""
-    if target.exists():
+    """One new file; the service may run meanwhile. SQLite writes into the home, where no other user can put a link in
+    its way, and from there the backup is copied to its place."""
+    if os.path.lexists(target):
         raise Refused(Reason.FILE_EXISTS, "this file is there already; name a new one", "FILE")
-    partial = target.with_name(f".{target.name}.part")
+    home, code = desk.home, desk.settings.agency
     try:
-        partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600)
-        desk.ledger.back_up(partial)
-        _check(partial, desk.settings.agency)
-        _sync(partial)
-        os.link(partial, target)
-        _sync(target.parent)
-    except FileExistsError:
-        raise Refused(Reason.FILE_EXISTS, "this file is there already; name a new one", "FILE") from None
-    except OSError:
-        raise Unreachable(Reason.FILE_UNREADABLE, "it cannot be written there; look at the disk", "FILE") from None
-    finally:
-        partial.unlink(missing_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=_COPY_PREFIX, suffix=_COPY_SUFFIX, dir=home.folder)
+    except OSError as error:
+        raise trouble(error, home.folder, "home", "written") from None
+    copy = Path(name)
+    with os.fdopen(descriptor, "rb") as ledger:
+        try:
+            fcntl.flock(ledger, fcntl.LOCK_EX)
+            desk.ledger.back_up(copy)
+            if not _whole(copy, code):
+                raise damaged()
+            write_backup(ledger, target, backup_key(desk.keyring.at_rest, code))
+        finally:
+            copy.unlink(missing_ok=True)
 
 
 def go_on_after_restore(desk: Desk, backup: Path | None) -> Restored:
@@ -59,7 +66,9 @@ def go_on_after_restore(desk: Desk, backup: Path | None) -> Restored:
         forget_broken_off(home)
         _check_what_stays(desk)
         if backup is not None:
-            put_in_place(backup, home.ledger, desk.settings.agency)
+            restore_from(backup, home.ledger, desk.settings.agency, desk.keyring.at_rest)
+        elif home.ledger.exists() and not _whole(home.ledger, desk.settings.agency, alone=False):
+            raise damaged()
         ledger = home.open_ledger(desk.keyring, desk.settings.agency)
         try:
             return go_on(ledger, desk.outside, desk.writing())
@@ -88,9 +97,13 @@ def go_on(ledger: Ledger, outside: OutsideBackups, writing: Writing) -> Restored
 
 
 def forget_broken_off(home: Home) -> None:
-    """A restore that was killed may have left a copy of its backup, with what was erased since. Only while nobody
-    restores."""
+    """A restore or a backup that was killed may have left a copy of the ledger, with what was erased since. Only while
+    no process restores; a backup under way holds its copy."""
     _unlink(_partial(home.ledger))
+    for copy in home.folder.glob(f"{_COPY_PREFIX}*{_COPY_SUFFIX}"):
+        with suppress(FileNotFoundError, BlockingIOError), copy.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            copy.unlink()
 
 
 def _unlink(ledger: Path) -> None:
@@ -103,44 +116,32 @@ def _partial(ledger: Path) -> Path:
     return ledger.with_suffix(".restoring")
 
 
-def put_in_place(backup: Path, ledger: Path, agency: str) -> None:
-    """The write-ahead log of the ledger that was there belongs to it alone: beside another one it would be read as
-    that one's. What is replaced is overwritten by nobody; the file system has it until it reuses the space."""
-    if not backup.is_file():
-        raise Refused(Reason.FILE_UNREADABLE, "there is no such file", "FILE")
+def restore_from(backup: Path, ledger: Path, agency: str, at_rest: bytes) -> None:
+    """Puts a backup in the ledger's place, after its MAC, its tables and its owner were checked."""
     partial = _partial(ledger)
+    _unlink(partial)
     try:
+        take_out(backup, partial, backup_key(at_rest, agency))
+        put_in_place(partial, ledger, agency)
+    finally:
         _unlink(partial)
-        partial.touch(mode=0o600)
-        shutil.copyfile(backup, partial)
-        _check(partial, agency)
-        _sync(partial)
+
+
+def put_in_place(copy: Path, ledger: Path, agency: str) -> None:
+    """Moves a ledger from beside its place into it. The write-ahead log of the one that was there belongs to that one
+    alone: beside another one it would be read as that one's. What is replaced is not overwritten; the file system has
+    it until it reuses the space."""
+    if not _whole(copy, agency):
+        advice = "this file is no whole ledger of this agency with the tables of this software, and nothing besides"
+        raise Refused(Reason.HOME_INVALID, advice, "FILE")
+    try:
         _unlink(ledger)
-        partial.replace(ledger)
-        _sync(ledger.parent)
-    except OSError:
-        advice = "it cannot be read, or not be put into the home folder; look at the disk"
-        raise Unreachable(Reason.FILE_UNREADABLE, advice, "FILE") from None
-    finally:
-        _unlink(partial)
+        copy.replace(ledger)
+        sync_folder(ledger.parent)
+    except OSError as error:
+        raise trouble(error, ledger, "ledger", "written") from None
 
 
-def _check(path: Path, agency: str) -> None:
-    """That it is a whole ledger of this agency. Nothing else has it open, so SQLite needs to lay nothing beside it."""
-    try:
-        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True) as connection:
-            well = connection.execute("PRAGMA quick_check").fetchone()[0] == "ok"
-            owner = connection.execute("SELECT code FROM agency").fetchone()[0]
-        connection.close()
-    except (sqlite3.Error, TypeError):
-        well, owner = False, agency
-    if not well or owner != agency:
-        raise Refused(Reason.HOME_INVALID, "this file is no whole ledger of this agency", "FILE")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _whole(path: Path, agency: str, *, alone: bool = True) -> bool:
+    with reachable(path):
+        return is_whole(path, agency, alone=alone)

@@ -93,6 +93,12 @@ def _place(announcement: AgencyAnnouncement) -> sa.Tuple:
     return sa.tuple_(sa.literal(place.incarnation), sa.literal(place.sequence))
 
 
+def forget_announcements(tx: Tx) -> None:
+    """Of a ledger that comes from a backup: which key to seal to must be heard anew. The incarnations stay, or a peer
+    that was restored since would not be told from one that was not."""
+    tx.connection.execute(sa.update(tables.peers).values(announcement=None, counter=0))
+
+
 def next_announcement_place(tx: Tx) -> Place:
     """Our incarnation and the next counter, written down at once, so that no two announcements ever share a place."""
     own = tables.agency.c

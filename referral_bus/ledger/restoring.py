@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from referral_bus.ledger import audit, referrals, tables, tombstones
 from referral_bus.ledger.audit import Action
 from referral_bus.ledger.erasing import destroy, tell
+from referral_bus.ledger.peers import forget_announcements
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.ledger.writing import Writing, write_note
@@ -35,9 +36,11 @@ def begin_anew(tx: Tx, incarnation: int) -> None:
 
 def restored(tx: Tx, incarnation: int, journal: Iterable[Tombstone], writing: Writing) -> None:
     """In one transaction: the new incarnation, the tombstones that the backup lacks, an automatic word about every
-    referral to us; the inbox is read from its beginning. `incarnation` exceeds every one ever used."""
+    referral to us; the inbox and the announcements are read from their beginning. `incarnation` exceeds every one ever
+    used."""
     begin_anew(tx, incarnation)
     tx.connection.execute(sa.delete(tables.positions))
+    forget_announcements(tx)
     audit.note(tx, Action.RESTORED, writing.now, by=writing.by)
     _put_back(tx, {left.key: left for left in journal}, writing)
     to_us = sa.select(tables.referrals).where(tables.referrals.c.side == Side.RECIPIENT)

@@ -10,8 +10,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +18,7 @@ from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.files import refuse_second_name, trouble
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import AtRest
+from referral_bus.ledger.schema import is_ours, migrate
 from referral_bus.ledger.trouble import damaged, is_lock, reachable, replaced
 
 BUSY_TIMEOUT_S = 5.0  # a service that is told to end waits for no lock longer than this
@@ -73,9 +72,11 @@ class Ledger:
         return self.engine.connect().execution_options(**_READ_ONLY)
 
     def check(self) -> None:
-        """Reads the whole file; raises `LedgerUnusable` when its structure is damaged."""
+        """Reads the whole file; raises `LedgerUnusable` when its structure is damaged, or has what we have not made."""
         with self.read() as tx:
-            if tx.connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() != "ok":
+            driver = tx.connection.connection.driver_connection
+            well = isinstance(driver, sqlite3.Connection) and is_ours(driver)
+            if not well or tx.connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() != "ok":
                 raise damaged()
 
     def empty_log(self) -> bool:
@@ -104,7 +105,7 @@ def create_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
         raise trouble(error, path, "ledger", "written") from None
     ledger = Ledger(_engine(path), at_rest, code, path)
     with ledger.write() as tx:
-        _migrate(tx.connection)
+        migrate(tx.connection)
         tx.connection.execute(sa.insert(tables.agency).values(code=code, incarnation=1, announcement_counter=0))
     return ledger
 
@@ -123,7 +124,7 @@ def open_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
         with ledger.write() as tx:
             if not sa.inspect(tx.connection).has_table(tables.agency.name):
                 raise damaged()
-            _migrate(tx.connection)
+            migrate(tx.connection)
             owner = tx.connection.execute(sa.select(tables.agency.c.code)).scalar_one_or_none()
     except CommandError:
         advice = "this ledger was written by newer software; install that again"
@@ -194,13 +195,6 @@ def _take_the_lock(connection: Connection) -> None:
             time.sleep(LOOK_S)
     finally:
         driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
-
-
-def _migrate(tx: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", "referral_bus.ledger:migrations")
-    config.attributes["connection"] = tx
-    command.upgrade(config, "head")
 
 
 class Changes:

@@ -6,7 +6,51 @@ FILES = "referral_bus/files.py"
 USERS = ("tests/unit/deploy/app/test_users.py",)
 HOMES = ("tests/unit/deploy/app/test_homes.py",)
 
+EDITED = ("tests/unit/deploy/app/test_edited_backups.py",)
+
 HOME = (
+    Guard(
+        "a backup is believed by its MAC",
+        "deploy/app/backup_files.py",
+        "    return not left and hmac.compare_digest(source.read(_MAC + 1), mac.digest())\n",
+        "    return True\n",
+        EDITED,
+    ),
+    Guard(
+        "a restored ledger has our tables and nothing besides",
+        "referral_bus/ledger/schema.py",
+        "    return any(found == _made_by(each.revision) for each in revisions)\n",
+        "    return True\n",
+        EDITED,
+    ),
+    Guard(
+        "announced keys of a backup are heard anew",
+        "referral_bus/ledger/restoring.py",
+        "    forget_announcements(tx)\n",
+        "",
+        EDITED,
+    ),
+    Guard(
+        "a backup is written into a new file only",
+        "deploy/app/backup_files.py",
+        "os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)",
+        "os.open(target, os.O_WRONLY | os.O_CREAT, 0o600)",
+        EDITED,
+    ),
+    Guard(
+        "a backup that did not fit is gone again",
+        "deploy/app/backup_files.py",
+        "        target.unlink(missing_ok=True)\n",
+        "        pass\n",
+        EDITED,
+    ),
+    Guard(
+        "a pipe is no backup",
+        "deploy/app/backup_files.py",
+        "    if not stat.S_ISREG(os.fstat(descriptor).st_mode):\n",
+        "    if False:\n",
+        EDITED,
+    ),
     Guard(
         "what root types is written as the home's owner",
         FILES,

@@ -214,7 +214,9 @@ class Station:
         self.relay.close()
         self.reader.close()
         self.ledger.close()
-        put_in_place(backup, self.ledger.path, self.code)
+        copy = self.ledger.path.with_suffix(".restoring")
+        shutil.copyfile(backup, copy)
+        put_in_place(copy, self.ledger.path, self.code)
         self.ledger = self.bench.open_ledger(self.ledger.path, self.code)
 
     def begin_anew(self) -> None:

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from deploy.app.backup_files import backup_key, take_out
 from deploy.app.desk import open_desk
+from referral_bus.federation.keyring import read_key
 from referral_bus.home import open_home, running
 from tests.unit.deploy.app.command import Command, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import Agency, Post
+
+
+def key_of(agency: Agency) -> bytes:
+    return backup_key(read_key(agency.home / "keys" / "at-rest.key"), agency.home.name)
 
 
 def _behind(federation: Federation, post: Post, command: Command, folder: Path) -> tuple[Agency, Path]:
@@ -28,13 +34,15 @@ def _behind(federation: Federation, post: Post, command: Command, folder: Path) 
 def test_a_backup_is_one_whole_file_that_only_its_owner_reads(
     federation: Federation, command: Command, tmp_path: Path
 ) -> None:
-    backup = tmp_path / "ledger.backup"
+    backup, ledger = tmp_path / "ledger.backup", tmp_path / "ledger"
     assert command(federation.sender, "agency", "backup", backup).code == 0
-    with closing(sqlite3.connect(backup)) as connection:
+    take_out(backup, ledger, key_of(federation.sender))
+    with closing(sqlite3.connect(ledger)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("SELECT count(*) FROM referrals").fetchone() == (1,)
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["ledger.backup"]
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"ledger.backup", "ledger"}
     assert backup.stat().st_mode & 0o077 == 0
+    assert not list(federation.sender.home.glob("*.backing-up"))
 
 
 def test_a_file_that_is_there_is_never_overwritten(federation: Federation, command: Command, tmp_path: Path) -> None:
@@ -56,7 +64,7 @@ def test_a_ledger_that_is_older_than_what_was_sent_takes_no_command_but_restored
     post.close()
     for end in ("", "-wal", "-shm"):
         Path(f"{agency.home / 'ledger.sqlite'}{end}").unlink(missing_ok=True)
-    shutil.copy(backup, agency.home / "ledger.sqlite")  # as a person would, who does not know of --from
+    take_out(backup, agency.home / "ledger.sqlite", key_of(agency))  # an old ledger, by another way than --from
     for arguments in (("inbox",), ("cancel", federation.referral), ("agency", "run")):
         refused = command(agency, *arguments)
         assert_refused(refused, "LEDGER_BEHIND", "ledger")
@@ -125,13 +133,13 @@ def test_a_restore_that_was_killed_leaves_no_copy_behind_once_anything_is_starte
     assert not left.exists()
 
 
-def test_a_copy_of_a_ledger_that_was_in_use_leaves_nothing_beside_the_restored_one(
+def test_a_copy_of_a_ledger_is_no_backup_and_leaves_nothing_beside_the_one_that_is_there(
     federation: Federation, post: Post, command: Command, tmp_path: Path
 ) -> None:
     copied = tmp_path / "copied.sqlite"
     shutil.copy(federation.sender.home / "ledger.sqlite", copied)
     post.close()
-    assert command(federation.sender, "agency", "restored", "--from", copied).code == 0
+    assert_refused(command(federation.sender, "agency", "restored", "--from", copied), "HOME_INVALID", "FILE")
     assert not list(federation.sender.home.glob("ledger.restoring*"))
 
 

@@ -38,7 +38,11 @@ def test_what_root_types_leaves_every_file_to_the_homes_owner(home: Path, federa
     assert newest.exists()
     assert (home / "outside-backups" / "high-water.json").exists()
     assert command_as(ROOT, "agency", "webhook-secret", "--home", home).returncode == 0
-    assert owners(home) == {(OWNER, OWNER)}
+    backups = home.parent / "backups"
+    backups.mkdir()
+    give(backups, OWNER)
+    assert command_as(ROOT, "agency", "backup", backups / "ledger.backup", "--home", home).returncode == 0
+    assert owners(home) == owners(backups) == {(OWNER, OWNER)}
     shown = command_as(OWNER, "inbox", "--home", home)
     assert (shown.returncode, shown.stderr) == (0, "")
 

@@ -1,0 +1,65 @@
+"""The ledger's tables as its migrations make them, and whether a file has exactly those: a trigger or a view that was
+added by hand would act in our name."""
+
+import sqlite3
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from referral_bus.ledger.trouble import DAMAGED
+
+_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema"
+Schema = frozenset[tuple[str, str, str, str | None]]
+
+
+def migrate(tx: Connection, revision: str = "head") -> None:
+    """Brings the tables up to date. Raises alembic's `CommandError` for a ledger of newer software."""
+    config = _config()
+    config.attributes["connection"] = tx
+    command.upgrade(config, revision)
+
+
+def is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether one of our migrations has made all that is there. Reads the list of tables only, and no table."""
+    connection.execute("PRAGMA trusted_schema = OFF")
+    found = Schema(connection.execute(_SCHEMA).fetchall())
+    revisions = ScriptDirectory.from_config(_config()).walk_revisions()
+    return any(found == _made_by(each.revision) for each in revisions)
+
+
+def is_whole(path: Path, code: str, *, alone: bool) -> bool:
+    """Whether a file is a ledger of this agency with our tables and a sound structure. `alone`: no process has it
+    open, so SQLite lays nothing beside it."""
+    how = "mode=ro&immutable=1" if alone else "mode=rw"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as connection:
+            if not is_ours(connection) or connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                return False
+            return bool(connection.execute("SELECT code FROM agency").fetchall() == [(code,)])
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_ERROR, *DAMAGED):
+            return False
+        raise
+
+
+@cache
+def _made_by(revision: str) -> Schema:
+    engine = sa.create_engine("sqlite://")
+    try:
+        with engine.begin() as tx:
+            migrate(tx, revision)
+            return Schema(tuple(row) for row in tx.exec_driver_sql(_SCHEMA))
+    finally:
+        engine.dispose()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "referral_bus.ledger:migrations")
+    return config
