@@ -15,8 +15,8 @@ from tests.faults.conftest import Report
 from tests.faults.dose import Dose
 from tests.faults.field import FIRST, MIDDLE, Field, field_of
 from tests.faults.load import TO_AND_FRO, UNANSWERED, Flow, referrals_for
-from tests.kafka.services import wait_until
 from tests.kit.edited_backups import EDITS
+from tests.kit.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
 
