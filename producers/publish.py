@@ -11,6 +11,7 @@ from referral_bus.federation.register import Register
 from referral_bus.federation.register_models import Agency
 from referral_bus.ledger.audit import SERVICE
 from referral_bus.ledger.idempotency import recall, remember
+from referral_bus.ledger.referrals import open_about
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import NewId, NewReferral, Writing, write_referral
 from referral_bus.wire.avro_codec import encode
@@ -22,10 +23,12 @@ from schemas.referral_request import ReferralRequest
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The answer to one request. `again` is true when its idempotency key had been used for the same request before."""
+    """The answer to one request. `again` is true when its idempotency key had been used for the same request before.
+    `open_already` are other referrals of the same person to the same recipient that are open; a few at most."""
 
     referral_id: UUID
     again: bool = False
+    open_already: tuple[UUID, ...] = ()
 
 
 def publish(
@@ -57,10 +60,12 @@ def _publish_one(
     if earlier is not None:
         return Published(UUID(earlier), again=True)
     new = _check(register, tx.code, request, writing.now, at)
+    about = open_about(tx, request.body.person.subject_ref, request.recipient)
+    open_already = tuple(each for each in about if each != request.body.request.replaces)
     referral_id = write_referral(tx, new, writing).referral_id
     if key is not None:
         remember(tx, caller, key, content, str(referral_id), writing.now)
-    return Published(referral_id)
+    return Published(referral_id, open_already=open_already)
 
 
 def _check(register: Register, sender: str, request: ReferralRequest, now: datetime, at: str) -> NewReferral:

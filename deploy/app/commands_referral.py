@@ -38,6 +38,9 @@ def publish(
         since = f"since {local_time(one.heard_at, desk.settings.time_zone)}" if one.heard_at else "so far"
         say_error(f"warning: {code} has been silent {since}; it is sent all the same, and waits for them")
     for request, each in zip(requests, published, strict=True):
+        if each.open_already:
+            ids = ", ".join(map(str, each.open_already))
+            say_error(f"warning: a referral of the same person to {request.recipient} is open already: {ids}")
         was = "was published before" if each.again else "published"
         say(f"{each.referral_id}  {was}, to {request.recipient}, {request.priority}")
 
@@ -48,6 +51,7 @@ def _document(published: Published, service: OwnService, *, silent: bool) -> dic
         "again": published.again,
         "recipient_silent": silent,
         "own_service": service,
+        "open_already": list(published.open_already),
     }
 
 

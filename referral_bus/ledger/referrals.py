@@ -15,6 +15,7 @@ from schemas.outcomes import CODES, Outcome
 
 MOST_NAMED = 100
 LOCAL_REF = "local_ref"
+MOST_ABOUT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +124,27 @@ def save(tx: Tx, referral: Referral) -> None:
     tx.connection.execute(_SAVE, _named(referral.key) | changes)
 
 
-def insert(tx: Tx, referral: Referral) -> bytes:
-    """A new referral with a key of its own for its bodies; returns that key, wrapped."""
+def insert(tx: Tx, referral: Referral, subject: UUID | None = None) -> bytes:
+    """A new referral with a key of its own for its bodies; returns that key, wrapped. `subject` is the person of one of
+    ours, of whom a keyed digest stays."""
     body_key = tx.at_rest.new_key(referral.key)
     values = {name: value for name, value in asdict(referral).items() if name != "key"}
     values |= {"referral_sender": referral.key.sender, "referral_id": referral.key.referral_id, "body_key": body_key}
+    values["subject_digest"] = None if subject is None else _subject_digest(tx, subject, referral.peer)
     tx.connection.execute(_INSERT, values)
     return body_key
+
+
+def open_about(tx: Tx, subject: UUID, recipient: str) -> list[UUID]:
+    """The open referrals of ours about this person to this recipient, a few at most. Found by the digest, which tells
+    nothing without the home's key, and goes with the referral's row."""
+    of_subject = {"of_subject": _subject_digest(tx, subject, recipient)}
+    return list(tx.connection.execute(_OPEN_ABOUT, of_subject).scalars())
+
+
+def _subject_digest(tx: Tx, subject: UUID, recipient: str) -> bytes:
+    """Of both together: that one person was referred to two recipients cannot be seen."""
+    return tx.at_rest.digest("subject", f"{subject}/{recipient}".encode())
 
 
 def body_key(tx: Tx, key: ReferralKey) -> bytes | None:
@@ -209,6 +224,11 @@ def _of(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
 _LOAD = _columns().where(*_of(tables.referrals))
 _SAVE = sa.update(tables.referrals).where(*_of(tables.referrals))
 _INSERT = sa.insert(tables.referrals)
+_OPEN_ABOUT = (
+    sa.select(tables.referrals.c.referral_id)
+    .where(tables.referrals.c.subject_digest == sa.bindparam("of_subject"), tables.IS_OPEN)
+    .limit(MOST_ABOUT)
+)
 _BODY_KEY = sa.select(tables.referrals.c.body_key).where(*_of(tables.referrals))
 _STREAM = (*_of(tables.streams), tables.streams.c.writer == sa.bindparam("of_writer"))
 _PLACE_HELD = sa.select(tables.streams.c.incarnation, tables.streams.c.sequence).where(*_STREAM)

@@ -81,10 +81,12 @@ referrals = sa.Table(
     sa.Column("body_key", sa.LargeBinary),  # wrapped by the home folder's key; destroyed by erasure
     sa.Column("local_ref", sa.LargeBinary),
     sa.Column("local_ref_digest", sa.LargeBinary),  # keyed, to find a case number without storing it readably
+    sa.Column("subject_digest", sa.LargeBinary),  # keyed, of the person and the recipient; only of referrals of ours
     sa.Column("peer_forgot_at", Moment),  # the recipient's retention has erased its side; it says nothing more
     sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
     sa.Index(None, "referral_id"),
     sa.Index("ix_referrals_open", "side", "consent_expires_at", sqlite_where=sa.text(_IS_OPEN)),
+    sa.Index("ix_referrals_subject", "subject_digest", sqlite_where=sa.text(_IS_OPEN)),
     sa.Index("ix_referrals_ended", "changed_at", sqlite_where=sa.text(_IS_ENDED)),
 )
 IS_OPEN: sa.ColumnElement[bool] = sa.literal_column(f"referrals.{_IS_OPEN}")  # no Boolean, or it becomes "= 1"

@@ -75,7 +75,7 @@ def write_referral(tx: Tx, new: NewReferral, writing: Writing) -> ReferralKey:
         changed_at=writing.now,
         consent_expires_at=new.body.consent.expires_at,
     )
-    referrals.insert(tx, referral)
+    referrals.insert(tx, referral, new.body.person.subject_ref)
     if new.local_ref is not None:
         referrals.set_local_ref(tx, key, new.local_ref)
     deadlines: dict[str, Any] = {

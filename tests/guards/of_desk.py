@@ -4,6 +4,7 @@ from tests.guards.guard import Guard
 
 OUTPUT, SEALED_VIEW = "deploy/app/output.py", "deploy/app/sealed_view.py"
 VIEWS = ("tests/unit/deploy/app/test_sealed_view.py",)
+SAME_PERSON = ("tests/unit/producers/test_same_person.py",)
 ERASED = ("tests/unit/deploy/app/test_erasure_commands.py",)
 PRINTED = ("tests/unit/deploy/app/test_output.py",)
 
@@ -49,6 +50,27 @@ DESK = (
         "if consumer is not None and not take:",
         "if False:",
         ("tests/unit/deploy/app/test_looking_takes_nothing.py",),
+    ),
+    Guard(
+        "a person who is referred to the same agency twice is noticed",
+        "producers/publish.py",
+        "    return Published(referral_id, open_already=open_already)",
+        "    return Published(referral_id)",
+        SAME_PERSON,
+    ),
+    Guard(
+        "only open referrals make a second one noticed",
+        "referral_bus/ledger/referrals.py",
+        '.where(tables.referrals.c.subject_digest == sa.bindparam("of_subject"), tables.IS_OPEN)',
+        '.where(tables.referrals.c.subject_digest == sa.bindparam("of_subject"))',
+        SAME_PERSON,
+    ),
+    Guard(
+        "the digest of a person is of the recipient too",
+        "referral_bus/ledger/referrals.py",
+        'f"{subject}/{recipient}".encode()',
+        'f"{subject}".encode()',
+        SAME_PERSON,
     ),
     Guard(
         "erasing takes a whole id",

@@ -256,6 +256,7 @@ def upgrade() -> None:
         sa.Column("body_key", sa.LargeBinary(), nullable=True),
         sa.Column("local_ref", sa.LargeBinary(), nullable=True),
         sa.Column("local_ref_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("subject_digest", sa.LargeBinary(), nullable=True),
         sa.Column("peer_forgot_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
     )
@@ -264,6 +265,13 @@ def upgrade() -> None:
         "ix_referrals_open",
         "referrals",
         ["side", "consent_expires_at"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('accepted', 'in-progress', 'on-hold', 'received', 'requested')"),
+    )
+    op.create_index(
+        "ix_referrals_subject",
+        "referrals",
+        ["subject_digest"],
         unique=False,
         sqlite_where=sa.text("status IN ('accepted', 'in-progress', 'on-hold', 'received', 'requested')"),
     )

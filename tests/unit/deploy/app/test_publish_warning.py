@@ -44,7 +44,25 @@ def test_without_a_running_service_of_our_own_it_is_published_and_said_that_noth
     assert f"; {STOPPED}; next must act the operators of " in looked["sentence"]
     assert STOPPED in " ".join(command(federation.sender, "show", published["referral_id"]).out.split())
     with running(Home(federation.sender.home)):
-        assert command(federation.sender, "publish", file).err == ""
+        assert STOPPED not in command(federation.sender, "publish", file).err
         [published] = command(federation.sender, "publish", file, "--json").document
         assert published["own_service"] == "works"
         assert command(federation.sender, "why", published["referral_id"], "--json").document["own_service"] == "works"
+
+
+def test_the_same_person_referred_again_to_the_same_agency_is_said_and_not_prevented(
+    federation: Federation, command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "referral.json"
+    file.write_text(json.dumps(request_document(OTHER)))
+    with running(Home(federation.sender.home)):
+        [first] = command(federation.sender, "publish", file, "--json").document
+        assert first["open_already"] == []
+        said = command(federation.sender, "publish", file)
+        [third] = command(federation.sender, "publish", file, "--json").document
+    assert said.code == 0
+    assert said.err == (
+        f"referral-bus: warning: a referral of the same person to {OTHER} is open already: {first['referral_id']}\n"
+    )
+    assert first["referral_id"] in third["open_already"]
+    assert len(third["open_already"]) == 2

@@ -33,7 +33,7 @@ LIVE = (
 )
 """These hold only what somebody waits for."""
 NEEDED = (
-    *("ix_referrals_open", "ix_referrals_ended", "ix_outbox_untimed"),
+    *("ix_referrals_open", "ix_referrals_subject", "ix_referrals_ended", "ix_outbox_untimed"),
     *("ix_sent_values_number", "ix_idempotency_answer", "ix_idempotency_created_at"),
     *("ix_tombstones_unconfirmed", "ix_tombstones_unscrubbed", "ix_tombstones_unforgotten"),
 )
