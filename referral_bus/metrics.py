@@ -37,6 +37,7 @@ AGENCY_METRICS: tuple[MetricRule, ...] = (
     MetricRule("erasures_unconfirmed", "gauge", (), "Erasures that an agency's own system has not acknowledged."),
     MetricRule("erasures_other_side_left", "gauge", (), "Erasures that only an agency that has left could confirm."),
     MetricRule("erasures_overdue", "gauge", (), "Those of them past their limit."),
+    MetricRule("ledger_log_bytes", "gauge", (), "The ledger's write-ahead log; over 8 MiB: a reader holds it up."),
     MetricRule("register_expiry_timestamp_seconds", "gauge", (), "When our register expires."),
     MetricRule("sealing_key_expiry_timestamp_seconds", "gauge", (), "When the last sealing key we announced expires."),
     MetricRule("thread_last_progress_timestamp_seconds", "gauge", ("thread",), "When a thread last went round."),

@@ -6,15 +6,17 @@ announcements agree with our clock, or that of the only other one.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from referral_bus.ledger import tombstones
+from referral_bus.ledger.log_file import keep_short, log_bytes
 from referral_bus.ledger.peers import agreed_time
 from referral_bus.ledger.retaining import Retention, retain
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.writing import Writing
-from referral_bus.logs import Log
+from referral_bus.logs import Log, Seldom
 
 LOOK_EVERY_S = 1.0
 RETAIN_EVERY_S = 600.0
@@ -37,12 +39,14 @@ class Keeper:
         self._writing = writing
         self._log = log
         self._witnesses = witnesses
+        self._seldom = Seldom(time.monotonic)
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
         rounds_to_go = 0
         while not stop.is_set():
             progress()
             scrub(self._ledger, self._writing())
+            self.keep_log_short()
             if rounds_to_go <= 0:
                 gone = self.retain()
                 rounds_to_go = 0 if gone else int(RETAIN_EVERY_S / LOOK_EVERY_S)
@@ -50,6 +54,11 @@ class Keeper:
                     self._log.info("kept_long_enough", count=gone)
             rounds_to_go -= 1
             stop.wait(LOOK_EVERY_S)
+
+    def keep_log_short(self) -> None:
+        """One attempt; says about once a minute that somebody reads for so long that the log cannot be emptied."""
+        if not keep_short(self._ledger) and self._seldom("held_up"):
+            self._log.warning("ledger_log_held_up", bytes=log_bytes(self._ledger))
 
     def retain(self) -> int:
         """One small step; returns how many things went. Nothing goes while too few others have been heard."""

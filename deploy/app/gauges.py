@@ -3,6 +3,7 @@
 from deploy.app.desk import Desk
 from referral_bus.broker.send_failures import SEND_FAILURES
 from referral_bus.ledger import failing, handing_over, looking
+from referral_bus.ledger.log_file import log_bytes
 from referral_bus.ledger.tombstones import left_behind, unconfirmed
 from referral_bus.metrics import ServiceMetrics
 from referral_bus.standings import count_stages
@@ -25,6 +26,7 @@ def refresh_gauges(desk: Desk, metrics: ServiceMetrics) -> None:
         metrics.set(
             "send_failures", sum(each.events + each.receipts for each in trouble if each.failure == failure), failure
         )
+    metrics.set("ledger_log_bytes", log_bytes(desk.ledger))
     metrics.set("receipts_outstanding", counts.receipts_owed)
     metrics.set("handover_oldest_timestamp_seconds", waiting.timestamp() if waiting else 0)
     metrics.set("handovers_blocked", blocked)

@@ -23,6 +23,8 @@ from referral_bus.ledger.trouble import damaged, is_lock, reachable, replaced
 
 BUSY_TIMEOUT_S = 5.0  # a service that is told to end waits for no lock longer than this
 CACHE = "cache_size=-512"  # KiB for each connection: threads are many, and the operating system has the pages anyway
+LOG_LIMIT = 8 * 1024 * 1024  # bytes; twice what SQLite lets its log grow to while no one reads for long
+LOG = f"journal_size_limit={LOG_LIMIT}"
 LOOK_S = 0.002
 _READ_ONLY = {"referral_bus_read_only": True}
 
@@ -167,7 +169,7 @@ def _uri(path: Path) -> str:
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     """WAL with full syncs: what is committed survives a power cut. secure_delete: what is deleted leaves the file."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", CACHE):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", CACHE, LOG):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -16,6 +16,7 @@ RELAYS = (
     f"{UNIT}/test_relay_keys_and_restarts.py",
     "tests/unit/consumers/agency/test_receipts_and_announcements.py",
 )
+LOG_FILE = ("tests/unit/referral_bus/ledger/test_log_file.py",)
 LEFT = (f"{UNIT}/test_other_side_left.py",)
 FAILURES = (f"{UNIT}/test_send_failures.py",)
 RESTORING = (f"{UNIT}/test_restoring.py", f"{UNIT}/test_restored_peers.py", f"{UNIT}/test_new_start.py")
@@ -76,6 +77,20 @@ SENDING = (
         "if service is OwnService.WORKS or standing.actor in (Actor.NONE, STAFF[side]):",
         "if True:",
         ("tests/unit/referral_bus/test_stages.py",),
+    ),
+    Guard(
+        "the write-ahead log is cut where no service runs",
+        "referral_bus/ledger/store.py",
+        '"foreign_keys=ON", CACHE, LOG):',
+        '"foreign_keys=ON", CACHE):',
+        LOG_FILE,
+    ),
+    Guard(
+        "the service empties a write-ahead log that is too long",
+        "referral_bus/ledger/log_file.py",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "PRAGMA wal_checkpoint(PASSIVE)",
+        LOG_FILE,
     ),
     Guard(
         "only the oldest is sent again",

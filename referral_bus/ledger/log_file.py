@@ -1,0 +1,27 @@
+"""The write-ahead log beside a ledger, a file that grows for as long as somebody reads, and is made short again."""
+
+from referral_bus.ledger.store import BUSY_TIMEOUT_S, LOG_LIMIT, Ledger
+from referral_bus.ledger.trouble import reachable
+
+
+def log_bytes(ledger: Ledger) -> int:
+    """0 where there is none."""
+    try:
+        return ledger.path.with_name(f"{ledger.path.name}-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+def keep_short(ledger: Ledger) -> bool:
+    """Empties the log if it is over its limit. False while a reader holds that up: nothing waits for it, because no one
+    could write meanwhile."""
+    if log_bytes(ledger) <= LOG_LIMIT:
+        return True
+    with reachable(ledger.path), ledger.engine.connect() as connection:
+        driver = connection.connection.cursor()
+        driver.execute("PRAGMA busy_timeout = 0")
+        try:
+            busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
+    return not busy
