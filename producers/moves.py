@@ -1,6 +1,8 @@
 """The verbs: what a person, or an agency's own system, says about a referral. Judged here before it is sent."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +10,8 @@ from pydantic import ValidationError
 
 from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register import Register
-from referral_bus.ledger import referrals
+from referral_bus.ledger import idempotency, referrals, repeats
+from referral_bus.ledger.idempotency import about
 from referral_bus.ledger.looking import undelivered
 from referral_bus.ledger.naming import the_referral
 from referral_bus.ledger.referrals import Referral
@@ -18,6 +21,24 @@ from schemas.code_lists import unknown_codes
 from schemas.lifecycle import MOVE_BY_VERB, NOTES, Illegal, Move, Side, Status, judge
 from schemas.personal import StatusBody
 from schemas.problems import problems
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, by which idempotency key if by any. Without a key the very same words are a second try for ten
+    minutes, unless they are `meant`."""
+
+    caller: str = "local"
+    key: str | None = None
+    meant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A referral as it is after a verb. `again` is true when the same had been said before: nothing new was said."""
+
+    referral: Referral
+    again: bool = False
 
 
 def move(
@@ -33,9 +54,27 @@ def move(
     """Says `verb` about a referral, durably, and returns it as it is then. `referral_id` may be shortened to what is
     unambiguous, and may name its sender too, as in `family-women/3f2a91`. Raises `Refused`: unknown id, illegal move,
     missing or wrong detail; then nothing is written."""
+    return move_once(ledger, verb, referral_id, detail, writing, local_ref, register=register).referral
+
+
+def move_once(
+    ledger: Ledger,
+    verb: str,
+    referral_id: str,
+    detail: Mapping[str, Any],
+    writing: Writing,
+    local_ref: str | None = None,
+    asked: Asked | None = None,
+    *,
+    register: Register,
+) -> Moved:
+    """As `move`; where it is told who asks, a second try of the same words says nothing new."""
     wanted = MOVE_BY_VERB[verb]
     with ledger.write() as tx:
         referral = the_referral(tx, referral_id)
+        words = _words(verb, referral, detail, local_ref)
+        if asked is not None and _said_before(tx, asked, words, referral, writing.now):
+            return Moved(referral, again=True)
         status = _legal(tx, wanted, referral)
         if referral.side is Side.SENDER:
             _refuse_if_left(register, referral.peer, writing.now, verb)
@@ -43,7 +82,30 @@ def move(
         changed = write_word(tx, referral, status, body, writing)
         if local_ref is not None:
             referrals.set_local_ref(tx, referral.key, local_ref)
-    return changed
+        if asked is not None:
+            _remember(tx, asked, words, referral, writing.now)
+    return Moved(changed)
+
+
+def _words(verb: str, referral: Referral, detail: Mapping[str, Any], local_ref: str | None) -> bytes:
+    said = {name: value for name, value in detail.items() if value is not None}
+    return json.dumps([verb, about(referral.key), said, local_ref], default=str, sort_keys=True).encode()
+
+
+def _said_before(tx: Tx, asked: Asked, words: bytes, referral: Referral, now: datetime) -> bool:
+    """Under the same key; or, without one, within the last ten minutes, when nothing was said by either side since:
+    of hold, resume, hold the third is no second try of the first."""
+    if asked.key is not None:
+        return idempotency.recall(tx, asked.caller, asked.key, words, "idempotency_key") is not None
+    earlier = {} if asked.meant else repeats.recall(tx, asked.caller, words, now)
+    return any(each.asked_at == referral.changed_at for each in earlier.values())
+
+
+def _remember(tx: Tx, asked: Asked, words: bytes, referral: Referral, now: datetime) -> None:
+    if asked.key is not None:
+        idempotency.remember(tx, asked.caller, asked.key, words, about(referral.key), now)
+    else:
+        repeats.remember(tx, asked.caller, words, {0: referral.key}, now)
 
 
 def _legal(tx: Tx, wanted: Move, referral: Referral) -> Status:

@@ -9,22 +9,26 @@ from referral_bus.clock import Clock
 from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_models import Agency
+from referral_bus.ledger import repeats
 from referral_bus.ledger.audit import SERVICE
 from referral_bus.ledger.idempotency import recall, remember
 from referral_bus.ledger.referrals import open_about
+from referral_bus.ledger.repeats import Repeat
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import NewId, NewReferral, Writing, write_referral
 from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.sealing import BodyTooLarge, pad
 from schemas.code_lists import unknown_codes
 from schemas.deadlines import acknowledge_by, respond_by
+from schemas.events import ReferralKey
 from schemas.referral_request import ReferralRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The answer to one request. `again` is true when its idempotency key had been used for the same request before.
-    `open_already` are other referrals of the same person to the same recipient that are open; a few at most."""
+    """The answer to one request. `again` is true when the same had been asked before: under its idempotency key, or,
+    where that is noticed, without one within the last ten minutes. Then nothing new was started. `open_already` are
+    other referrals of the same person to the same recipient that are open; a few at most."""
 
     referral_id: UUID
     again: bool = False
@@ -39,16 +43,49 @@ def publish(
     new_id: NewId,
     caller: str,
     by: str = SERVICE,
+    repeat: Repeat = Repeat.IS_NEW,
 ) -> list[Published]:
     """Checks every request and writes all of them durably. Raises `Refused` naming the field; then nothing is written.
     `caller` is whose idempotency keys these are, `by` who asked, for the audit."""
     several = len(requests) > 1
     writing = Writing(clock(), register.version, new_id, by)
     with ledger.write() as tx:
-        return [
-            _publish_one(tx, register, request, f"[{place}]." if several else "", writing, caller)
+        earlier = _earlier(tx, caller, requests, writing.now) if repeat is Repeat.IS_NOTICED else {}
+        published = [
+            earlier.get(place) or _publish_one(tx, register, request, f"[{place}]." if several else "", writing, caller)
             for place, request in enumerate(requests)
         ]
+        if repeat is not Repeat.IS_NEW and not earlier:
+            _remember(tx, caller, requests, published, writing.now)
+    return published
+
+
+def _keyless(requests: Sequence[ReferralRequest]) -> list[int]:
+    return [place for place, request in enumerate(requests) if request.idempotency_key is None]
+
+
+def _asked(requests: Sequence[ReferralRequest]) -> bytes:
+    return b"publish\n" + b"\n".join(request.model_dump_json().encode() for request in requests)
+
+
+def _earlier(tx: Tx, caller: str, requests: Sequence[ReferralRequest], now: datetime) -> dict[int, Published]:
+    """What the very same list has started within the last ten minutes, for its requests without a key."""
+    keyless = _keyless(requests)
+    found = repeats.recall(tx, caller, _asked(requests), now) if keyless else {}
+    if found and len(found) < len(keyless):
+        advice = (
+            "this very list was published a few minutes ago, and some of its referrals were erased since; "
+            "say --again to publish all of it anew"
+        )
+        raise Refused(Reason.REFERRAL_ERASED, advice)
+    return {place: Published(each.referral.referral_id, again=True) for place, each in found.items()}
+
+
+def _remember(
+    tx: Tx, caller: str, requests: Sequence[ReferralRequest], published: Sequence[Published], now: datetime
+) -> None:
+    keys = {place: ReferralKey(tx.code, published[place].referral_id) for place in _keyless(requests)}
+    repeats.remember(tx, caller, _asked(requests), keys, now)
 
 
 def _publish_one(

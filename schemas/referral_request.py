@@ -12,6 +12,7 @@ from schemas.text import line
 from schemas.times import Instant
 
 MOST_REQUESTS = 500
+IDEMPOTENCY_KEY = r"^[!-~]{1,128}$"
 
 
 class ReferralRequest(SealedRecord):
@@ -23,7 +24,7 @@ class ReferralRequest(SealedRecord):
     priority: Annotated[CodeForm, Coded("priority")]
     acknowledge_by: Instant | None = None
     respond_by: Instant | None = None
-    idempotency_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")] | None = None
+    idempotency_key: Annotated[str, StringConstraints(pattern=IDEMPOTENCY_KEY)] | None = None
     local_ref: Annotated[str, line(120)] | None = None
     body: ReferralBody
 

@@ -1,31 +1,45 @@
 """`publish`: start referrals."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from deploy.app.desk import Desk
 from deploy.app.explain import CUT_OFF, STOPPED
-from deploy.app.options import HomeOption, JsonOption, desk_of
-from deploy.app.output import local_time, say, say_error, say_json
+from deploy.app.options import AgainOption, HomeOption, JsonOption, desk_of
+from deploy.app.output import already_done, local_time, say, say_error, say_json
 from deploy.app.status import own_service
 from producers.publish import Published
 from producers.request_file import read_requests
 from referral_bus.errors import Reason, Refused
+from referral_bus.ledger.repeats import Repeat
 from referral_bus.stages import OwnService
+from schemas.referral_request import ReferralRequest
+
+SECOND_TRY = "the very same was published a few minutes ago, and nothing was published now; --again if it is meant"
 
 
 def publish(
     file: Annotated[str, typer.Argument(metavar="FILE", help="One referral as JSON, or a list; - is standard input.")],
     home: HomeOption,
+    again: AgainOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Start one referral, or a list of them: all or none."""
+    """Start one referral, or a list of them: all or none. The very same file within ten minutes is taken for a second
+    try and gets the first answer, unless --again says that it is meant."""
     requests = read_requests(file, sys.stdin.buffer)
     desk = desk_of(home)
     if not desk.settings.producer:
         raise Refused(Reason.STARTS_NO_REFERRALS, "this service's intake is off; set producer = true", "producer")
-    published = desk.publish(requests)
+    published = desk.publish(requests, repeat=Repeat.IS_MEANT if again else Repeat.IS_NOTICED)
+    new = [str(each.referral_id) for each in published if not each.again]
+    with already_done(f"published {', '.join(new)}" if new else "nothing new was published"):
+        _answer(desk, requests, published, json)
+
+
+def _answer(desk: Desk, requests: Sequence[ReferralRequest], published: list[Published], json: bool) -> None:
     service = own_service(desk.home)
     silent = {each.agency.code: each for each in desk.silent({request.recipient for request in requests})}
     if json:
@@ -34,6 +48,8 @@ def publish(
         return
     if service is not OwnService.WORKS:
         say_error(f"warning: {STOPPED if service is OwnService.STOPPED else CUT_OFF}")
+    if any(each.again and request.idempotency_key is None for request, each in zip(requests, published, strict=True)):
+        say_error(f"warning: {SECOND_TRY}")
     for code, one in silent.items():
         since = f"since {local_time(one.heard_at, desk.settings.time_zone)}" if one.heard_at else "so far"
         say_error(f"warning: {code} has been silent {since}; it is sent all the same, and waits for them")

@@ -1,17 +1,22 @@
 """The verbs of the life cycle: one command for each row of its table."""
 
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from deploy.app.options import HomeOption, JsonOption, ReferralArgument, desk_of, parse_time
-from deploy.app.output import say, say_error, say_json
+from deploy.app.desk import Desk
+from deploy.app.option_names import by_option_names
+from deploy.app.options import AgainOption, HomeOption, JsonOption, ReferralArgument, desk_of, parse_time
+from deploy.app.output import already_done, say, say_error, say_json
 from deploy.app.views import referral_document
+from producers.moves import Asked, Moved
 from referral_bus.errors import Reason, Refused
 from schemas.lifecycle import MOVES, NOTES, Move, Side, Status
+from schemas.referral_request import IDEMPOTENCY_KEY
 
 OUTCOME = Annotated[str | None, typer.Option("--outcome", help="Code of the list outcome.")]
 REASON = Annotated[str | None, typer.Option("--reason", help="Code of the list outcome_reason.")]
@@ -20,7 +25,24 @@ SUGGEST = Annotated[str | None, typer.Option("--suggest", metavar="AGENCY", help
 KIND = Annotated[str | None, typer.Option("--kind", help=f"One of {', '.join(sorted(NOTES))}.")]
 TIME = Annotated[str | None, typer.Option("--time", help="Of the appointment, with offset: 2026-11-23T19:00+05:00.")]
 PLACE = Annotated[str | None, typer.Option("--place", help="Of the appointment.")]
+KEY = Annotated[
+    str | None, typer.Option("--idempotency-key", metavar="KEY", help="Said again under it, it is said once.")
+]
 LOCAL_REF = Annotated[str | None, typer.Option("--local-ref", help="Our own case number; stays here.")]
+
+OPTION_OF = {
+    "outcome": "--outcome",
+    "outcome_reason": "--reason",
+    "suggested_agency": "--suggest",
+    "business_status": "--kind",
+    "appointment.time": "--time",
+    "appointment.place": "--place",
+    "appointment": "--time",
+    "text": "--text",
+    "local_ref": "--local-ref",
+    "idempotency_key": "--idempotency-key",
+}
+"""Where a field of the body is typed."""
 
 
 def _options(move: Move) -> dict[str, Any]:
@@ -34,7 +56,7 @@ def _options(move: Move) -> dict[str, Any]:
         options["suggest"] = SUGGEST
     if "business_status" in move.needs:
         options |= {"kind": KIND, "time": TIME, "place": PLACE}
-    return options | {"text": TEXT, "local_ref": LOCAL_REF}
+    return options | {"text": TEXT, "local_ref": LOCAL_REF, "idempotency_key": KEY}
 
 
 def _detail(said: dict[str, Any]) -> dict[str, Any]:
@@ -54,22 +76,43 @@ def _detail(said: dict[str, Any]) -> dict[str, Any]:
     return detail
 
 
+def _checked_key(key: str | None) -> str | None:
+    """By the same rule as in a file."""
+    if key is not None and re.fullmatch(IDEMPOTENCY_KEY, key) is None:
+        advice = "a key is 1 to 128 letters, digits and signs of ASCII, without spaces"
+        raise Refused(Reason.VALUE_REFUSED, advice, "--idempotency-key")
+    return key
+
+
+def _answer(desk: Desk, move: Move, moved: Moved, asked: Asked, json: bool) -> None:
+    referral = moved.referral
+    left = referral.peer not in desk.believed
+    if left:
+        say_error(f"warning: {referral.peer} has left the register; it stands here, and reaches no one there")
+    if json:
+        say_json(referral_document(referral) | {"other_left": left, "again": moved.again})
+        return
+    if moved.again and asked.key is None:
+        say_error("warning: the very same was said a few minutes ago, and nothing was said now; --again if it is meant")
+    was = " was said before" if moved.again else ""
+    say(f"{referral.key.referral_id}  {move.verb}{was}: {referral.status}")
+
+
 def _command(move: Move) -> Callable[..., None]:
-    def verb(referral_id: str, home: Path, *, json: bool = False, **said: Any) -> None:
+    def verb(referral_id: str, home: Path, *, again: bool = False, json: bool = False, **said: Any) -> None:
         desk = desk_of(home)
         local_ref = said.pop("local_ref", None)
-        referral = desk.move(move.verb, referral_id, _detail(said), local_ref)
-        left = referral.peer not in desk.believed
-        if left:
-            say_error(f"warning: {referral.peer} has left the register; it stands here, and reaches no one there")
-        if json:
-            say_json(referral_document(referral) | {"other_left": left})
-        else:
-            say(f"{referral.key.referral_id}  {move.verb}: {referral.status}")
+        asked = Asked(key=_checked_key(said.pop("idempotency_key", None)), meant=again)
+        with by_option_names(OPTION_OF):
+            moved = desk.move_once(move.verb, referral_id, _detail(said), local_ref, asked)
+        was = "was said before" if moved.again else "said"
+        with already_done(f"{move.verb} {was} about {moved.referral.key.referral_id}"):
+            _answer(desk, move, moved, asked, json)
 
     kinds: dict[str, tuple[Any, Any]] = {
         "referral_id": (ReferralArgument, inspect.Parameter.empty),
         "home": (HomeOption, inspect.Parameter.empty),
+        "again": (AgainOption, False),
         "json": (JsonOption, False),
         **{name: (kind, None) for name, kind in _options(move).items()},
     }

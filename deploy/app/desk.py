@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from consumers.agency.keeper import scrub
-from producers.moves import move
+from producers.moves import Asked, Moved, move_once
 from producers.publish import Published, publish
 from producers.request_file import check_local_ref
 from producers.withdrawals import to_withdraw, withdraw
@@ -26,6 +26,7 @@ from referral_bus.ledger.looking import Step
 from referral_bus.ledger.naming import the_referral, the_referral_or_its_tombstone
 from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.referrals import Referral
+from referral_bus.ledger.repeats import Repeat
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.ledger.writing import Writing
@@ -123,16 +124,28 @@ class Desk:
         """For what is written now. `by` is who asked, for the audit."""
         return Writing(self.clock(), self.register.version, uuid4, by)
 
-    def publish(self, requests: Sequence[ReferralRequest], caller: str = "local") -> list[Published]:
-        """Starts referrals, all or none. Durable when it returns."""
-        return publish(self.ledger, self.register, requests, self.clock, uuid4, caller, COMMAND)
+    def publish(
+        self, requests: Sequence[ReferralRequest], caller: str = "local", repeat: Repeat = Repeat.IS_NEW
+    ) -> list[Published]:
+        """Starts referrals, all or none. Durable when it returns. `repeat` is for requests without an idempotency key:
+        a program that may ask twice uses keys."""
+        return publish(self.ledger, self.register, requests, self.clock, uuid4, caller, COMMAND, repeat)
 
     def move(self, verb: str, referral_id: str, detail: Mapping[str, Any], local_ref: str | None = None) -> Referral:
         """Says a verb of the life cycle about a referral. Durable when it returns. `referral_id` may be shortened to
-        what is unambiguous, and may name its sender too, as in `family-women/3f2a91`."""
+        what is unambiguous, and may name its sender too, as in `family-women/3f2a91`. The very same said again within
+        ten minutes is a second try: it says nothing new."""
+        return self.move_once(verb, referral_id, detail, local_ref, Asked()).referral
+
+    def move_once(
+        self, verb: str, referral_id: str, detail: Mapping[str, Any], local_ref: str | None, asked: Asked
+    ) -> Moved:
+        """As `move`, and tells whether it was a second try."""
         if local_ref is not None:
             check_local_ref(local_ref)
-        return move(self.ledger, verb, referral_id, detail, self.writing(), local_ref, register=self.register)
+        return move_once(
+            self.ledger, verb, referral_id, detail, self.writing(), local_ref, asked, register=self.register
+        )
 
     def withdraw(self, referral_id: str, reason: ErasureReason) -> Tombstone:
         """Erases a referral here and asks the other side to. When it returns it is erased for good: no backup brings it

@@ -22,6 +22,7 @@ HomeOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+AgainOption = Annotated[bool, typer.Option("--again", help="It is meant, though the same was said minutes ago.")]
 ReferralArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The referral's id, or how it begins; or SENDER/ID, to say whose it is.")
 ]

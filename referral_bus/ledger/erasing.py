@@ -10,7 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import audit, dead_letters, referrals, tables, tombstones
+from referral_bus.ledger import audit, dead_letters, referrals, repeats, tables, tombstones
 from referral_bus.ledger.audit import Action
 from referral_bus.ledger.idempotency import forget as forget_answer
 from referral_bus.ledger.sending import FINAL, State
@@ -93,6 +93,7 @@ def destroy(tx: Tx, key: ReferralKey) -> None:
     run(sa.delete(tables.handovers).where(*in_handovers, tables.handovers.c.done_at.is_(None)))
     dead_letters.forget(tx, key)
     forget_answer(tx, key)
+    repeats.forget(tx, key)
 
 
 def tell(tx: Tx, tombstone: Tombstone, kind: ErasureKind, writing: Writing) -> None:

@@ -42,7 +42,11 @@ def remember(tx: Tx, caller: str, key: str, request: bytes, answer: str, now: da
 def forget(tx: Tx, key: ReferralKey) -> None:
     """The referral that answered a request was erased. The key stays used, or the caller's next try would bring back
     what was withdrawn; what it was used for goes. Another agency's referral of the same id has answered none."""
-    if key.sender != tx.code:
-        return
-    here = _C.answer == sa.literal(str(key.referral_id), sa.JSON)
+    answers = [about(key), *([str(key.referral_id)] if key.sender == tx.code else [])]
+    here = _C.answer.in_([sa.literal(answer, sa.JSON) for answer in answers])
     tx.connection.execute(sa.update(tables.idempotency).where(here).values(request_digest=b"", answer=ERASED))
+
+
+def about(key: ReferralKey) -> str:
+    """The answer to a verb: which referral it was said about. That of a new referral is its id alone."""
+    return f"{key.sender}/{key.referral_id}"

@@ -3,7 +3,7 @@
 ended referrals     their personal part, so long after the last change; a tombstone stays
 expired consent     after a grace, open referrals are erased as withdrawn
 erased referrals    the clear rows of their events, so long after the erasure
-dead letters, idempotency keys
+dead letters, idempotency keys, what tells a second try
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import referrals, tables, tombstones
+from referral_bus.ledger import referrals, repeats, tables, tombstones
 from referral_bus.ledger.dead_letters import exhausted_no_more, forget_older
 from referral_bus.ledger.erasing import Grounds, ask, erase, tell
 from referral_bus.ledger.referrals import Referral
@@ -112,4 +112,4 @@ def _forget_keys(tx: Tx, keep: Retention, writing: Writing) -> int:
     key = tables.idempotency.c
     old = sa.select(key.caller, key.key_digest).where(key.created_at < writing.now - keep.idempotency).limit(STEP)
     deleted = sa.delete(tables.idempotency).where(sa.tuple_(key.caller, key.key_digest).in_(old))
-    return tx.connection.execute(deleted).rowcount
+    return tx.connection.execute(deleted).rowcount + repeats.forget_older(tx, writing.now)

@@ -341,3 +341,16 @@ idempotency = sa.Table(
     sa.PrimaryKeyConstraint("caller", "key_digest"),
     sqlite_with_rowid=False,
 )
+
+repeats = sa.Table(  # what was asked within the last ten minutes, as a keyed digest
+    "repeats",
+    metadata,
+    sa.Column("caller", sa.String, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("place", sa.Integer, nullable=False),  # in a list
+    *_referral_columns(),
+    sa.Column("asked_at", Moment, nullable=False, index=True),
+    sa.PrimaryKeyConstraint("caller", "digest", "place"),
+    sa.Index(None, "referral_sender", "referral_id"),
+    sqlite_with_rowid=False,
+)

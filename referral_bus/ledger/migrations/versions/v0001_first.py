@@ -122,6 +122,21 @@ def upgrade() -> None:
     op.create_index(op.f("ix_idempotency_answer"), "idempotency", ["answer"], unique=False)
     op.create_index(op.f("ix_idempotency_created_at"), "idempotency", ["created_at"], unique=False)
     op.create_table(
+        "repeats",
+        sa.Column("caller", sa.String(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("referral_sender", sa.String(), nullable=False),
+        sa.Column("referral_id", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("caller", "digest", "place"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_repeats_asked_at"), "repeats", ["asked_at"], unique=False)
+    op.create_index(
+        op.f("ix_repeats_referral_sender_referral_id"), "repeats", ["referral_sender", "referral_id"], unique=False
+    )
+    op.create_table(
         "inboxes",
         sa.Column("code", sa.String(), nullable=False),
         sa.Column("topic_id", sa.String(), nullable=False),

@@ -65,7 +65,7 @@ def test_publish_says_the_id_of_each_and_whether_it_was_published_before(
     keyed = request_document(RECIPIENT) | {"idempotency_key": "once"}
     file.write_text(json.dumps([request_document(RECIPIENT), keyed]))
     first = command(federation.sender, "publish", file, "--json").document
-    again = command(federation.sender, "publish", file, "--json").document
+    again = command(federation.sender, "publish", file, "--json", "--again").document
     assert [entry["again"] for entry in [*first, *again]] == [False, False, False, True]
     assert first[1]["referral_id"] == again[1]["referral_id"] == str(UUID(again[1]["referral_id"]))
 

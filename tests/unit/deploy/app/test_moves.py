@@ -99,7 +99,7 @@ def test_a_move_that_the_status_does_not_allow_is_refused(federation: Federation
         assert command(federation.recipient, verb, federation.referral, *NEEDS.get(verb, ())).code == 0
     for move in MOVES:
         if move.by is Side.RECIPIENT:
-            arguments = (move.verb, federation.referral, *NEEDS.get(move.verb, ()))
+            arguments = (move.verb, federation.referral, *NEEDS.get(move.verb, ()), "--again")
             said = refused(command, federation.recipient, "TRANSITION_REFUSED", move.verb, *arguments)
             assert "completed" in said.err
 
@@ -150,12 +150,12 @@ def test_a_beginning_that_several_ids_share_is_refused(federation: Federation, c
 
 
 MISSING = [
-    ("complete", "outcome"),
-    ("reject", "outcome_reason"),
-    ("hold", "text"),
-    ("fail", "outcome_reason"),
-    ("note", "business_status"),
-    ("ask", "text"),
+    ("complete", "--outcome"),
+    ("reject", "--reason"),
+    ("hold", "--text"),
+    ("fail", "--reason"),
+    ("note", "--kind"),
+    ("ask", "--text"),
 ]
 
 
@@ -168,11 +168,11 @@ def test_what_a_verb_needs_is_asked_for(verb: str, field: str, federation: Feder
 
 APPOINTMENT = ("note", "--kind", "appointment-scheduled")
 WRONG: list[tuple[str, str, tuple[str, ...]]] = [
-    ("CODE_UNKNOWN", "outcome_reason", ("reject", "--reason", "planted-7731")),
-    ("VALUE_REFUSED", "outcome_reason", ("reject", "--reason", PLANTED)),
-    ("CODE_UNKNOWN", "business_status", ("note", "--kind", "planted-7731")),
-    ("CODE_UNKNOWN", "business_status", ("note", "--kind", "information-requested")),
-    ("VALUE_REFUSED", "suggested_agency", ("reject", "--reason", "no-capacity", "--suggest", PLANTED)),
+    ("CODE_UNKNOWN", "--reason", ("reject", "--reason", "planted-7731")),
+    ("VALUE_REFUSED", "--reason", ("reject", "--reason", PLANTED)),
+    ("CODE_UNKNOWN", "--kind", ("note", "--kind", "planted-7731")),
+    ("CODE_UNKNOWN", "--kind", ("note", "--kind", "information-requested")),
+    ("VALUE_REFUSED", "--suggest", ("reject", "--reason", "no-capacity", "--suggest", PLANTED)),
     ("TIME_NAIVE", "--time", (*APPOINTMENT, "--time", "2030-01-01T10:00")),
     ("VALUE_REFUSED", "--time", (*APPOINTMENT, "--time", PLANTED)),
     ("VALUE_REFUSED", "--time", (*APPOINTMENT, "--time", "2030-01-01")),
@@ -180,12 +180,12 @@ WRONG: list[tuple[str, str, tuple[str, ...]]] = [
     ("VALUE_REFUSED", "--time", (*APPOINTMENT, "--time", "0001-01-01T00:00+05:00")),
     ("VALUE_REFUSED", "--time", (*APPOINTMENT, "--time", "9999-12-31T23:59-05:00")),
     ("FIELD_MISSING", "--time", (*APPOINTMENT, "--place", PLANTED)),
-    ("VALUE_REFUSED", "appointment.place", (*APPOINTMENT, "--time", "2030-01-01T10:00Z", "--place", "\x1b[2J")),
-    ("VALUE_REFUSED", "text", ("accept", "--text", f"{PLANTED}\x07")),
-    ("VALUE_REFUSED", "text", ("accept", "--text", "")),
-    ("VALUE_REFUSED", "text", ("accept", "--text", PLANTED * 200)),
-    ("TOO_LARGE", "local_ref", ("accept", "--local-ref", PLANTED * 20)),
-    ("VALUE_REFUSED", "local_ref", ("accept", "--local-ref", f"{PLANTED}\nsecond line")),
+    ("VALUE_REFUSED", "--place", (*APPOINTMENT, "--time", "2030-01-01T10:00Z", "--place", "\x1b[2J")),
+    ("VALUE_REFUSED", "--text", ("accept", "--text", f"{PLANTED}\x07")),
+    ("VALUE_REFUSED", "--text", ("accept", "--text", "")),
+    ("VALUE_REFUSED", "--text", ("accept", "--text", PLANTED * 200)),
+    ("TOO_LARGE", "--local-ref", ("accept", "--local-ref", PLANTED * 20)),
+    ("VALUE_REFUSED", "--local-ref", ("accept", "--local-ref", f"{PLANTED}\nsecond line")),
 ]
 
 
