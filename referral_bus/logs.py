@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import threading
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol, TextIO
@@ -69,23 +71,16 @@ def make_log(stream: TextIO = sys.stderr, **bound: str) -> Log:
     return log
 
 
-class LibraryLines(logging.Handler):
-    """What libraries log, as lines of ours; of an exception only its type, since a traceback may quote a value."""
-
-    def __init__(self, log: Log) -> None:
-        super().__init__()
-        self._log = log
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        values = {"logger": record.name, "message": record.getMessage()}
-        say = self._log.error if record.levelno >= logging.ERROR else self._log.warning
-        say("library", **values, **({} if error is None else {"error": type(error).__name__}))
-
-
 def quiet_libraries() -> None:
-    """Libraries log warnings and worse only: kafka's DEBUG lines hold keys and values, SQLAlchemy's hold rows."""
-    logging.basicConfig(level=logging.WARNING, handlers=[LibraryLines(make_log())])
+    """For the process of a command: no line of a library reaches standard error, neither a log record, nor a warning,
+    nor a thread's traceback. They may quote keys, rows and values; what went wrong is told by our own errors. A service
+    counts them, see `deploy.app.foreign_words`."""
+    logging.basicConfig(level=logging.WARNING, handlers=[logging.NullHandler()], force=True)
+    logging.lastResort = None
+    logging.raiseExceptions = False
+    warnings.showwarning = lambda *_, **__: None
+    threading.excepthook = lambda _: None
+    sys.unraisablehook = lambda _: None
     for name in ("kafka", "sqlalchemy", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -34,6 +34,7 @@ from deploy.app import (
 )
 from deploy.app.exit_codes import ExitCode
 from deploy.app.failures import Failure, end_with, wants_json
+from deploy.app.foreign_words import shut_out_for_good
 from deploy.app.output import NotSaid, OutputFailed, StandardOutput, let_go_of_standard_output, say
 from referral_bus.errors import BusError
 from referral_bus.logs import quiet_libraries
@@ -62,7 +63,7 @@ _VersionOption = Annotated[bool, typer.Option("--version", help="Say the version
 
 @app.callback()
 def _root(*, _version_wanted: _VersionOption = False) -> None:
-    quiet_libraries()
+    """Options of the command itself."""
 
 
 _GROUPS = (
@@ -87,6 +88,8 @@ for _group in _GROUPS:
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code. Every end says at most one line on standard error."""
+    quiet_libraries()
+    shut_out_for_good()
     os.umask(0o077)  # whatever a command writes is for its owner only
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = StandardOutput(sys.stdout)

@@ -1,13 +1,13 @@
 """`agency` and the agency's side of `register`: set up a home, run its service, take a register."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
+from deploy.app.foreign_words import only_our_words
 from deploy.app.options import HomeOption, JsonOption, desk_of
 from deploy.app.output import say, say_all, say_json
 from deploy.app.status import read_status
@@ -76,10 +76,9 @@ def run(home: HomeOption) -> None:
     from referral_bus.broker.kafka import KafkaBroker, Unpacking
 
     desk = desk_of(home)
-    name = f"referral-bus-{desk.settings.agency}"
-    log = make_log(sys.stderr, agency=desk.settings.agency)
-    finished = run_service(desk, lambda kafka: KafkaBroker(kafka, name, unpacking=Unpacking(desk.home.unpacking)), log)
-    sys.stderr.flush()
+    code, unpacking = desk.settings.agency, Unpacking(desk.home.unpacking)
+    with only_our_words(lambda stream: make_log(stream, agency=code)) as log:
+        finished = run_service(desk, lambda kafka: KafkaBroker(kafka, f"referral-bus-{code}", unpacking=unpacking), log)
     if not finished:
         os._exit(STUCK)  # a thread hangs in a library or a handler; what is accepted is in the ledger
 

@@ -85,14 +85,13 @@ def run(home: MonitorHomeOption) -> None:
     """Run the monitor until SIGTERM or Ctrl-C. Logs are JSON lines on standard error."""
     from consumers.monitor.home import open_monitor_home
     from deploy.app.ending import STUCK
+    from deploy.app.foreign_words import only_our_words
     from deploy.app.monitor_service import run_monitor
     from referral_bus.logs import make_log
 
     opened = open_monitor_home(home)
-    finished = run_monitor(
-        opened, lambda kafka: _connect(kafka, opened.unpacking), make_log(sys.stderr, service="monitor")
-    )
-    sys.stderr.flush()
+    with only_our_words(lambda stream: make_log(stream, service="monitor")) as log:
+        finished = run_monitor(opened, lambda kafka: _connect(kafka, opened.unpacking), log)
     if not finished:
         os._exit(STUCK)  # a thread is stuck in a library; what was read is in the database, or is read again
 

@@ -1,13 +1,16 @@
 """Where the service hands over what came in: the agency's Python handler, its webhook, or nowhere, when it pulls."""
 
 import importlib
+import importlib.util
 import ssl
+import traceback
+from pathlib import Path
 
 from consumers.agency.handover import Endpoint, Handler, endpoint_of
 from consumers.agency.webhook import WebhookEndpoint
 from consumers.agency.webhook_secrets import valid_secrets
 from deploy.app.desk import Desk
-from referral_bus.errors import Reason, Refused
+from referral_bus.errors import BusError, Reason, Refused
 
 
 def load_endpoint(desk: Desk) -> Endpoint | None:
@@ -32,12 +35,38 @@ def _webhook(desk: Desk, url: str) -> Endpoint:
 
 
 def _load_handler(desk: Desk, name: str) -> Handler:
-    """The agency's own handler: `module:factory` of the settings, called once with the desk."""
+    """The agency's own handler: `module:factory` of the settings, called once with the desk. Whatever goes wrong in it
+    is told as an error of that code, with its place there."""
     module, _, factory = name.partition(":")
+    origin: str | None = None
     try:
-        make = getattr(importlib.import_module(module), factory)
-    except (ImportError, AttributeError):
-        advice = "there is no such Python function, or a module that it needs"
-        raise Refused(Reason.SETTINGS_INVALID, advice, "handler") from None
-    made: Handler = make(desk)
-    return made
+        spec = importlib.util.find_spec(module)
+        if spec is None:
+            raise _not_loaded("there is no Python module of this name")
+        origin = spec.origin
+        make = getattr(importlib.import_module(module), factory, None)
+        if not callable(make):
+            raise _not_loaded("this module has no such function")
+        made = make(desk)
+    except BusError:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 # the agency's own code may raise anything
+        raise _not_loaded(f"your handler fails to load: {_fault(error, origin)}") from None
+    if not callable(made):
+        raise _not_loaded("its function returns nothing that can be called with an event")
+    handler: Handler = made
+    return handler
+
+
+def _not_loaded(why: str) -> Refused:
+    return Refused(Reason.SETTINGS_INVALID, why, "handler")
+
+
+def _fault(error: BaseException, origin: str | None) -> str:
+    """What kind of error, and where in the agency's own file. No message: it may quote a value."""
+    kind = type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{kind} in {Path(error.filename).name}, line {error.lineno}"
+    places = [place for place in traceback.extract_tb(error.__traceback__) if not place.filename.startswith("<")]
+    theirs = [place for place in places if place.filename == origin] or places[1:]
+    return f"{kind} in {Path(theirs[-1].filename).name}, line {theirs[-1].lineno}" if theirs else kind

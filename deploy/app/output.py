@@ -7,11 +7,11 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -119,9 +119,25 @@ def _escaped(sign: str) -> str:
 def say_error(line: str, document: str | None = None) -> None:
     """A line for people, or in its place a document for a program. One that cannot be written is lost: the exit code
     still tells how the command ended."""
+    stream = _error_stream or sys.stderr
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"referral-bus: {printable(line)}\n" if document is None else f"{document}\n")
-        sys.stderr.flush()
+        stream.write(f"referral-bus: {printable(line)}\n" if document is None else f"{document}\n")
+        stream.flush()
+
+
+_error_stream: TextIO | None = None
+
+
+def say_errors_on(stream: TextIO) -> Callable[[], None]:
+    """Because standard error is shut to words that are not ours. Returns what puts it back."""
+    global _error_stream  # as `sys.stderr` is
+    before, _error_stream = _error_stream, stream
+
+    def undo() -> None:
+        global _error_stream
+        _error_stream = before
+
+    return undo
 
 
 def local_time(moment: datetime, zone: str) -> str:

@@ -1,16 +1,9 @@
-"""Log lines: of ours and of libraries, on a disk that may be full, and never too many."""
+"""Log lines, on a disk that may be full, and never too many."""
 
 import errno
 import io
-import json
-import logging
 
-import pytest
-
-from referral_bus.logs import LibraryLines, Seldom, make_log
-from tests.kit.bench import LogLines
-
-PLANTED = "PLANTED-7731"
+from referral_bus.logs import Seldom, make_log
 
 
 class FullDisk(io.StringIO):
@@ -40,29 +33,3 @@ def test_what_was_said_is_remembered_in_bounds() -> None:
     for number in range(10 * Seldom.MOST):
         seldom(str(number))
     assert len(seldom._said) <= Seldom.MOST
-
-
-@pytest.fixture
-def library() -> tuple[logging.Logger, LogLines]:
-    lines, logger = LogLines(), logging.Logger("some.library")
-    logger.addHandler(LibraryLines(make_log(lines)))
-    return logger, lines
-
-
-def test_a_librarys_warning_is_one_line_of_ours(library: tuple[logging.Logger, LogLines]) -> None:
-    logger, lines = library
-    logger.warning("cannot reach node %d", 1)
-    line = json.loads(lines.text)
-    assert (line["event"], line["level"], line["logger"]) == ("library", "warning", "some.library")
-    assert line["message"] == "cannot reach node 1"
-
-
-def test_of_a_librarys_exception_only_its_type_is_said(library: tuple[logging.Logger, LogLines]) -> None:
-    logger, lines = library
-    try:
-        raise ValueError(PLANTED)
-    except ValueError:
-        logger.exception("reading failed")
-    assert json.loads(lines.text)["error"] == "ValueError"
-    assert PLANTED not in lines.text
-    assert "Traceback" not in lines.text

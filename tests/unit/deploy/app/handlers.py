@@ -33,10 +33,6 @@ def fails_once(desk: Desk) -> Handler:
     return take
 
 
-def defective(desk: Desk) -> Handler:
-    raise AttributeError(f"PLANTED-7731 in {desk.home.folder}")
-
-
 def handed_over(home: Path) -> list[str]:
     path = home.with_suffix(".handed-over")
     return path.read_text(encoding="ascii").splitlines() if path.exists() else []

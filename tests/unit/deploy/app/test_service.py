@@ -1,6 +1,7 @@
 """The service in this process, over a broker in memory: its parts, its readiness, its end."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
@@ -18,7 +19,7 @@ from referral_bus.metrics import AGENCY_METRICS, PREFIX
 from tests.kit.bench import LogLines
 from tests.kit.people import PLANTED_NAME, request
 from tests.kit.waiting import wait_until
-from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line
+from tests.unit.deploy.app.command import PLANTED, Command, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.handlers import handed_over
 from tests.unit.deploy.app.homes import RECIPIENT, Agency
@@ -130,14 +131,28 @@ def test_the_metrics_are_those_of_the_table(federation: Federation, running: Run
     assert values[f"{PREFIX}handover_oldest_timestamp_seconds",] > 0
 
 
-def test_a_handler_whose_own_code_is_wrong_is_a_defect_and_not_a_missing_function(
-    federation: Federation, command: Command
+BROKEN = {
+    "syntax": ("def handler(desk):\n    return (\n", "SyntaxError in broken_syntax.py, line 2"),
+    "imports": ("import json\nimport no_such_module_7731\n", "ModuleNotFoundError in broken_imports.py, line 2"),
+    "raises": ("def handler(desk):\n    raise KeyError('PLANTED-7731')\n", "KeyError in broken_raises.py, line 2"),
+    "deep": ("import json\ndef handler(desk):\n    json.loads('PLANTED-7731')\n", "in broken_deep.py, line 3"),
+    "leaves": ("import sys\nsys.exit('PLANTED-7731')\n", "SystemExit in broken_leaves.py, line 2"),
+    "nothing": ("def handler(desk):\n    pass\n", "returns nothing that can be called"),
+    "unnamed": ("", "has no such function"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_handler_that_fails_to_load_is_its_authors_error_with_its_place(
+    fault: str, federation: Federation, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    federation.recipient.set_to(handler=f"'{HANDLERS}:defective'")
+    code, says = BROKEN[fault]
+    (tmp_path / f"broken_{fault}.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    federation.recipient.set_to(handler=f"'broken_{fault}:handler'")
     said = command(federation.recipient, "agency", "run")
-    assert_one_line(said)
-    assert said.code == 1
-    assert f"AttributeError in {HANDLERS}:" in said.err
+    assert_refused(said, "SETTINGS_INVALID", "handler", "7731")
+    assert says in said.err
 
 
 def test_an_agency_that_takes_in_nothing_or_pulls_has_no_handler(federation: Federation) -> None:
