@@ -34,8 +34,7 @@ def publish(
     if not desk.settings.producer:
         raise Refused(Reason.STARTS_NO_REFERRALS, "this service's intake is off; set producer = true", "producer")
     published = desk.publish(requests, repeat=Repeat.IS_MEANT if again else Repeat.IS_NOTICED)
-    new = [str(each.referral_id) for each in published if not each.again]
-    with already_done(f"published {', '.join(new)}" if new else "nothing new was published"):
+    with already_done(f"published {', '.join(str(each.referral_id) for each in published)}"):
         _answer(desk, requests, published, json)
 
 
