@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from deploy.app.foreign_words import only_our_words
 from deploy.app.options import HomeOption, JsonOption, desk_of
-from deploy.app.output import say, say_all, say_json
+from deploy.app.output import already_done, answer, say, say_all, say_json
 from deploy.app.status import read_status
 from referral_bus.clock import system_clock
 from referral_bus.errors import Reason, Refused
@@ -40,7 +40,8 @@ def init(
         field = problems(error)[0].path
         raise Refused(Reason.SETTINGS_INVALID, "this is not of the form it must have", f"--{field}") from None
     create_home(home, settings, system_clock(), again)
-    _say_key(home, json)
+    with already_done("the home is made; `referral-bus agency key` shows its key"):
+        _say_key(home, json)
 
 
 @agency.command("key")
@@ -105,7 +106,9 @@ def status(home: HomeOption, json: JsonOption = False) -> None:
 
 @agency.command("backup")
 def backup(
-    home: HomeOption, file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; a new file.")]
+    home: HomeOption,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; a new file.")],
+    json: JsonOption = False,
 ) -> None:
     """Copy the ledger into one file, whole and consistent; the service may go on. Keys and the record of what was
     erased are not in it: they stay in the home folder."""
@@ -113,7 +116,9 @@ def backup(
 
     desk = desk_of(home)
     back_up(desk, file)
-    say("backed up; keep this file on another disk. Without keys/at-rest.key of the home folder it opens nothing")
+    says = "backed up; keep this file on another disk. Without keys/at-rest.key of the home folder it opens nothing"
+    with already_done("the backup is whole"):
+        answer({"backed_up": True}, [says], json)
 
 
 @agency.command("restored")
@@ -129,11 +134,10 @@ def restored(
     from deploy.app.backups import go_on_after_restore
 
     done = go_on_after_restore(desk_of(home), source)
-    if json:
-        say_json({"incarnation": done.incarnation, "erased": done.erased})
-    else:
-        say(f"goes on as incarnation {done.incarnation}; {done.erased} erased referrals stay erased")
-        say("start the service; the others send again what this ledger has lost")
+    says = f"goes on as incarnation {done.incarnation}; {done.erased} erased referrals stay erased"
+    with already_done(says):
+        then = "start the service; the others send again what this ledger has lost"
+        answer({"incarnation": done.incarnation, "erased": done.erased}, [says, then], json)
 
 
 @agency.command("webhook-secret")
@@ -149,14 +153,15 @@ def webhook_secret(
     keys = open_home(home).keys
     if finish:
         finish_rotation(keys)
-    secret = None if finish else shown(new_secret(keys))
-    if json:
-        say_json({"secret": secret})
-    elif secret is None:
-        say("calls are signed with the newer secret alone")
-    else:
-        say(secret)
-        say("Give it to your endpoint; it is not shown again, and stands in the home folder under keys.")
+    if finish:
+        finished = "calls are signed with the newer secret alone"
+        with already_done(finished):
+            answer({"secret": None}, [finished], json)
+        return
+    secret = shown(new_secret(keys))
+    with already_done("a secret is made and was not shown; make another one, and end the rotation with --finish"):
+        then = "Give it to your endpoint; it is not shown again, and stands in the home folder under keys."
+        answer({"secret": secret}, [secret, then], json)
 
 
 def add_to(app: typer.Typer) -> None:

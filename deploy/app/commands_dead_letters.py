@@ -20,7 +20,7 @@ from deploy.app.dead_letter_views import (
 )
 from deploy.app.desk import Desk
 from deploy.app.options import HomeOption, JsonOption, desk_of
-from deploy.app.output import say, say_all, say_json
+from deploy.app.output import already_done, answer, say, say_all, say_json
 from referral_bus.errors import Reason, Refused
 from referral_bus.ledger import dead_letter_lists
 from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter
@@ -96,7 +96,7 @@ def retry(
     if dry_run:
         _say_meant(desk, letters, "would be retried", json)
         return
-    _say_done(use.retry(desk.ledger, letters, _around(desk), desk.writing().by), json)
+    _say_done("retried", use.retry(desk.ledger, letters, _around(desk), desk.writing().by), json)
 
 
 @dead_letters.command("discard")
@@ -118,7 +118,7 @@ def discard(
     if dry_run:
         _say_meant(desk, letters, "would be discarded", json)
         return
-    _say_done(use.discard(desk.ledger, letters, reason, _around(desk), desk.writing().by), json)
+    _say_done("discarded", use.discard(desk.ledger, letters, reason, _around(desk), desk.writing().by), json)
 
 
 def _check_reason(text: str) -> None:
@@ -142,11 +142,9 @@ def _say_meant(desk: Desk, letters: list[DeadLetter], what: str, json: bool) -> 
     say(f"{len(letters)} {what}; nothing was changed")
 
 
-def _say_done(done: list[Done], json: bool) -> None:
-    if json:
-        say_json([done_document(each) for each in done])
-    else:
-        say_all(done_line(each) for each in done)
+def _say_done(what: str, done: list[Done], json: bool) -> None:
+    with already_done(f"{what}: {', '.join(str(each.letter.number) for each in done)}"):
+        answer([done_document(each) for each in done], [done_line(each) for each in done], json)
 
 
 def add_to(app: typer.Typer) -> None:

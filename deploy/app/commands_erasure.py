@@ -11,7 +11,7 @@ from deploy.app.desk import Desk
 from deploy.app.erasures import erasure_document, erasure_lines, erasure_sentence
 from deploy.app.layout import page_width
 from deploy.app.options import HomeOption, JsonOption, WholeIdArgument, desk_of
-from deploy.app.output import say, say_all, say_json
+from deploy.app.output import already_done, answer, say, say_all, say_json
 from referral_bus.errors import Reason, Refused
 from referral_bus.ledger.tombstones import Tombstone
 from schemas.lifecycle import ErasureReason
@@ -38,10 +38,9 @@ def _erase(referral_id: str, home: Path, reason: ErasureReason, yes: bool, json:
     if not yes:
         _ask(desk, referral_id, reason, json)
     left = desk.withdraw(referral_id, reason)
-    if json:
-        say_json(erasure_document(left, desk.believed))
-    else:
-        say(erasure_sentence(left, desk.clock(), desk.settings, desk.believed))
+    with already_done(f"{left.key.referral_id} is erased here and the other side is asked to erase it"):
+        document = erasure_document(left, desk.believed)
+        answer(document, [erasure_sentence(left, desk.clock(), desk.settings, desk.believed)], json)
 
 
 def _ask(desk: Desk, referral_id: str, reason: ErasureReason, json: bool) -> None:

@@ -1,5 +1,6 @@
 """`inbox` and `todo`: what came in, which referrals fit, what waits for this agency's people."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from deploy.app.list_views import (
     todo_document,
 )
 from deploy.app.options import HomeOption, JsonOption, desk_of, parse_time
-from deploy.app.output import say, say_all, say_json
+from deploy.app.output import already_done, say, say_all, say_json
 from referral_bus.errors import Reason, Refused
 from referral_bus.stages import Stage
 from schemas.code_lists import known
@@ -75,6 +76,11 @@ def inbox(  # each is an option
 
 def _say_received(desk: Desk, after: int, take: bool, most: int, json: bool) -> None:
     taken = _take(desk, after, take)
+    with already_done(f"taken up to cursor {after}: {taken}") if taken else nullcontext():
+        _answer(desk, after, taken, most, json)
+
+
+def _answer(desk: Desk, after: int, taken: int, most: int, json: bool) -> None:
     received, total = desk.look_after(after, most), desk.count_after(after)
     cursor = received[-1].cursor if received else after
     if json:

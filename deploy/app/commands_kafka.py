@@ -5,36 +5,52 @@ from typing import Annotated
 
 import typer
 
+from deploy.app.option_names import by_option_names
 from deploy.app.options import JsonOption
-from deploy.app.output import local_time, say, say_error, say_json
+from deploy.app.output import already_done, answer, local_time, say, say_error, say_json
 
 kafka = typer.Typer(help="A local Apache Kafka on loopback.", no_args_is_help=True, rich_markup_mode=None)
 
 DataOption = Annotated[Path, typer.Option("--data", help="The data folder.")]
+OPTION_OF = {"port": "--port", "controller_port": "--controller-port", "brokers": "--brokers"}
 
 
 @kafka.command("start")
 def start_kafka(
     data: DataOption,
-    port: Annotated[int, typer.Option("--port", help="For clients; further brokers take the next ones.")] = 9092,
-    controller_port: Annotated[int, typer.Option("--controller-port", help="Among the brokers.")] = 19092,
-    brokers: Annotated[int, typer.Option("--brokers", help="1 or 3.")] = 1,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", help="For clients; further brokers take the next ones. As before, or 9092."),
+    ] = None,
+    controller_port: Annotated[
+        int | None, typer.Option("--controller-port", help="Among the brokers. As before, or 19092.")
+    ] = None,
+    brokers: Annotated[int | None, typer.Option("--brokers", help="1 or 3. As before, or 1.")] = None,
     min_free_mb: Annotated[int, typer.Option("--min-free-mb", help="Refuse to start with less free space.")] = 300,
+    json: JsonOption = False,
 ) -> None:
-    """Start it, or say that it runs already. Downloads Kafka once, and checks what it got."""
-    from deploy.kafka.local import KafkaPlan, start
+    """Start it, on the ports of its last start, or say that it runs already. Downloads Kafka once, and
+    checks what it got."""
+    from deploy.kafka.local import start
+    from deploy.kafka.ports import plan_as_before
 
-    plan = KafkaPlan(data, port, controller_port, brokers, min_free_mb=min_free_mb)
+    with by_option_names(OPTION_OF):
+        plan = plan_as_before(data, port, controller_port, brokers, min_free_mb)
     running = start(plan, say_error)
-    say(f"Kafka {running.version} serves at {running.bootstrap}")
+    says = f"Kafka {running.version} serves at {running.bootstrap}"
+    with already_done(says):
+        answer({"running": True, "version": running.version, "bootstrap": running.bootstrap}, [says], json)
 
 
 @kafka.command("stop")
-def stop_kafka(data: DataOption) -> None:
+def stop_kafka(data: DataOption, json: JsonOption = False) -> None:
     """Stop it; its data stay."""
     from deploy.kafka.local import stop
 
-    say("Kafka stopped" if stop(data) else "no Kafka was running there")
+    stopped = stop(data)
+    says = "Kafka stopped" if stopped else "no Kafka was running there"
+    with already_done(says):
+        answer({"stopped": stopped}, [says], json)
 
 
 @kafka.command("status")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploy.app.options import JsonOption, RegisterArgument, SignaturesArgument, read_file
-from deploy.app.output import say, say_json
+from deploy.app.output import already_done, answer, say_json
 from referral_bus.clock import system_clock
 from referral_bus.errors import Reason, Refused
 
@@ -44,6 +44,7 @@ def init(
     home: MonitorHomeOption,
     federation: Annotated[str, typer.Option("--federation", help="The federation's id.")],
     kafka: Annotated[str, typer.Option("--kafka", help="host:port of the brokers, several with commas.")],
+    json: JsonOption = False,
 ) -> None:
     """Make a home folder: settings only; a monitor has no keys."""
     from pydantic import ValidationError
@@ -58,8 +59,10 @@ def init(
         field = problems(error)[0].path
         raise Refused(Reason.SETTINGS_INVALID, "this is not of the form it must have", f"--{field}") from None
     create_monitor_home(home, settings)
-    say(f"home of a monitor of {federation}")
-    say("Now take the register that the stewards have signed: referral-bus monitor accept")
+    says = f"home of a monitor of {federation}"
+    with already_done(says):
+        then = "Now take the register that the stewards have signed: referral-bus monitor accept"
+        answer({"federation": federation}, [says, then], json)
 
 
 @monitor.command("accept")
@@ -70,6 +73,7 @@ def accept(
     sha256: Annotated[
         str | None, typer.Option("--sha256", help="For the first register: its SHA-256, as the stewards tell it.")
     ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Take a register, after checking who signed it. A running monitor goes on with it at once."""
     from consumers.monitor.home import accept_register, open_monitor_home
@@ -77,7 +81,9 @@ def accept(
     given = read_file(file), read_file(signatures, "SIGNATURES")
     opened = open_monitor_home(home)
     taken = accept_register(opened, *given, system_clock(), sha256)
-    say(f"version {taken.version} of {taken.federation} accepted")
+    says = f"version {taken.version} of {taken.federation} accepted"
+    with already_done(says):
+        answer({"version": taken.version, "federation": taken.federation}, [says], json)
 
 
 @monitor.command("run")
@@ -100,14 +106,16 @@ def run(home: MonitorHomeOption) -> None:
 def status(
     home: MonitorHomeOption,
     json: JsonOption = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Draw it again every two seconds, until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C; with --json a document a line.")
+    ] = False,
 ) -> None:
     """What needs a person now, agencies, flows, what waits. Exit code 3 when it is old or the monitor does not run."""
     from consumers.monitor.home import open_monitor_home
 
     opened = open_monitor_home(home)
     if watch:
-        _watch(opened)
+        _watch(opened, json)
         return
     seen, register, running = _seen(opened)
     if json:
@@ -125,20 +133,35 @@ def status(
     raise typer.Exit(0 if running and not seen.stale else 3)
 
 
-def _watch(home: "MonitorHome") -> None:
+def _watch(home: "MonitorHome", json: bool) -> None:
+    try:
+        _say_lines(home) if json else _draw(home)
+    except KeyboardInterrupt:  # the way to end it
+        return
+
+
+def _say_lines(home: "MonitorHome") -> None:
+    """One document a line, for a program that reads on."""
+    from deploy.app.monitor_views import document
+
+    while True:
+        seen, _, running = _seen(home)
+        say_json(document(seen, running), one_line=True)
+        sys.stdout.flush()
+        time.sleep(REDRAW_S)
+
+
+def _draw(home: "MonitorHome") -> None:
     from rich.live import Live
 
     from deploy.app.monitor_views import drawing
 
     zone = home.settings().time_zone
-    try:
-        with Live(auto_refresh=False, screen=sys.stdout.isatty(), vertical_overflow="crop") as live:
-            while True:
-                seen, register, running = _seen(home)
-                live.update(drawing(seen, register, running, zone), refresh=True)
-                time.sleep(REDRAW_S)
-    except KeyboardInterrupt:  # the way to end it
-        return
+    with Live(auto_refresh=False, screen=sys.stdout.isatty(), vertical_overflow="crop") as live:
+        while True:
+            seen, register, running = _seen(home)
+            live.update(drawing(seen, register, running, zone), refresh=True)
+            time.sleep(REDRAW_S)
 
 
 def _seen(home: "MonitorHome") -> "tuple[Overview, Register, bool]":

@@ -9,7 +9,7 @@ import typer
 
 from deploy.app import commands_steward
 from deploy.app.options import HomeOption, JsonOption, KafkaOption, RegisterArgument, SignaturesArgument, read_file
-from deploy.app.output import say, say_all, say_json
+from deploy.app.output import already_done, answer, say_all, say_json
 from referral_bus.clock import system_clock
 from referral_bus.federation.register import Register, parse_register, read_register
 from referral_bus.home import accept_register, known_services, open_home
@@ -31,11 +31,14 @@ def accept(
     sha256: Annotated[
         str | None, typer.Option("--sha256", help="For the first register: its SHA-256, as the stewards tell it.")
     ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Take a register into an agency's home, after checking who signed it."""
     given = read_file(file), read_file(signatures, "SIGNATURES")
     taken = accept_register(open_home(home), *given, system_clock(), sha256)
-    say(f"version {taken.version} of {taken.federation} accepted")
+    says = f"version {taken.version} of {taken.federation} accepted"
+    with already_done(says):
+        answer({"version": taken.version, "federation": taken.federation}, [says], json)
 
 
 @register.command("lint")
@@ -44,17 +47,20 @@ def lint(
     against: Annotated[
         Path | None, typer.Option("--against", metavar="OLD", help="The version before: name what this one cuts off.")
     ] = None,
+    json: JsonOption = False,
 ) -> None:
-    """Check a register, or a template of one without keys. What it cuts off is advice and no fault."""
+    """Check a register, or a template of one without keys. Exit code 2 for an error; advice alone is 0, and so is what
+    the version cuts off."""
     from deploy.provision.cut_off import cut_off
-    from deploy.provision.lint import lint_register
+    from deploy.provision.lint import Finding, Level, lint_register
 
     found = lint_register(file)
     if against is not None:
         old, new = read_register(read_file(against, "--against")), read_register(read_file(file))
-        say_all(f"advice: {line}" for line in cut_off(old, new))
-    say_all(found or ["no findings"])
-    raise typer.Exit(2 if found else 0)
+        found = [*(Finding(Level.ADVICE, line) for line in cut_off(old, new)), *found]
+    rows = [{"level": each.level, "text": each.text} for each in found]
+    answer(rows, [str(each) for each in found] or ["no findings"], json)
+    raise typer.Exit(2 if any(each.level is Level.ERROR for each in found) else 0)
 
 
 @register.command("plan")
@@ -72,7 +78,8 @@ def make_so(file: RegisterArgument, kafka: KafkaOption, json: JsonOption = False
     with _topic_admin(kafka) as admin:
         changes = _difference(_parsed(file), admin)
         left = apply(changes, admin)
-        _show(changes, json)
+        with already_done("the cluster is as the register says, but for what is left to a person"):
+            _show(changes, json)
     if left:
         raise typer.Exit(2)
 

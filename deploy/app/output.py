@@ -112,6 +112,14 @@ def say_json(document: Any, *, one_line: bool = False) -> None:
     sys.stdout.write(_NOT_ASCII.sub(lambda found: _escaped(found[0]), text) + "\n")
 
 
+def answer(document: Any, lines: Iterable[str], as_json: bool) -> None:
+    """What a command says: for a program or for people."""
+    if as_json:
+        say_json(document)
+    else:
+        say_all(lines)
+
+
 def _escaped(sign: str) -> str:
     return json.dumps(sign)[1:-1] if sign != "\n" and _steers(sign) else sign
 

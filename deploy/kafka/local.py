@@ -14,6 +14,7 @@ from deploy.kafka.folder import check_space, claimed, locked, read_marker, writi
 from deploy.kafka.jars import KAFKA_VERSION, Progress, default_cache, ensure_jars
 from deploy.kafka.java import broker_command, check_java, format_storage, write_settings
 from deploy.kafka.plan import KafkaPlan, NodePlan, free_port, is_free
+from deploy.kafka.ports import remember_ports
 from deploy.kafka.probe import serving_brokers
 from deploy.kafka.process import end, identify, is_alive, spawn
 from deploy.kafka.state import RunningKafka, StoppedKafka, forget, remember, started_nodes, status
@@ -47,6 +48,7 @@ def start(plan: KafkaPlan, progress: Progress, fetch_jars: Callable[[Progress], 
             progress(f"Starting Kafka {KAFKA_VERSION} on port {', '.join(str(node.port) for node in missing)} ...")
             _prepare(plan, missing, jars, marker.cluster_id)
             _launch(plan, missing, jars)
+            remember_ports(plan)
         else:
             progress(f"Kafka {marker.version} already runs on port {', '.join(str(node.port) for node in plan.nodes)}.")
             _wait_until_serving(plan)  # whoever started it may still be waiting, or have been killed while waiting

@@ -2,33 +2,54 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
+from deploy.provision.register_topic import refuse_if_too_large
 from referral_bus.errors import BusError
 from referral_bus.federation.register import read_register
 from referral_bus.federation.register_models import RegisterFile
 from referral_bus.federation.register_problem import RegisterProblem
 from referral_bus.federation.register_rules import problems
+from referral_bus.federation.yaml_strict import MAX_BYTES as MOST_READ
 from schemas.code_lists import load_code_list
 
-MAX_BYTES = 60 * 1024  # what a register version record can carry
+
+class Level(StrEnum):
+    """An error keeps a register from being accepted or published; advice does not."""
+
+    ERROR = "error"
+    ADVICE = "advice"
 
 
-def lint_register(path: Path) -> list[str]:
-    """Everything that is wrong, each with its place; empty when nothing is. A file without stewards is a template."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    level: Level
+    text: str
+
+    def __str__(self) -> str:
+        return self.text if self.level is Level.ERROR else f"advice: {self.text}"
+
+
+def lint_register(path: Path) -> list[Finding]:
+    """Everything that is wrong or could be better, each with its place. A file without stewards is a template."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MOST_READ + 1)
+        refuse_if_too_large(data)
         content = read_register(data).content
     except OSError:
-        return ["the file cannot be read"]
+        return [Finding(Level.ERROR, "the file cannot be read")]
     except BusError as error:
-        return [str(error)]
+        return [Finding(Level.ERROR, str(error))]
     services = frozenset(entry.code for entry in load_code_list("service_types").codes)
     template = not content.stewards.keys
-    found = [*problems(content, services, template), *_habits(content), *_unoffered(content, services)]
-    if len(data) > MAX_BYTES:
-        found.append(RegisterProblem("", f"over {MAX_BYTES} bytes; it would not fit into a record"))
-    return [str(problem) for problem in found]
+    advice = [*_habits(content), *_unoffered(content, services)]
+    return [
+        *(Finding(Level.ERROR, str(problem)) for problem in problems(content, services, template)),
+        *(Finding(Level.ADVICE, str(problem)) for problem in advice),
+    ]
 
 
 def _habits(content: RegisterFile) -> Iterator[RegisterProblem]:

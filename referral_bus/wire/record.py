@@ -15,6 +15,7 @@ from typing import Protocol, get_args
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from referral_bus.errors import Reason, Refused
 from referral_bus.wire.avro_codec import MAX_VALUE, Undecodable, decode, encode
 from referral_bus.wire.envelope import headers, kafka_key, writer_of
 from referral_bus.wire.raw import RawRecord
@@ -167,7 +168,14 @@ def read(raw: RawRecord, directory: Directory, here: str, now: datetime, find_ke
 
 def write(record: AnyRecord, topic: str, federation: str, signing_key: Ed25519PrivateKey) -> RawRecord:
     """A signed raw record. Events with a body must have been sealed before."""
-    return sign_value(encode(record), record, topic, federation, signing_key)
+    return sign_value(checked_size(encode(record)), record, topic, federation, signing_key)
+
+
+def checked_size(value: bytes) -> bytes:
+    """The value, if readers take one so large. Raises `Refused` before it is sent to readers that would skip it."""
+    if len(value) > MAX_VALUE:
+        raise Refused(Reason.TOO_LARGE, "as a record this is over 64 KiB, and no reader takes such a one")
+    return value
 
 
 def sign_value(

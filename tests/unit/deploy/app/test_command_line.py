@@ -57,7 +57,8 @@ def test_what_there_is_not_is_not_quoted(arguments: tuple[str, ...], command: Co
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "path"), [("--brokers", "2", "brokers"), ("--port", "77310", "port"), ("--port", "-1", "port")]
+    ("option", "value", "path"),
+    [("--brokers", "2", "--brokers"), ("--port", "77310", "--port"), ("--port", "-1", "--port")],
 )
 def test_a_local_kafka_that_cannot_be_is_refused(
     option: str, value: str, path: str, command: Command, tmp_path: Path

@@ -3,15 +3,19 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from deploy.app.exit_codes import MEANS, ExitCode
+from tests.kit.people import request_document
 from tests.unit.deploy.app.command import PLANTED, Command
 from tests.unit.deploy.app.conftest import Federation
+from tests.unit.deploy.app.homes import RECIPIENT
 
 DOCS = Path(__file__).parents[4] / "docs"
 
@@ -37,6 +41,18 @@ def test_what_cannot_be_printed_is_told_in_one_line(line: str, where: str, unbuf
     assert ended.returncode == ExitCode.UNREACHABLE
     assert "OUTPUT_FAILED" in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("where", ["> /dev/full", ">&-"])
+def test_what_is_published_and_not_printed_ends_with_5_and_the_ledger_is_whole(
+    where: str, federation: Federation, tmp_path: Path
+) -> None:
+    file, home = tmp_path / "referral.json", federation.sender.home
+    file.write_text(json.dumps(request_document(RECIPIENT)))
+    ended = shell(f"referral-bus publish {file} --home {home} {where}")
+    assert (ended.returncode, ended.stderr.count("NOT_SAID: published ")) == (ExitCode.NOT_SAID, 1)
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as ledger:
+        assert ledger.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def test_with_every_stream_closed_the_exit_code_still_tells() -> None:

@@ -16,8 +16,11 @@ from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import NEED, Federation
 from tests.unit.deploy.app.homes import OTHER, RECIPIENT, SENDER, Agency, Post
 
-NEED_KAFKA = {"register plan", "register apply"}
-TESTED_WITH_THE_MONITOR = {"monitor status"}
+NEED_KAFKA = {"register plan", "register apply", "register publish", "kafka start", "kafka stop"}
+TESTED_WITH_THE_MONITOR = {"monitor status", "monitor init", "monitor accept"}
+WITHOUT_JSON = {"agency run", "monitor run", "demo", "completion"}
+"""Services, whose log is JSON, a story for people, and a script for a shell."""
+TESTED_WITH_STEWARDS = {"register keygen", "register sign", "register accept", "register lint", "agency backup"}
 TESTED_WITH_DEAD_LETTERS = {
     "dead-letters list", "dead-letters show", "dead-letters retry", "dead-letters discard", "agency webhook-secret",
 }  # fmt: skip
@@ -36,9 +39,22 @@ def with_json(command: Any, name: str = "") -> Iterator[str]:
         yield name
 
 
+def test_every_command_that_answers_has_json() -> None:
+    commands = set(all_commands(typer.main.get_command(app)))
+    assert commands - set(with_json(typer.main.get_command(app))) == WITHOUT_JSON
+
+
+def all_commands(command: Any, name: str = "") -> Iterator[str]:
+    inner = getattr(command, "commands", {})
+    for sub_name, sub in inner.items():
+        yield from all_commands(sub, f"{name} {sub_name}".strip())
+    if not inner:
+        yield name
+
+
 def test_no_command_with_json_is_forgotten_here() -> None:
     known = NEED_KAFKA | TESTED_WITH_THE_MONITOR | TESTED_WITH_DEAD_LETTERS | TESTED_WITH_ERASURES_AND_BACKUPS
-    known |= TESTED_HERE | {move.verb for move in MOVES}
+    known |= TESTED_WITH_STEWARDS | TESTED_HERE | {move.verb for move in MOVES}
     assert set(with_json(typer.main.get_command(app))) == known
 
 

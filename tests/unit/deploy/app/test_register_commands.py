@@ -177,8 +177,9 @@ def test_lint_names_what_a_version_cuts_off_as_advice(federation: Federation, co
     assert (
         f"advice: {RECIPIENT} is not listed any more: " in command(None, "register", "lint", new, "--against", old).out
     )
-    assert "advice: " not in command(None, "register", "lint", new).out
-    assert "advice: " not in command(None, "register", "lint", old, "--against", old).out
+    cut = "is not listed any more"
+    assert cut not in command(None, "register", "lint", new).out
+    assert cut not in command(None, "register", "lint", old, "--against", old).out
     assert_refused(
         command(None, "register", "lint", new, "--against", tmp_path / "none"), "FILE_UNREADABLE", "--against"
     )

@@ -5,6 +5,11 @@ from pathlib import Path
 import pytest
 
 from deploy.demo.federation import example_template
+from deploy.provision.register_topic import MOST_SIGNATURES, as_record
+from referral_bus.errors import Reason, Refused
+from referral_bus.federation.register import parse_register
+from referral_bus.home import known_services
+from schemas.events import StewardSignature
 from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import DEAD_KAFKA, Agency
@@ -110,3 +115,29 @@ def test_a_register_is_published_to_a_kafka_that_is_there(
     said = command(None, "register", "publish", register, signatures, "--kafka", DEAD_KAFKA, "--key", keys[0])
     assert_one_line(said)
     assert said.code == 3
+
+
+def test_a_register_that_no_record_can_carry_is_not_signed(
+    register: Path, keys: list[Path], command: Command, tmp_path: Path
+) -> None:
+    """Or it would be published by nobody, after all have signed."""
+    signatures = tmp_path / "register.signatures.yaml"
+    register.write_text(register.read_text() + "#" + "x" * 60 * 1024 + "\n")
+    said = command(None, "register", "sign", register, signatures, "--key", keys[0])
+    assert_refused(said, "TOO_LARGE", "REGISTER")
+    assert not signatures.exists()
+    options = ("--kafka", DEAD_KAFKA, "--key", keys[0])
+    signatures.write_text("signatures: []\n")
+    assert command(None, "register", "publish", register, signatures, *options).code == 2
+
+
+def test_a_register_and_its_signatures_are_bounded_together(register: Path) -> None:
+    data = register.read_bytes()
+    data += b"#" + b"x" * (60 * 1024 - len(data) - 1)
+    signature = StewardSignature(key_id="a" * 32, signature=bytes(64))
+    parsed = parse_register(data, known_services())
+    assert as_record(parsed, data, [signature] * 20).register_file == data
+    for many in (MOST_SIGNATURES, MOST_SIGNATURES + 1):
+        with pytest.raises(Refused) as refused:
+            as_record(parsed, data, [signature] * many)
+        assert refused.value.reason is Reason.TOO_LARGE

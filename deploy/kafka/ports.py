@@ -1,0 +1,36 @@
+"""The ports of a local Kafka are those of its last start, unless others are named: clients find it where it was."""
+
+import json
+from pathlib import Path
+
+from deploy.kafka.folder import read_marker, write_whole, writing
+from deploy.kafka.plan import KafkaPlan
+
+REMEMBERED = "ports.json"
+
+
+def plan_as_before(
+    folder: Path, port: int | None, controller_port: int | None, brokers: int | None, min_free_mb: int
+) -> KafkaPlan:
+    """What is None is as at the last start in this folder, or as in a new one. Raises `Refused` for a folder that is
+    not ours."""
+    marker, given = read_marker(folder), {"port": port, "controller_port": controller_port, "brokers": brokers}
+    before = {} if marker is None else _remembered(folder) | {"brokers": marker.brokers}
+    chosen = before | {name: value for name, value in given.items() if value is not None}
+    return KafkaPlan(folder, **chosen, min_free_mb=min_free_mb)
+
+
+def remember_ports(plan: KafkaPlan) -> None:
+    with writing(plan.data_folder):
+        text = json.dumps({"port": plan.port, "controller_port": plan.controller_port})
+        write_whole(plan.data_folder / REMEMBERED, text)
+
+
+def _remembered(folder: Path) -> dict[str, int]:
+    """Nothing where the file is missing or damaged: then the ports are those of a new folder."""
+    try:
+        ports = json.loads((folder / REMEMBERED).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    known = ports if isinstance(ports, dict) else {}
+    return {name: known[name] for name in ("port", "controller_port") if type(known.get(name)) is int}

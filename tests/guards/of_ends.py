@@ -1,0 +1,117 @@
+"""Guards at the edge of the process: how a command ends, and whose words reach the log."""
+
+from tests.guards.guard import Guard
+
+FOREIGN, OUTPUT = "deploy/app/foreign_words.py", "deploy/app/output.py"
+TRIES = ("tests/unit/deploy/app/test_second_tries.py",)
+NOT_SAID = ("tests/unit/deploy/app/test_not_said.py",)
+WORDS = ("tests/unit/deploy/app/test_foreign_words.py",)
+ENDS = ("tests/unit/deploy/app/test_ends_of_commands.py",)
+
+ENDS_AND_WORDS = (
+    Guard(
+        "the very same file is a second try",
+        "deploy/app/commands_referral.py",
+        "Repeat.IS_MEANT if again else Repeat.IS_NOTICED",
+        "Repeat.IS_MEANT",
+        TRIES,
+    ),
+    Guard(
+        "after ten minutes it is another wish",
+        "referral_bus/ledger/repeats.py",
+        "        _C.asked_at.between(now - WINDOW, now + WINDOW),",
+        "        sa.true(),",
+        TRIES,
+    ),
+    Guard(
+        "a verb is no second try once something else was said",
+        "producers/moves.py",
+        "any(each.asked_at == referral.changed_at for each in earlier.values())",
+        "bool(earlier)",
+        TRIES,
+    ),
+    Guard(
+        "an erasure forgets what was asked",
+        "referral_bus/ledger/erasing.py",
+        "    repeats.forget(tx, key)\n",
+        "",
+        TRIES,
+    ),
+    Guard(
+        "a list of which some was erased is not published again by itself",
+        "producers/publish.py",
+        "if found and len(found) < len(keyless):",
+        "if False:",
+        TRIES,
+    ),
+    Guard(
+        "what is done and not printed is told as done",
+        OUTPUT,
+        "        raise NotSaid(what) from error\n",
+        "        raise\n",
+        NOT_SAID,
+    ),
+    Guard(
+        "an answer that waits in a buffer is not yet said",
+        OUTPUT,
+        "        yield\n        sys.stdout.flush()\n",
+        "        yield\n",
+        ENDS,
+    ),
+    Guard(
+        "a closed standard stream keeps its number",
+        "deploy/app/start.py",
+        "            os.open(os.devnull, flags)  # takes the lowest free number\n",
+        "            pass\n",
+        ENDS,
+    ),
+    Guard(
+        "Ctrl-C while modules load prints no traceback",
+        "deploy/app/start.py",
+        "    signal.signal(signal.SIGINT, signal.SIG_DFL)\n\n\ndef main",
+        "    pass\n\n\ndef main",
+        ENDS,
+    ),
+    Guard(
+        "what C code and child processes print reaches no log",
+        FOREIGN,
+        "    os.dup2(nowhere, 2)\n",
+        "",
+        WORDS,
+    ),
+    Guard(
+        "what Python code prints is told by its place alone",
+        FOREIGN,
+        'sys.stdout, sys.stderr = _stream("stdout", words), _stream("stderr", words)',
+        "pass",
+        WORDS,
+    ),
+    Guard(
+        "a thread that dies is told by its place alone",
+        FOREIGN,
+        "    threading.excepthook = words.thread_died\n",
+        "",
+        WORDS,
+    ),
+    Guard(
+        "what dies in a finalizer is told by its place alone",
+        FOREIGN,
+        "    sys.unraisablehook = words.not_raised\n",
+        "",
+        WORDS,
+    ),
+    Guard(
+        "no steward signs what no record can carry",
+        "deploy/app/commands_steward.py",
+        "    as_record(parsed, data, [*others, own])\n",
+        "",
+        ("tests/unit/deploy/app/test_steward_commands.py",),
+    ),
+    Guard(
+        "a register is bounded together with its signatures",
+        "deploy/provision/register_topic.py",
+        "        checked_size(encode(version))\n",
+        "        pass\n",
+        ("tests/unit/deploy/app/test_steward_commands.py",),
+    ),
+)
