@@ -2,6 +2,7 @@
 one that was lost, and brings nothing back that was erased.
 
 outside-backups/high-water.json     incarnation and audit count that the outside has seen: no ledger may be behind it
+outside-backups/heard.json           as far as others have heard announcements of us that this home did not make
 outside-backups/tombstones.jsonl    every tombstone in the order of its revisions, one a line, only ever added to
 
 Both are brought up to date before anything leaves, and before an erasure is acknowledged to whoever asked for it.
@@ -10,9 +11,9 @@ Both are brought up to date before anything leaves, and before an erasure is ack
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,18 @@ class HighWater:
 
     incarnation: int
     audit_count: int
+    key_id: str = field(default="", compare=False)  # the signing key that announced it; "" for our own mark
 
 
+Believed = Callable[[str], bool]
+"""Whether what our signing key of this id has announced still counts; see `Register.believes`."""
 LOWEST = HighWater(1, 0)
+
+
+def every_key(_key_id: str) -> bool:
+    return True
+
+
 _LONGEST_LINE = 4096  # bytes; ten times what a line takes
 
 
@@ -50,7 +60,15 @@ class OutsideBackups:
         self._written: tuple[HighWater, int] | None = None  # what this process knows to be on the disk
 
     def high_water(self) -> HighWater:
-        path = self.folder / "high-water.json"
+        return self._mark("high-water.json")
+
+    def mark(self, believed: Believed = every_key) -> HighWater:
+        """The highest of our own mark and of what others have heard of us, under a key that counts."""
+        heard = self._mark("heard.json")
+        return max(self.high_water(), heard if heard != LOWEST and believed(heard.key_id) else LOWEST)
+
+    def _mark(self, name: str) -> HighWater:
+        path = self.folder / name
         try:
             return HighWater(**json.loads(read_own(path).decode("utf-8-sig")))
         except FileNotFoundError:
@@ -58,16 +76,19 @@ class OutsideBackups:
         except (ValueError, TypeError):
             raise _damaged(path) from None
 
-    def heard(self, ledger: Ledger, announced: HighWater) -> None:
-        """Others have heard this much of us. Raises `Refused` if the ledger knows less; every later start does, too."""
-        self.raise_to(announced)
-        self.refuse_if_behind(ledger)
+    def heard(self, ledger: Ledger, announced: HighWater, believed: Believed = every_key) -> None:
+        """Others have heard this much of us. Raises `Refused` if the ledger knows less; every later start does, too,
+        until the key that announced it is revoked."""
+        if announced > self.mark(believed):
+            with _writing(self.folder):
+                self._save("heard.json", announced)
+        self.refuse_if_behind(ledger, believed)
 
-    def refuse_if_behind(self, ledger: Ledger) -> None:
+    def refuse_if_behind(self, ledger: Ledger, believed: Believed = every_key) -> None:
         """A ledger that is older than what has left it would say other things under the same places."""
         with ledger.read() as tx:
             here = HighWater(own_incarnation(tx), audit.end(tx).count)
-        if here < self.high_water():
+        if here < self.mark(believed):
             advice = "this ledger is older than what was sent from it; see `referral-bus agency restored --from`"
             raise LedgerUnusable(Reason.LEDGER_BEHIND, advice, "ledger")
 
@@ -85,7 +106,7 @@ class OutsideBackups:
         self.writable, self._written = True, (here, newest)
 
     def raise_to(self, mark: HighWater) -> None:
-        """Before a ledger is restored, or once our own announcement has shown more than the ledger knows."""
+        """Before a ledger is restored."""
         with _writing(self.folder):
             self._raise(mark)
 
@@ -133,12 +154,15 @@ class OutsideBackups:
     def _raise(self, mark: HighWater) -> None:
         if mark <= self.high_water():
             return
-        partial = self.folder / ".high-water.new"
+        self._save("high-water.json", mark)
+
+    def _save(self, name: str, mark: HighWater) -> None:
+        partial = self.folder / f".{name}.new"
         with open(partial, "w", encoding="ascii", opener=_for_its_owner) as file:
             file.write(json.dumps(asdict(mark)) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(self.folder / "high-water.json")
+        partial.replace(self.folder / name)
 
 
 def _damaged(path: Path) -> LedgerUnusable:

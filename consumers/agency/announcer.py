@@ -36,7 +36,7 @@ def next_announcement(
         blocked = handing_over.given_up(tx)
     with ledger.write() as tx:
         place = next_announcement_place(tx)
-        audited = audit.end(tx)
+        audited = audit.announced(tx, now)
     agency = register.agency(ledger.code)
     return AgencyAnnouncement(
         agency=ledger.code,

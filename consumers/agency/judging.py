@@ -48,7 +48,8 @@ class Judging:
         self.raw = raw
         self.around = around
         self.held = self._place_held()
-        self.referral = referrals.load(tx, event.referral)
+        known = referrals.load(tx, event.referral)
+        self.referral = known if known is not None and known.peer == event.writer else None
 
     def _place_held(self) -> Place:
         """The last place of its writer that counts. One that was said under a key that the register has revoked keeps
@@ -86,12 +87,13 @@ class Judging:
 
     def _erased(self) -> bool:
         """No late copy passes a tombstone, nor the end that the recipient's retention has put to its words. A recipient
-        that does not know of our retention any more, because its ledger was restored, is asked to erase too."""
+        that does not know of our retention any more, because its ledger was restored, is asked to erase too. To an
+        agency that is no party a referral is unknown, whether it is open, erased, or never was."""
         if self.referral is not None:
             return self.referral.peer_forgot_at is not None
         left = tombstones.load(self.tx, self.event.referral)
         if left is None or left.peer != self.event.writer:
-            return left is not None
+            return False
         let_go(self.tx, self.event.writer, self.event.event_id)
         newer = self.event.incarnation > max(self.held.incarnation, left.taken.incarnation)
         if newer and not left.chased and left.side is Side.SENDER and isinstance(self.event, StatusEvent):
@@ -103,8 +105,7 @@ class Judging:
         """Somebody here has decided against a held event. Its place is used up, as by any refusal."""
         if self._erased() or not self.event.follows <= self.held < self.event.place:
             return self.take()  # meanwhile it is over, or another has taken its place
-        party = isinstance(self.event, StatusEvent) and _party(self.event, self.referral) is None
-        return self._refuse(_No(Code.DISCARDED), self.referral if party else None)
+        return self._refuse(_No(Code.DISCARDED), self.referral if isinstance(self.event, StatusEvent) else None)
 
     def _judge(self) -> Verdict:
         event, around = self.event, self.around
@@ -112,7 +113,10 @@ class Judging:
         if event.register_version > around.register.version or (starts and around.register.expired(around.now)):
             return self._hold(Code.REGISTER_NEWER)
         referral = self.referral
-        outside = _refer(event, referral, around) if isinstance(event, ReferralEvent) else _party(event, referral)
+        if isinstance(event, ReferralEvent):
+            outside = _refer(event, referral, around)
+        else:
+            outside = None if referral is not None else _No(Code.REFERRAL_UNKNOWN)
         if outside is not None:
             return self._refuse(outside)
         body = open_body(event, around.find_key)
@@ -207,12 +211,6 @@ def _refer(event: ReferralEvent, referral: Referral | None, around: Surroundings
     if not around.register.agreed(event.writer, around.here, around.now):
         return _No(Code.NOT_AGREED)
     return None
-
-
-def _party(event: SealableEvent, referral: Referral | None) -> _No | None:
-    if referral is None:
-        return _No(Code.REFERRAL_UNKNOWN)
-    return None if event.writer == referral.peer else _No(Code.NOT_A_PARTY)
 
 
 def _status(event: SealableEvent) -> Status | None:

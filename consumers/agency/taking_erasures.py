@@ -62,10 +62,8 @@ def _party(tx: Tx, event: ErasureEvent) -> _Party | Code:
     if (event.status is None) != event.from_sender or (event.status is not None and event.status not in ENDED):
         return Code.VALUE_REFUSED
     about = referrals.load(tx, event.referral) or tombstones.load(tx, event.referral)
-    if about is None:
+    if about is None or about.peer != event.writer:  # to who is no party a referral is unknown
         return _Party(Side.RECIPIENT, event.writer, known=False) if event.from_sender else Code.REFERRAL_UNKNOWN
-    if about.peer != event.writer:
-        return Code.NOT_A_PARTY
     return _Party(about.side, about.peer)
 
 

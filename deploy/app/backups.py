@@ -22,7 +22,8 @@ from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.trouble import damaged, reachable
 from referral_bus.ledger.writing import Writing
-from referral_bus.outside_backups import HighWater, OutsideBackups
+from referral_bus.outside_backups import Believed, HighWater, OutsideBackups, every_key
+from schemas.events import HIGHEST_INCARNATION
 
 _COPY_PREFIX, _COPY_SUFFIX = "ledger.", ".backing-up"
 LOG_FILES = ("-wal", "-shm")
@@ -71,7 +72,7 @@ def go_on_after_restore(desk: Desk, backup: Path | None) -> Restored:
             raise damaged()
         ledger = home.open_ledger(desk.keyring, desk.settings.agency)
         try:
-            return go_on(ledger, desk.outside, desk.writing())
+            return go_on(ledger, desk.outside, desk.writing(), desk.own_key_counts)
         finally:
             ledger.close()
 
@@ -79,14 +80,22 @@ def go_on_after_restore(desk: Desk, backup: Path | None) -> Restored:
 def _check_what_stays(desk: Desk) -> None:
     """Reads all that a restore needs besides the backup, before anything is replaced. Raises what is wrong with it."""
     _ = desk.settings, desk.keyring, desk.register
-    desk.outside.high_water()
+    next_incarnation(desk.outside.mark(desk.own_key_counts).incarnation)
     desk.outside.journal()
 
 
-def go_on(ledger: Ledger, outside: OutsideBackups, writing: Writing) -> Restored:
-    """Under an incarnation that exceeds every one ever used."""
+def next_incarnation(highest: int) -> int:
+    """Raises `Refused` before anything is written when there is no higher one."""
+    if highest >= HIGHEST_INCARNATION:
+        advice = "the highest one was announced with this agency's key, so a thief has it; have it revoked first"
+        raise Refused(Reason.INCARNATIONS_USED_UP, advice, "keys/signing.key")
+    return highest + 1
+
+
+def go_on(ledger: Ledger, outside: OutsideBackups, writing: Writing, believed: Believed = every_key) -> Restored:
+    """Under an incarnation that exceeds every one ever used, but for those that a revoked key has announced."""
     with ledger.read() as tx:
-        incarnation = max(own_incarnation(tx), outside.high_water().incarnation) + 1
+        incarnation = next_incarnation(max(own_incarnation(tx), outside.mark(believed).incarnation))
     outside.raise_to(HighWater(incarnation, 0))
     journal = outside.journal()
     with ledger.write() as tx:

@@ -82,13 +82,17 @@ class Desk:
         """Raises `Refused` when it is older than what was sent from it."""
         ledger = self.home.open_ledger(self.keyring, self.settings.agency)
         try:
-            self.outside.refuse_if_behind(ledger)
+            self.outside.refuse_if_behind(ledger, self.own_key_counts)
             if self.keyring.over(self.clock()):
                 self.__dict__["keyring"] = renew_keys(self.home.keys, ledger, self.clock(), self.witnesses()).keyring
         except BusError:
             ledger.close()
             raise
         return ledger
+
+    def own_key_counts(self, key_id: str) -> bool:
+        """Whether what was announced of us under this signing key counts: not any more once it is revoked."""
+        return self.register.believes(self.settings.agency, key_id, self.clock())
 
     def witnesses(self) -> int:
         """How many other agencies must agree with our clock before something is destroyed for good."""

@@ -81,4 +81,4 @@ def _said(raw: RawRecord, register: Register, here: str, now: datetime) -> HighW
     record = found.record if isinstance(found, Authentic) else None
     if not isinstance(record, AgencyAnnouncement) or record.agency != here:
         return None
-    return HighWater(record.incarnation, record.audit_count)
+    return HighWater(record.incarnation, record.audit_count, raw.key_id)

@@ -147,7 +147,7 @@ class Service:
             announced = announced_before(self._broker, desk.register, code, now, stop, waiting)
         except ReaderBroken:
             raise Unreachable(Reason.KAFKA_UNREACHABLE, "our own announcements cannot be read yet") from None
-        desk.outside.heard(desk.ledger, announced)
+        desk.outside.heard(desk.ledger, announced, desk.own_key_counts)
 
     def _make_handover(self, endpoint: Endpoint) -> Handover:
         settings = self.desk.settings

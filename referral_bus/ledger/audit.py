@@ -7,7 +7,7 @@ No free text, nothing of a person, no hash of anything readable: opaque ids, age
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -32,6 +32,8 @@ class Action(StrEnum):
     RESTORED = "restored"
 
 
+TRAVELS = (Action.SENT, Action.RECEIVED, Action.REFUSED, Action.ERASED, Action.RESTORED)
+"""What they are about goes to others, or came from them, at that very time."""
 SERVICE = "service"  # who asked, where nobody did
 _TAG = b"referral-bus/audit/v1"
 START = hashlib.sha256(_TAG).digest()
@@ -51,6 +53,16 @@ class End:
 
 def end(tx: Tx) -> End:
     row = tx.connection.execute(_NEWEST).one_or_none()
+    return End(0, START) if row is None else End(row.number, row.head)
+
+
+def announced(tx: Tx, now: datetime) -> End:
+    """The end that is told to the others: the newest entry about something that leaves or came in, or the last one of
+    the day before. What is only done here, as looking at a case, moves it once a day: the host sees each announcement,
+    and must not learn when the staff read."""
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    told = sa.or_(_A.action.in_(TRAVELS), _A.at < midnight)
+    row = tx.connection.execute(_NEWEST.where(told)).one_or_none()
     return End(0, START) if row is None else End(row.number, row.head)
 
 

@@ -139,7 +139,7 @@ POISON: Mapping[Forge, Code] = {
     _with_bytes_left_over: Code.MALFORMED,
     _about_nothing: Code.REFERRAL_UNKNOWN,
     _in_a_place_that_is_taken: Code.EQUIVOCATION,
-    _by_a_stranger: Code.NOT_A_PARTY,
+    _by_a_stranger: Code.REFERRAL_UNKNOWN,
     _that_completes_what_nobody_has_accepted: Code.TRANSITION_REFUSED,
     _with_a_code_from_nowhere: Code.CODE_UNKNOWN,
     _for_somebody_else: Code.NOT_ADDRESSED_HERE,

@@ -86,7 +86,13 @@ ERASURE = (
         "if True else Code.REFERRAL_UNKNOWN",
         RULES,
     ),
-    Guard("a third agency erases nothing", TAKING, "if about.peer != event.writer:", "if False:", RULES),
+    Guard(
+        "a third agency erases nothing",
+        TAKING,
+        "if about is None or about.peer != event.writer:",
+        "if about is None:",
+        RULES,
+    ),
     Guard("a request is answered", TAKING, "    if asked or new:\n", "    if new:\n", TOLD),
     Guard(
         "an answer is not answered", TAKING, "    if asked or new:\n        tell", "    if True:\n        tell", RULES

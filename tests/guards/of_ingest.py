@@ -122,8 +122,8 @@ INGEST = (
     Guard(
         "only a party speaks",
         JUDGING,
-        "return None if event.writer == referral.peer else _No(Code.NOT_A_PARTY)",
-        "return None",
+        "known if known is not None and known.peer == event.writer else None",
+        "known",
         TAKE_IN,
     ),
     Guard(

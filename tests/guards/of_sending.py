@@ -318,7 +318,7 @@ SENDING = (
     Guard(
         "a ledger that is behind is refused",
         "referral_bus/outside_backups.py",
-        "if here < self.high_water():",
+        "if here < self.mark(believed):",
         "if False:",
         RESTORING,
     ),
@@ -339,7 +339,7 @@ SENDING = (
     Guard(
         "a new incarnation exceeds every one used",
         "deploy/app/backups.py",
-        "incarnation = max(own_incarnation(tx), outside.high_water().incarnation) + 1",
+        "incarnation = next_incarnation(max(own_incarnation(tx), outside.mark(believed).incarnation))",
         "incarnation = own_incarnation(tx) + 1",
         RESTORING,
     ),

@@ -3,6 +3,8 @@
 from tests.guards.guard import Guard
 
 REVOKED = ("tests/unit/consumers/agency/test_revoked_keys.py",)
+OUTSIDERS = ("tests/unit/consumers/agency/test_outsiders.py",)
+OWN = ("tests/unit/producers/test_stolen_own_key.py",)
 VECTORS = ("tests/contract/test_vectors.py",)
 BODIES = ("tests/unit/referral_bus/ledger/test_at_rest.py", "tests/unit/producers/test_exchanged_bodies.py")
 PEERS = "referral_bus/ledger/peers.py"
@@ -64,6 +66,34 @@ TRUST = (
         "(word for word in words if word <= now + FAR_AHEAD)",
         "words",
         REVOKED,
+    ),
+    Guard(
+        "to an agency that is no party an erased referral is unknown",
+        "consumers/agency/judging.py",
+        "        if left is None or left.peer != self.event.writer:\n            return False\n",
+        "        if left is None or left.peer != self.event.writer:\n            return left is not None\n",
+        OUTSIDERS,
+    ),
+    Guard(
+        "what a revoked key has announced of us does not stop us",
+        "referral_bus/outside_backups.py",
+        "heard if heard != LOWEST and believed(heard.key_id) else LOWEST",
+        "heard",
+        OWN,
+    ),
+    Guard(
+        "no incarnation above the highest is begun",
+        "deploy/app/backups.py",
+        "    if highest >= HIGHEST_INCARNATION:\n",
+        "    if False:\n",
+        OWN,
+    ),
+    Guard(
+        "looking at a case moves nothing that the host sees",
+        "consumers/agency/announcer.py",
+        "audit.announced(tx, now)",
+        "audit.end(tx)",
+        ("tests/unit/producers/test_audit.py",),
     ),
     Guard(
         "a body at rest opens for its own event only",

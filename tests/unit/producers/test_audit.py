@@ -1,5 +1,7 @@
 """The audit: a chain that nobody can change, cut or reorder without showing, and with nothing of a person in it."""
 
+from datetime import timedelta
+
 from consumers.agency.announcer import next_announcement
 from referral_bus.ledger import audit
 from referral_bus.ledger.audit import Action, chained
@@ -70,10 +72,32 @@ def test_nothing_of_a_person_stands_in_it(pair: Bench) -> None:
         assert PLANTED_NAME not in repr(_entries(pair[code]))
 
 
+def _announced(station: Station) -> tuple[int, bytes]:
+    now = station.bench.clock()
+    keys = station.keyring.announced(now)
+    announcement = next_announcement(station.ledger, station.register, keys, now, "0.0.0")
+    return announcement.audit_count, announcement.audit_head
+
+
 def test_its_count_and_head_go_out_in_the_announcements(pair: Bench) -> None:
     _lived(pair)
-    station = pair[RECIPIENT]
-    keys = station.keyring.announced(pair.clock())
-    announcement = next_announcement(station.ledger, station.register, keys, pair.clock(), "0.0.0")
+    newest = _entries(pair[RECIPIENT])[-1]
+    assert _announced(pair[RECIPIENT]) == (newest["number"], newest["head"])
+
+
+def test_the_host_does_not_see_when_the_staff_look(pair: Bench) -> None:
+    """It sees each announcement: looking alone moves the count at the end of the day, or with what travels anyway."""
+    _lived(pair)
+    station, before = pair[RECIPIENT], _announced(pair[RECIPIENT])
+    for _ in range(3):
+        with station.ledger.write() as tx:
+            audit.note(tx, Action.SHOWED, pair.clock(), by="command")
+        pair.clock.move(timedelta(minutes=1))
+    assert _announced(station) == before
+    pair.clock.move(timedelta(days=1))
     newest = _entries(station)[-1]
-    assert (announcement.audit_count, announcement.audit_head) == (newest["number"], newest["head"])
+    assert _announced(station) == (newest["number"], newest["head"])
+    with station.ledger.write() as tx:
+        audit.note(tx, Action.SHOWED, pair.clock(), by="command")
+    station.refer(SENDER)
+    assert _announced(station)[0] == len(_entries(station))

@@ -79,7 +79,9 @@ def test_a_stranger_breaks_nobodys_view_of_a_referral(trio: Bench) -> None:
     event = a_referral(trio, SENDER, RECIPIENT)
     trio[RECIPIENT].take(event_record(trio, event))
     stranger = a_word(trio, event.referral, THIRD, RECIPIENT, (1, 1), "bogus-status")
-    assert trio[RECIPIENT].take(event_record(trio, stranger)) == [NotTaken("StatusEvent", Code.NOT_A_PARTY, owed=True)]
+    assert trio[RECIPIENT].take(event_record(trio, stranger)) == [
+        NotTaken("StatusEvent", Code.REFERRAL_UNKNOWN, owed=True)
+    ]
     steps = trio[RECIPIENT].history(event.referral_id)
     assert [step.record for step in steps] == ["ReferralEvent"], "what others say of it is nothing to it"
 

@@ -72,15 +72,15 @@ def test_a_referral_in_another_agencys_name_is_not_a_partys(trio: Bench) -> None
     _refused(trio[RECIPIENT], trio, event, Code.NOT_A_PARTY)
 
 
-def test_a_word_of_a_third_agency_is_not_a_partys(trio: Bench) -> None:
+def test_to_a_third_agency_a_referral_is_unknown(trio: Bench) -> None:
     word = a_word(trio, _referred(trio), THIRD, RECIPIENT, (1, 1))
-    _refused(trio[RECIPIENT], trio, word, Code.NOT_A_PARTY)
+    _refused(trio[RECIPIENT], trio, word, Code.REFERRAL_UNKNOWN)
 
 
 def test_an_accepting_third_agency_does_not_move_a_referral(trio: Bench) -> None:
     key = _sent(trio)
     word = a_word(trio, key, THIRD, SENDER, (1, 1), status="accepted")
-    _refused(trio[SENDER], trio, word, Code.NOT_A_PARTY)
+    _refused(trio[SENDER], trio, word, Code.REFERRAL_UNKNOWN)
     assert trio[SENDER].status(key.referral_id) == Status.REQUESTED
 
 

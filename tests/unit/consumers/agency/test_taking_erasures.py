@@ -60,11 +60,15 @@ def test_about_a_referral_that_is_not_known_only_its_sender_is_believed(trio: Be
 def test_a_third_agency_erases_nothing(trio: Bench) -> None:
     key = _stored(trio)
     foreign = an_erasure(trio, key, THIRD, RECIPIENT, (1, 2), status="cancelled")
-    assert trio[RECIPIENT].take(signed(trio, foreign)) == [NotTaken(ErasureEvent.record, Code.NOT_A_PARTY, owed=True)]
+    assert trio[RECIPIENT].take(signed(trio, foreign)) == [
+        NotTaken(ErasureEvent.record, Code.REFERRAL_UNKNOWN, owed=True)
+    ]
     assert trio[RECIPIENT].status(key.referral_id) is Status.REQUESTED
     trio[RECIPIENT].take(signed(trio, an_erasure(trio, key, SENDER, RECIPIENT, (1, 2))))
     again = an_erasure(trio, key, THIRD, RECIPIENT, (1, 3), status="completed")
-    assert trio[RECIPIENT].take(signed(trio, again)) == [NotTaken(ErasureEvent.record, Code.NOT_A_PARTY, owed=True)]
+    assert trio[RECIPIENT].take(signed(trio, again)) == [
+        NotTaken(ErasureEvent.record, Code.REFERRAL_UNKNOWN, owed=True)
+    ]
     left = trio[RECIPIENT].tombstone(key.referral_id)
     assert left is not None
     assert left.status is Status.CANCELLED
