@@ -2,7 +2,7 @@
 
 Erased content leaves the write-ahead log, and what was kept long enough goes. A clock that ran a year ahead would have
 us erase what is still needed, and nothing brings it back: so time has passed only when two other agencies' signed
-announcements agree with our clock, or that of the only other one.
+announcements agree with our clock, or that of the only one that we hear.
 """
 
 import threading

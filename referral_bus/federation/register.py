@@ -51,9 +51,9 @@ class Register:
 
     def witnesses(self, code: str, now: datetime) -> int:
         """How many other agencies must agree with this one's clock before something is destroyed for good: two, or the
-        only other one that there is."""
-        others = [each for each in self.content.agencies if each.code != code and each.member(now)]
-        return min(2, sum(self.has_inbox(each.code) for each in others))
+        only one that it has an agreement with and therefore hears."""
+        others = [self.agency(each) for each in self.parties(code)]
+        return min(2, sum(other is not None and other.member(now) for other in others))
 
     def agreed(self, sender: str, recipient: str, now: datetime) -> bool:
         """True while `sender` may start referrals to `recipient`: agreement in force, both of them members."""

@@ -192,3 +192,10 @@ def test_what_was_issued_in_the_far_future_counts_for_nothing(trio: Bench) -> No
     with trio[SENDER].ledger.read() as tx:
         assert agreed_time(tx, trio.clock(), 2) is None
         assert agreed_time(tx, trio.clock(), 1) is None
+
+
+def test_an_agency_hears_those_it_has_agreements_with_and_no_more_must_agree(trio: Bench) -> None:
+    now, register = trio.clock(), trio.register
+    alone = tuple(each for each in register.content.agreements if {each.sender, each.recipient} == {SENDER, RECIPIENT})
+    assert [register.witnesses(SENDER, now), changed(register, agreements=alone).witnesses(SENDER, now)] == [2, 1]
+    assert changed(register, agreements=()).witnesses(SENDER, now) == 0
