@@ -26,6 +26,7 @@ FAULTS = {
     "F16": "small batches that unpack to gigabytes, in every topic",
     "F17": "topics that end with an aborted transaction, or were emptied",
     "F19": "a backup edited by a hand without keys",
+    "F20": "a clock that is ahead, and an agency that lies about the time",
 }
 HEAD = ("#", "Fault", "Dose", "Events", "Lost", "Twice", "Out of order", "Invented", "Differing", "Seconds")
 
