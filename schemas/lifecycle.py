@@ -49,6 +49,7 @@ S = Status
 OPEN = frozenset({S.REQUESTED, S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD})
 ENDED = frozenset(Status) - OPEN
 ANSWERED = ENDED | {S.ACCEPTED}  # what meets respond_by
+PAST_ANSWER = ANSWERED | {S.IN_PROGRESS, S.ON_HOLD}  # what can only be said after an answer
 
 Need = Literal["outcome", "outcome_reason", "text", "business_status"]
 

@@ -7,6 +7,7 @@ Only what stands in order is judged by its content, so that an event is refused 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from consumers.agency.verdicts import Again, Missing, NotTaken, Reseal, Surroundings, Taken, Verdict
 from referral_bus.ledger import receiving, referrals, tombstones, unasked
@@ -157,8 +158,9 @@ class Judging:
             return self._refuse(_No(Code.TRANSITION_REFUSED, "status"))
         by = Side.SENDER if event.from_sender else Side.RECIPIENT
         automatic = by is Side.RECIPIENT and self._by_itself()
-        word = Word(by, status, body.business_status, self.around.now, automatic)
-        changed = receiving.store_word(self.tx, event, body, referral, word, self.raw.key_id)
+        word = Word(by, status, body.business_status, self._written_at(), automatic)
+        now, key_id = self.around.now, self.raw.key_id
+        changed = receiving.store_word(self.tx, event, body, referral, word, key_id, now)
         self._owe(Outcome.STORED, None, event.place)
         if by is Side.SENDER and body.business_status == CANCELLATION_REQUESTED and cancels_by_itself(changed.status):
             write_word(self.tx, changed, Status.CANCELLED, StatusBody(), self.around.writing)
@@ -173,6 +175,10 @@ class Judging:
         """The first word of an incarnation above 1 is always its service's automatic one."""
         return self.event.incarnation > max(1, self.held.incarnation)
 
+    def _written_at(self) -> datetime:
+        """As the writer says; but nothing was written in the future."""
+        return min(self.event.occurred_at, self.around.now)
+
     def _refuse(self, no: _No, referral: Referral | None = None) -> Verdict:
         """Refused for good. A recipient's status counts even though its body had to be refused."""
         event = self.event
@@ -182,7 +188,7 @@ class Judging:
         refused(self.tx, self._letter(no), self.around.now)
         status = _status(event)
         if referral is not None and status is not None and not event.from_sender and self._may_follow(referral, status):
-            said = Word(Side.RECIPIENT, status, None, self.around.now, self._by_itself())
+            said = Word(Side.RECIPIENT, status, None, self._written_at(), self._by_itself())
             referrals.save(self.tx, referrals.after(referral, said))
         self._owe(Outcome.REFUSED, no.code, event.place if CODES[no.code].place else None, no.path)
         return NotTaken(event.record, no.code, owed=True)

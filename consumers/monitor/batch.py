@@ -112,7 +112,7 @@ class _Batch:
         if isinstance(event, ReferralEvent):
             return started(before or self._new(key), event, at, self._agreed(event, key, at))
         if event.from_sender:
-            return None if before is None else nudged(before, at)
+            return None if before is None else nudged(before, event, at)
         return spoken(before or self._new(key), event, at)
 
     def _new(self, key: FlowKey) -> Flow:

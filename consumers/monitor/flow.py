@@ -10,11 +10,8 @@ from uuid import UUID
 
 from schemas.code_lists import known
 from schemas.events import NOWHERE, ErasureEvent, Place, ReferralEvent, SealedEvent, StatusEvent
-from schemas.lifecycle import ANSWERED, ENDED, Status
+from schemas.lifecycle import ENDED, Status
 from schemas.outcomes import FINAL_OUTCOMES, Code, Outcome
-
-PAST_ANSWER = ANSWERED | {Status.IN_PROGRESS, Status.ON_HOLD}
-"""Statuses in which the referral was answered, even if the answer itself was not read."""
 
 Word = StatusEvent | ErasureEvent
 
@@ -29,7 +26,10 @@ class FlowKey(NamedTuple):
 
 class Flow(NamedTuple):
     """Times are those at which the monitor heard it, unless they are said to be another's. A tuple, because a changed
-    copy of one costs a fifth of that of a dataclass, and every event makes one."""
+    copy of one costs a fifth of that of a dataclass, and every event makes one.
+
+    A recipient whose ledger was restored goes on under a higher incarnation with what it still knows. So its events and
+    receipts of the highest incarnation say where a referral is; what was said under a lower one is history."""
 
     number: int
     key: FlowKey
@@ -40,21 +40,24 @@ class Flow(NamedTuple):
     started_at: datetime | None = None
     status: Status = Status.REQUESTED
     status_place: Place = NOWHERE  # of the recipient's event that said it
-    spoken: bool = False  # whether the recipient has said anything
+    spoken_in: int = 0  # the highest incarnation in which the recipient has said anything
+    acted_in: int = 0  # the same, of words of people; what a restored service says by itself is none
     stored_at: datetime | None = None  # the recipient's clock, as its hand-overs are
     refused: str | None = None  # by which code the recipient refused the referral itself
     receipt_incarnation: int = 0
-    acknowledged_at: datetime | None = None
-    answered_at: datetime | None = None
+    acknowledged_at: datetime | None = None  # the first time, whatever was lost since
     ended_at: datetime | None = None
-    last_at: datetime | None = None
+    last_at: datetime | None = None  # of the newest word, when it was written
+
+    @property
+    def undelivered(self) -> bool:
+        """Whether the recipient has refused the referral itself, and has not spoken about it under that incarnation."""
+        return self.refused is not None and self.spoken_in < self.receipt_incarnation
 
     @property
     def open(self) -> bool:
-        """Whether somebody waits for somebody. A refused referral is closed at its sender, as undelivered, unless its
-        recipient has spoken about it all the same."""
-        undelivered = self.refused is not None and not self.spoken
-        return self.agreed and self.status not in ENDED and not undelivered
+        """Whether it waits for the recipient. An undelivered one waits for its sender alone."""
+        return self.agreed and self.status not in ENDED and not self.undelivered
 
 
 def started(flow: Flow, event: ReferralEvent, at: datetime, agreed: bool) -> Flow:
@@ -67,7 +70,7 @@ def started(flow: Flow, event: ReferralEvent, at: datetime, agreed: bool) -> Flo
         acknowledge_by=event.acknowledge_by,
         respond_by=event.respond_by,
         started_at=at,
-        last_at=_later(flow.last_at, at),
+        last_at=_later(flow.last_at, min(event.occurred_at, at)),
     )
 
 
@@ -75,30 +78,31 @@ def spoken(flow: Flow, event: Word, at: datetime) -> Flow:
     """With a word of the recipient, which is also proof that it has stored the referral."""
     status = Status(event.status) if event.status is not None and known("status", event.status) else None
     changed = flow if status is None else _with_status(flow, status, event.place, at)
-    meets = not is_automatic(event)
+    acts = not is_automatic(event)
+    storage_told = flow.receipt_incarnation > 0
     return changed._replace(
-        spoken=True,
-        stored_at=_earlier(flow.stored_at, event.occurred_at),
-        acknowledged_at=_earlier(flow.acknowledged_at, at) if meets else flow.acknowledged_at,
-        answered_at=_earlier(flow.answered_at, at) if meets and status in PAST_ANSWER else flow.answered_at,
-        last_at=_later(flow.last_at, at),
+        spoken_in=max(flow.spoken_in, event.incarnation),
+        acted_in=max(flow.acted_in, event.incarnation) if acts else flow.acted_in,
+        stored_at=flow.stored_at if storage_told else _earlier(flow.stored_at, event.occurred_at),
+        acknowledged_at=_earlier(flow.acknowledged_at, at) if acts else flow.acknowledged_at,
+        last_at=_later(flow.last_at, min(event.occurred_at, at)),
     )
 
 
-def nudged(flow: Flow, at: datetime) -> Flow:
-    """With a word of the sender, which changes nothing but that somebody has spoken."""
-    return flow._replace(last_at=_later(flow.last_at, at))
+def nudged(flow: Flow, event: Word, at: datetime) -> Flow:
+    """With a word of the sender, which changes nothing but that there is some news."""
+    return flow._replace(last_at=_later(flow.last_at, min(event.occurred_at, at)))
 
 
 def receipted(flow: Flow, outcome: str, code: str | None, incarnation: int, issued_at: datetime) -> Flow:
-    """With its recipient's final word on whether it is stored. Within one incarnation the first one stands."""
+    """With its recipient's final word on whether it is stored: that of the highest incarnation, and within one the
+    first."""
     if outcome not in FINAL_OUTCOMES or incarnation <= flow.receipt_incarnation:
         return flow
     if outcome == Outcome.REFUSED:
         why = code if code in Code.__members__ else ""
         return flow._replace(refused=why, receipt_incarnation=incarnation)
-    stored_at = _earlier(flow.stored_at, issued_at)
-    return flow._replace(stored_at=stored_at, refused=None, receipt_incarnation=incarnation)
+    return flow._replace(stored_at=issued_at, refused=None, receipt_incarnation=incarnation)
 
 
 def is_automatic(event: Word) -> bool:

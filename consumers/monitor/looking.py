@@ -58,7 +58,7 @@ def flow_table(tx: Connection, now: datetime) -> list[FlowRow]:
     late = sa.and_(_F.open, overdue(now))
     conditions = (
         _F.stored_at.is_not(None),
-        sa.and_(_F.refused.is_not(None), sa.not_(_F.spoken)),
+        sa.and_(_F.refused.is_not(None), _F.spoken_in < _F.receipt_incarnation),
         answered,
         ended,
         late,

@@ -9,11 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from consumers.monitor import tables
-from consumers.monitor.flow import PAST_ANSWER
 from referral_bus.ledger.tables import Moment
 from referral_bus.stages import Stage
 from schemas.deadlines import DEFAULT_LIMITS
-from schemas.lifecycle import Status
+from schemas.lifecycle import PAST_ANSWER, Status
 
 _F, _A = tables.flows.c, tables.agencies.c
 _MILLISECONDS = 1000
@@ -22,8 +21,9 @@ _MILLISECONDS = 1000
 STAGES = (Stage.NOT_STORED, Stage.NOT_HANDED_OVER, Stage.NOT_SEEN, Stage.NOT_ANSWERED, Stage.IN_SERVICE)
 """Those of an open referral that can be told apart from outside."""
 
-_ANSWERED = sa.or_(_F.answered_at.is_not(None), _F.status.in_([status.value for status in PAST_ANSWER]))
-_SEEN = sa.or_(_F.acknowledged_at.is_not(None), _F.status != Status.REQUESTED.value)
+_ANSWERED = _F.status.in_([status.value for status in PAST_ANSWER])
+_ACTED = sa.and_(_F.acted_in > 0, _F.acted_in == _F.spoken_in)  # not only under an incarnation whose words are lost
+_SEEN = sa.or_(_F.status != Status.REQUESTED.value, _ACTED)
 _HANDED_OVER = sa.func.coalesce(_A.handed_over_before > _F.stored_at, sa.false())  # both by the recipient's clock
 
 stage_column = sa.case(

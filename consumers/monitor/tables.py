@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from referral_bus.ledger.tables import Moment
 
-VERSION = 2
+VERSION = 3
 metadata = sa.MetaData()
 
 monitor = sa.Table(  # one row
@@ -44,12 +44,12 @@ flows = sa.Table(  # the columns in the order of `flow.Flow`, its key and its pl
     sa.Column("status", sa.String, nullable=False),
     sa.Column("status_incarnation", sa.BigInteger, nullable=False),
     sa.Column("status_sequence", sa.BigInteger, nullable=False),
-    sa.Column("spoken", sa.Boolean, nullable=False),
+    sa.Column("spoken_in", sa.BigInteger, nullable=False),
+    sa.Column("acted_in", sa.BigInteger, nullable=False),
     sa.Column("stored_at", Moment),
     sa.Column("refused", sa.String),
     sa.Column("receipt_incarnation", sa.BigInteger, nullable=False),
     sa.Column("acknowledged_at", Moment),
-    sa.Column("answered_at", Moment),
     sa.Column("ended_at", Moment),
     sa.Column("last_at", Moment),
     sa.Column("open", sa.Boolean, nullable=False),

@@ -27,6 +27,6 @@ def overdue_unseen(tx: Connection, now: datetime) -> Mapping[str, int]:
 
 
 def _changed_since(tx: Connection, recipient: str, moment: datetime) -> int:
-    """Referrals to it of which anything was heard since."""
-    query = sa.select(sa.func.count()).where(_F.recipient == recipient, _F.last_at >= moment)
+    """Referrals to it about which anything was written since, by clocks that may be a little behind."""
+    query = sa.select(sa.func.count()).where(_F.recipient == recipient, _F.last_at >= moment - CLOCK_OFF)
     return tx.execute(query).scalar_one()

@@ -64,11 +64,13 @@ def store_referral(tx: Tx, event: ReferralEvent, body: ReferralBody, key_id: str
     return referral
 
 
-def store_word(tx: Tx, event: SealableEvent, body: StatusBody, referral: Referral, word: Word, key_id: str) -> Referral:
+def store_word(
+    tx: Tx, event: SealableEvent, body: StatusBody, referral: Referral, word: Word, key_id: str, now: datetime
+) -> Referral:
     """The other side's word about a referral we know."""
     changed = referrals.after(referral, word)
     referrals.save(tx, changed)
-    _store(tx, event, body, key_id, word.at)
+    _store(tx, event, body, key_id, now)
     return changed
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from referral_bus.ledger import tables
 from referral_bus.ledger.store import Tx
 from schemas.events import NOWHERE, ErasureEvent, Place, ReferralKey
-from schemas.lifecycle import ANSWERED, CANCELLATION_REQUESTED, OPEN, Side, Status
+from schemas.lifecycle import ANSWERED, CANCELLATION_REQUESTED, OPEN, PAST_ANSWER, Side, Status
 from schemas.outcomes import CODES, Outcome
 
 MOST_NAMED = 100
@@ -46,8 +46,9 @@ class Referral:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What an event says about its referral. `status` is None from the sender. `restored` marks the first word of a
-    recipient whose ledger was restored: nobody has acted, so it meets no deadline, and it may take a status back."""
+    """What an event says about its referral. `status` is None from the sender. `at` is when it was written, never in
+    the future: a restored ledger takes a word a second time, which makes no old word new. `restored` marks the first
+    word of a restored recipient: no person has acted, so it meets no deadline, and it may take a status back."""
 
     by: Side
     status: Status | None
@@ -61,14 +62,14 @@ def after(referral: Referral, word: Word) -> Referral:
     another status: then the recipient's ledger was restored."""
     if not referral.open and word.status in (None, referral.status):
         return referral
-    changed = replace(referral, changed_at=word.at)
+    changed = replace(referral, changed_at=max(referral.changed_at, word.at))
     if word.by is Side.SENDER:
         if word.business_status == CANCELLATION_REQUESTED:
             return replace(changed, cancel_requested_at=word.at)
         return replace(changed, question_asked_at=None)
     status = word.status or referral.status
     if word.restored:
-        return _taken_back(changed, status, word.at)
+        return taken_back(changed, status, word.at)
     settles_cancellation = status != referral.status or word.business_status == "cancellation-refused"
     return replace(
         changed,
@@ -80,10 +81,11 @@ def after(referral: Referral, word: Word) -> Referral:
     )
 
 
-def _taken_back(referral: Referral, status: Status, at: datetime) -> Referral:
-    """What the recipient's restored ledger still knows counts; what it has lost has to be met anew."""
-    answered = (referral.answered_at or at) if status in ANSWERED else None
-    seen = referral.acknowledged_at or (None if status is Status.REQUESTED else at)
+def taken_back(referral: Referral, status: Status, at: datetime) -> Referral:
+    """What the recipient's ledger knows after a restore, as both sides and an observer can tell from the status alone.
+    A deadline that was met by a word it has lost has to be met anew."""
+    answered = (referral.answered_at or at) if status in PAST_ANSWER else None
+    seen = None if status is Status.REQUESTED else referral.acknowledged_at or at
     return replace(referral, status=status, acknowledged_at=seen, answered_at=answered)
 
 

@@ -5,12 +5,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import restored_peers, tables
+from referral_bus.ledger import referrals, restored_peers, tables
 from referral_bus.ledger.erasing import peer_took
 from referral_bus.ledger.peers import learn_incarnation
 from referral_bus.ledger.sending import FINAL, State
 from referral_bus.ledger.store import Tx
-from schemas.events import Place, ReceiptItem, ReferralKey, StorageReceipt
+from schemas.events import Place, ReceiptItem, ReferralEvent, ReferralKey, StorageReceipt
+from schemas.lifecycle import Status
 from schemas.outcomes import FINAL_OUTCOMES, Outcome
 
 _OUT = tables.outbox.c
@@ -23,6 +24,7 @@ _ROW_OF_VALUE = (
     )
 )
 _SET_ROW = sa.update(tables.outbox).where(_OUT.number == sa.bindparam("of_number"))
+_RECORD_OF = sa.select(tables.events.c.record).where(tables.events.c.number == sa.bindparam("of_number"))
 _FOLLOWING = (
     sa.select(_OUT.number, _OUT.missed, _OUT.state, _OUT.next_send_at)
     .where(
@@ -91,6 +93,8 @@ def _settle(
     if held["erasure"]:
         key = ReferralKey(held["referral_sender"], held["referral_id"])
         peer_took(tx, key, now if outcome is Outcome.REFUSED else None)
+    elif outcome is Outcome.REFUSED:
+        _taken_back_if_unknown(tx, held, receipt.issued_at)
     behind = {"of_sender": held["referral_sender"], "of_referral": held["referral_id"], "of_number": held["number"]}
     following = tx.connection.execute(_FOLLOWING, behind).one_or_none()
     if following is None or State(following.state) in FINAL:
@@ -98,6 +102,15 @@ def _settle(
     if following.missed or (following.next_send_at is None and State(following.state) in (State.SENT, State.HELD)):
         send = {"missed": False, "asked": following.missed, "next_send_at": now}
         tx.connection.execute(_SET_ROW, send | {"of_number": following.number})
+
+
+def _taken_back_if_unknown(tx: Tx, held: sa.RowMapping, at: datetime) -> None:
+    """A recipient that refuses the referral itself does not know it (any more, where its ledger was restored): nothing
+    that it had said about it counts, and its sender is shown that it is undelivered."""
+    record = tx.connection.execute(_RECORD_OF, {"of_number": held["number"]}).scalar_one()
+    referral = referrals.load(tx, ReferralKey(held["referral_sender"], held["referral_id"]))
+    if record == ReferralEvent.record and referral is not None and referral.open:
+        referrals.save(tx, referrals.taken_back(referral, Status.REQUESTED, at))
 
 
 def _not_yet(tx: Tx, row: sa.Row[tuple[object, ...]], outcome: Outcome, item: ReceiptItem, now: datetime) -> None:

@@ -99,8 +99,11 @@ def write_word(tx: Tx, referral: Referral, status: Status, body: StatusBody, wri
 
 
 def write_note(tx: Tx, referral: Referral, writing: Writing) -> None:
-    """The automatic word of a recipient whose ledger was restored: what it knows the status to be. Nobody has acted, so
-    it changes nothing here."""
+    """The automatic word of a recipient whose ledger was restored: what it knows the status to be. It does here what it
+    does at the other side, so that both name the same stage."""
+    changed = referrals.after(referral, Word(Side.RECIPIENT, referral.status, None, writing.now, restored=True))
+    if changed != referral:
+        referrals.save(tx, changed)
     said = referral.status.value
     _append(tx, referral, lambda common: StatusEvent(**common, status=said), StatusBody(), writing)
 

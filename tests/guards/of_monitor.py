@@ -4,6 +4,7 @@ from tests.guards.guard import Guard
 
 MONITOR = "tests/unit/consumers/monitor"
 UNBELIEVED = "consumers/monitor/unbelieved.py"
+RESTORED = (f"{MONITOR}/test_restored.py",)
 REPLAYED = (f"{MONITOR}/test_replayed.py",)
 
 WATCH = (
@@ -34,5 +35,40 @@ WATCH = (
         "target if kind is NeedKind.REPLAYED or source == UNKNOWN else source",
         "target if source == UNKNOWN else source",
         REPLAYED,
+    ),
+    Guard(
+        "what a restored recipient has lost counts for no deadline at its sender",
+        "referral_bus/ledger/referrals.py",
+        "seen = None if status is Status.REQUESTED else referral.acknowledged_at or at",
+        "seen = referral.acknowledged_at or (None if status is Status.REQUESTED else at)",
+        RESTORED,
+    ),
+    Guard(
+        "what a restored recipient says by itself does the same at its own side",
+        "referral_bus/ledger/writing.py",
+        "    if changed != referral:\n        referrals.save(tx, changed)\n    said",
+        "    said",
+        RESTORED,
+    ),
+    Guard(
+        "a word that is taken a second time is not new",
+        "consumers/agency/judging.py",
+        "        return min(self.event.occurred_at, self.around.now)\n",
+        "        return self.around.now\n",
+        RESTORED,
+    ),
+    Guard(
+        "a referral that its recipient refuses is not answered by what the recipient has said before",
+        "referral_bus/ledger/settling.py",
+        "        _taken_back_if_unknown(tx, held, receipt.issued_at)\n",
+        "        pass\n",
+        RESTORED,
+    ),
+    Guard(
+        "the monitor forgets words under an incarnation that is over",
+        "consumers/monitor/stages.py",
+        "sa.and_(_F.acted_in > 0, _F.acted_in == _F.spoken_in)",
+        "_F.acted_in > 0",
+        RESTORED,
     ),
 )

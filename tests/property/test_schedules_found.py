@@ -60,6 +60,19 @@ FOUND: dict[str, list[Step]] = {
         ("withdraw", 0, 1, 0),
         ("restore", 0, 0, 0),
     ],
+    # The monitor held the lost answer for the state of things, and the sender had it seen where the recipient had not.
+    "what a restored recipient has lost is lost for its sender and for the monitor": [
+        ("refer", 0, 0, 0),
+        ("relay", 0, 0, 0),
+        ("deliver all", 1, 0, 0),
+        ("relay", 1, 0, 0),
+        ("deliver all", 0, 0, 0),
+        ("back up", 1, 0, 0),
+        ("say", 1, 0, 1),
+        ("relay", 1, 0, 0),
+        ("deliver all", 0, 0, 0),
+        ("restore", 1, 0, 0),
+    ],
     # Two referrals whose consent was over by our clock alone woke each other, for ever.
     "what may not go rests, and lets others rest": [
         ("refer briefly", 0, 0, 0),

@@ -8,6 +8,8 @@ I4  both sides show the same status
 I5  of what is erased no body, key or sealed bytes are left, and no late copy was opened
 I6  messages stop, I7 nothing waits for ever (see `rest`)
 I8  honest agencies never look like two
+I9  sender, recipient and monitor say the same of where each referral is and until when somebody must act, and no agency
+    announces more overdue referrals than the monitor sees
 """
 
 from collections.abc import Iterator
@@ -22,6 +24,7 @@ from schemas.lifecycle import OPEN, ErasureKind, Side, Status, may_follow
 from schemas.outcomes import Code
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED
 from tests.property.schedules.books import Book, Entry, read_book
+from tests.property.schedules.watching import differences
 from tests.property.schedules.world import World
 
 NEVER = frozenset({Code.OLD_INCARNATION, Code.TRANSITION_REFUSED})
@@ -46,7 +49,14 @@ def violations(world: World) -> list[str]:
         found += _confirmed(world, book)
     for key in {key for book in books.values() for key in book.shown}:
         found += _same_status(world, books, key)
-    return found
+    return [*found, *_seen_alike(world)]
+
+
+def _seen_alike(world: World) -> Iterator[str]:
+    for difference in differences(world.observer, world.bench.stations):
+        yield f"I9 {difference}"
+    for code, number in world.observer.announced_more().items():
+        yield f"I9 {code} announces {number} overdue referrals that the monitor does not see"
 
 
 def _logged(world: World) -> Iterator[str]:

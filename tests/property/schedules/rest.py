@@ -36,8 +36,17 @@ def come_to_rest(world: World) -> None:
         _work(world)
         world.bench.clock.move(pause)
         if day > 0 and not _under_way(world):
+            _tell_how_far(world)
             return
     raise NoRest(f"I7 waits for ever: {', '.join(_under_way(world))}")
+
+
+def _tell_how_far(world: World) -> None:
+    """A last heartbeat of everybody, in which others see what was handed over; and the monitor reads."""
+    for station in world.bench.stations.values():
+        station.announce()
+    _work(world)
+    world.observer.read()
 
 
 def _act(station: Station, day: int) -> None:

@@ -17,6 +17,7 @@ from tests.kit.hostile import HostileBroker
 from tests.kit.people import RECIPIENT, SENDER, THIRD
 from tests.kit.registers import changed, without_agreement
 from tests.property.schedules.crashing import Crash, CrashingBench
+from tests.property.schedules.watching import Observer
 
 CODES = (SENDER, RECIPIENT, THIRD)
 
@@ -49,8 +50,10 @@ class World:
         self.promised: set[tuple[str, ReferralKey]] = set()
         """What somebody at an agency was told to be erased for good."""
         self.newest = self.bench.register
+        self.observer = Observer(folder, self.host, self.newest, self.bench.clock)
 
     def close(self) -> None:
+        self.observer.close()
         self.bench.close()
 
     def others(self, code: str) -> list[str]:
@@ -74,7 +77,7 @@ class World:
     def next_register(self, *, without: tuple[str, str] | None = None) -> Register:
         """A newer one than anybody has; perhaps an agreement has ended."""
         base = self.newest if without is None else without_agreement(self.newest, *without)
-        self.newest = changed(base, version=self.newest.version + 1)
+        self.newest = self.observer.register = changed(base, version=self.newest.version + 1)
         return self.newest
 
     def take_register(self, station: Station, register: Register) -> None:

@@ -156,7 +156,7 @@ def test_the_order_of_reading_changes_nothing_but_times(
 
     assert (one.status, one.status_place, one.open) == (other.status, other.status_place, other.open)
     assert (one.ended_at is None) == (other.ended_at is None)
-    assert (one.answered_at is None) == (other.answered_at is None)
+    assert (one.spoken_in, one.acted_in) == (other.spoken_in, other.acted_in)
     assert (one.acknowledged_at is None) == (other.acknowledged_at is None)
 
 

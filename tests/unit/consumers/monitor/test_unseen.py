@@ -49,7 +49,7 @@ def test_what_changed_after_the_announcement_explains_a_difference(tmp_path: Pat
         monitor.hear(event_record(bench, a_word(bench, referral.referral, RECIPIENT, SENDER, (1, 1), "accepted")))
         assert monitor.total(UNSEEN) == 0
 
-        later(bench, monitor, timedelta(minutes=1))
+        later(bench, monitor, timedelta(minutes=6))
         announces(bench, monitor, 6, overdue=1)
         assert monitor.total(UNSEEN) == 1
 

@@ -1,0 +1,132 @@
+"""The operators' flow monitor beside the three agencies: it has to show of each referral what its two sides know.
+
+In half of the schedules it reads along after each step; in the others it reads at the end only, as after its database
+was lost, so that it gets everything topic by topic.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from consumers.monitor import looking, tables
+from consumers.monitor.reading import Reading
+from consumers.monitor.stages import due_column, flows_with_agencies, stage_column
+from consumers.monitor.store import open_store
+from consumers.monitor.unseen import overdue_unseen
+from referral_bus.broker.memory import MemoryBroker
+from referral_bus.broker.protocols import ReaderBroken
+from referral_bus.clock import Clock
+from referral_bus.federation.register import Register
+from referral_bus.ledger import referrals
+from referral_bus.ledger import tables as ledger_tables
+from referral_bus.ledger.peers import all_peers
+from referral_bus.logs import make_log
+from referral_bus.stages import Stage
+from referral_bus.standings import stand
+from schemas.deadlines import DEFAULT_LIMITS
+from schemas.events import ReferralKey
+from tests.kit.bench import LogLines, Station
+
+KEEP = timedelta(days=36500)
+"""Seen by one side, or by the monitor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where one of them says that a referral is. `due` leaves out what was asked besides: that is sealed."""
+
+    stage: Stage
+    due: datetime | None
+
+
+class Observer:
+    """The monitor."""
+
+    def __init__(self, folder: Path, broker: MemoryBroker, register: Register, clock: Clock) -> None:
+        self.register = register
+        self.log_lines = LogLines()
+        self._store = open_store(folder / "monitor.sqlite", register.federation, clock())
+        self._clock = clock
+        log = make_log(self.log_lines)
+        self.reading = Reading(self._store, broker, lambda: self.register, clock, KEEP, log)
+        self._assign()
+
+    def _assign(self) -> None:
+        self._reader = self.reading.reader()
+        self.reading.assign(self._reader)
+
+    def read(self) -> None:
+        """Everything that is there."""
+        try:
+            while batch := self._reader.poll(0, 500):
+                self.reading.take(batch)
+        except ReaderBroken:
+            self._reader.close()
+            self._assign()
+            self.read()
+
+    def seen(self) -> Mapping[tuple[ReferralKey, str], Seen]:
+        """Every referral under an agreement, by its recipient."""
+        columns = tables.flows.c
+        query = sa.select(
+            columns.sender, columns.referral_id, columns.recipient, columns.open, stage_column, due_column
+        )
+        query = query.select_from(flows_with_agencies).where(columns.agreed)
+        with self._store.read() as tx:
+            rows = tx.execute(query).all()
+        return {
+            (ReferralKey(sender, referral_id), recipient): Seen(Stage(stage), due)
+            if is_open
+            else Seen(Stage.ENDED, None)
+            for sender, referral_id, recipient, is_open, stage, due in rows
+        }
+
+    def announced_more(self) -> Mapping[str, int]:
+        """Overdue referrals that agencies announce and that are not counted here."""
+        with self._store.read() as tx:
+            return {code: number for code, number in overdue_unseen(tx, self._clock()).items() if number}
+
+    def announced_overdue(self) -> Mapping[str, int]:
+        with self._store.read() as tx:
+            return {code: said.overdue_referrals for code, said in looking.announced(tx).items()}
+
+    def close(self) -> None:
+        self._reader.close()
+        self._store.close()
+
+
+def shown(station: Station) -> Mapping[ReferralKey, Seen]:
+    """What an agency is shown of each of its referrals."""
+    with station.ledger.read() as tx:
+        rows = tx.connection.execute(sa.select(ledger_tables.referrals)).all()
+        peers = all_peers(tx)
+        found = {}
+        for row in rows:
+            plain = replace(referrals.from_row(row), cancel_requested_at=None, question_asked_at=None)
+            here = stand(tx, plain, peers, DEFAULT_LIMITS)
+            over = here.stage in (Stage.ENDED, Stage.UNDELIVERED)
+            found[plain.key] = Seen(Stage.ENDED, None) if over else Seen(here.stage, here.due)
+    return found
+
+
+def differences(observer: Observer, stations: Mapping[str, Station]) -> Iterator[str]:
+    """Every referral that both sides have, and where they or the monitor differ."""
+    observed = observer.seen()
+    views = {code: shown(station) for code, station in stations.items()}
+    for code, view in views.items():
+        for key, at_recipient in view.items():
+            if key.sender == code:
+                continue
+            at_sender = views[key.sender].get(key)
+            if at_sender is not None and at_sender != at_recipient:
+                yield f"the sender shows {_told(at_sender)}, the recipient {_told(at_recipient)}"
+            there = observed.get((key, code))
+            if there is not None and there != at_recipient:
+                yield f"the monitor shows {_told(there)}, the recipient {_told(at_recipient)}"
+
+
+def _told(seen: Seen) -> str:
+    return f"{seen.stage} until {seen.due}"
