@@ -11,7 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from consumers.monitor import looking, tables
+from consumers.monitor import tables
 from consumers.monitor.reading import Reading
 from consumers.monitor.stages import due_column, flows_with_agencies, stage_column
 from consumers.monitor.store import open_store
@@ -29,9 +29,10 @@ from referral_bus.standings import stand
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.events import ReferralKey
 from tests.kit.bench import LogLines, Station
+from tests.kit.people import RECIPIENT, SENDER, THIRD
 
 KEEP = timedelta(days=36500)
-"""Seen by one side, or by the monitor."""
+CODES = (SENDER, RECIPIENT, THIRD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,13 @@ class Observer:
         }
 
     def announced_more(self) -> Mapping[str, int]:
-        """Overdue referrals that agencies announce and that are not counted here."""
+        """Overdue referrals that agencies announce and that are not counted here. One to which an agreement has ended
+        in the newest register may have taken more, by an older one: that is another alarm."""
+        unagreed = sa.select(tables.flows.c.recipient).where(sa.not_(tables.flows.c.agreed)).distinct()
         with self._store.read() as tx:
-            return {code: number for code, number in overdue_unseen(tx, self._clock()).items() if number}
-
-    def announced_overdue(self) -> Mapping[str, int]:
-        with self._store.read() as tx:
-            return {code: said.overdue_referrals for code, said in looking.announced(tx).items()}
+            told = set(tx.execute(unagreed).scalars())
+            found = overdue_unseen(tx, self._clock())
+        return {code: number for code, number in found.items() if number and code not in told}
 
     def close(self) -> None:
         self._reader.close()
@@ -106,10 +107,18 @@ def shown(station: Station) -> Mapping[ReferralKey, Seen]:
         found = {}
         for row in rows:
             plain = replace(referrals.from_row(row), cancel_requested_at=None, question_asked_at=None)
-            here = stand(tx, plain, peers, DEFAULT_LIMITS)
+            here = stand(tx, plain, peers, DEFAULT_LIMITS, CODES)
             over = here.stage in (Stage.ENDED, Stage.UNDELIVERED)
             found[plain.key] = Seen(Stage.ENDED, None) if over else Seen(here.stage, here.due)
     return found
+
+
+def asked(station: Station) -> bool:
+    """Whether a question or a request to cancel waits here: an observer cannot see those."""
+    columns = ledger_tables.referrals.c
+    either = sa.or_(columns.cancel_requested_at.is_not(None), columns.question_asked_at.is_not(None))
+    with station.ledger.read() as tx:
+        return bool(tx.connection.execute(sa.select(sa.exists().where(either))).scalar_one())
 
 
 def differences(observer: Observer, stations: Mapping[str, Station]) -> Iterator[str]:

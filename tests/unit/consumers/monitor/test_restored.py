@@ -21,7 +21,7 @@ MINUTE = timedelta(minutes=1)
 
 def standing(station: Station, referral: UUID) -> Standing:
     with station.ledger.read() as tx:
-        return stand(tx, station.referral(referral), all_peers(tx), DEFAULT_LIMITS)
+        return stand(tx, station.referral(referral), all_peers(tx), DEFAULT_LIMITS, (SENDER, RECIPIENT))
 
 
 def brought_up_to_date(bench: Bench, monitor: Lookout) -> None:
