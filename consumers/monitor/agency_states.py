@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from consumers.monitor.looking import Announced, OpenCount
-from consumers.monitor.silence import Presence, presence
+from consumers.monitor.silence import Presence, ReadSpan, presence
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_models import Contact
 
@@ -28,7 +28,7 @@ def agency_states(
     register: Register,
     announced: Mapping[str, Announced],
     counts: list[OpenCount],
-    now: datetime,
+    reading: ReadSpan,
     limits: Mapping[str, timedelta],
 ) -> Iterator[AgencyState]:
     """Those of the register that have an inbox, and those it has lost that still have open referrals."""
@@ -40,7 +40,7 @@ def agency_states(
         yield AgencyState(
             code=code,
             connection=agency.connection if agency else None,
-            presence=presence(agency, heard_at, now, limits) if agency else Presence.SILENT,
+            presence=presence(agency, heard_at, reading, limits) if agency else Presence.SILENT,
             heard_at=heard_at,
             announced=said,
             open=sum(count.number for count in mine),

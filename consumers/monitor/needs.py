@@ -50,8 +50,11 @@ class Need:
     contact: Contact | None
 
 
-def behind(complete: datetime | None, now: datetime) -> Iterator[Need]:
-    if complete is None or now - complete > STALE:
+def behind(complete: datetime | None, now: datetime, kafka_answers: bool) -> Iterator[Need]:
+    if not kafka_answers:
+        what = "Kafka does not answer: what is shown here is as it was when it last did"
+        yield Need(NeedKind.MONITOR_BEHIND, None, what, 1, complete, None)
+    elif complete is None or now - complete > STALE:
         yield Need(NeedKind.MONITOR_BEHIND, None, "what is shown here is old", 1, complete, None)
 
 
@@ -118,11 +121,11 @@ def silent(agencies: tuple[AgencyState, ...]) -> Iterator[Need]:
             yield Need(NeedKind.NEVER_SEEN, state.code, state.connection, 1, None, state.contact)
 
 
-def stalled(lags: tuple[LagRow, ...], agencies: tuple[AgencyState, ...], now: datetime) -> Iterator[Need]:
+def stalled(lags: tuple[LagRow, ...], agencies: tuple[AgencyState, ...], read_until: datetime) -> Iterator[Need]:
     """A service that lives, and yet reads nothing of what is there, or too little. One that is silent is named so."""
     there = {state.code: state for state in agencies if state.presence is Presence.THERE}
     for lag in lags:
-        stalled = lag.records > 0 and now - lag.moved_at >= STALLED
+        stalled = lag.records > 0 and read_until - lag.moved_at >= STALLED
         slow = lag.seconds is not None and lag.seconds >= STALLED.total_seconds()
         if lag.agency in there and (stalled or slow):
             kind, contact = NeedKind.STALLED if stalled else NeedKind.SLOW, there[lag.agency].contact

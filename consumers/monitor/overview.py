@@ -10,8 +10,8 @@ from consumers.monitor import looking, needs
 from consumers.monitor.agency_states import AgencyState, agency_states
 from consumers.monitor.looking import FlowRow, LagRow, Waiting
 from consumers.monitor.needs import Need
-from consumers.monitor.progress import complete_at, knows_since, read_counters, read_positions
-from consumers.monitor.silence import silent_after
+from consumers.monitor.progress import complete_at, gap_ended_at, knows_since, read_counters, read_positions
+from consumers.monitor.silence import ReadSpan, silent_after
 from consumers.monitor.unseen import overdue_unseen
 from referral_bus.federation.register import Register
 
@@ -20,9 +20,11 @@ MOST_WAITING = 20
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`complete_at`: everything up to then was read. `knows_since`: what happened before then may be missing."""
+    """`complete_at`: everything up to then was read. `knows_since`: what happened before then may be missing.
+    `kafka_answers`: as far as the running monitor can tell."""
 
     now: datetime
+    kafka_answers: bool
     complete_at: datetime | None
     knows_since: datetime
     needs: tuple[Need, ...]
@@ -36,26 +38,30 @@ class Overview:
         return self.complete_at is None or self.now - self.complete_at > needs.STALE
 
 
-def overview(tx: Connection, register: Register, now: datetime, heartbeat_every: timedelta) -> Overview:
+def overview(
+    tx: Connection, register: Register, now: datetime, heartbeat_every: timedelta, kafka_answers: bool = True
+) -> Overview:
     counts = looking.open_counts(tx, now)
-    agencies = tuple(agency_states(register, looking.announced(tx), counts, now, silent_after(heartbeat_every)))
     complete = complete_at(tx)
+    reading = ReadSpan(gap_ended_at(tx), complete)
+    agencies = tuple(agency_states(register, looking.announced(tx), counts, reading, silent_after(heartbeat_every)))
     inboxes = _inboxes(register)
     reached = [one for (topic, _), one in read_positions(tx).items() if topic in inboxes]
     lags = tuple(looking.lag_rows(tx))
     found = [
-        *needs.behind(complete, now),
+        *needs.behind(complete, now, kafka_answers),
         *needs.alarms(read_counters(tx), register, now),
         *needs.unseen(overdue_unseen(tx, now), register),
         *needs.overdue(counts, register),
         *needs.silent(agencies),
-        *needs.stalled(lags, agencies, now),
+        *needs.stalled(lags, agencies, complete or now),
         *needs.lost(agencies),
         *needs.dead_letters(looking.dead_letters(tx), register),
         *needs.clocks(agencies),
     ]
     return Overview(
         now=now,
+        kafka_answers=kafka_answers,
         complete_at=complete,
         knows_since=knows_since(reached, looking.created_at(tx)),
         needs=tuple(found),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -11,6 +11,8 @@ from sqlalchemy.dialects.sqlite import insert
 from consumers.monitor import tables
 from consumers.monitor.tally import CounterName, Tally
 from referral_bus.broker.protocols import Position
+
+GAP = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,5 +120,16 @@ def complete_at(tx: Connection) -> datetime | None:
     return moment
 
 
-def save_complete_at(tx: Connection, moment: datetime) -> None:
-    tx.execute(sa.update(tables.monitor).values(complete_at=moment))
+def gap_ended_at(tx: Connection) -> datetime | None:
+    """When it could read again, the last time that it could not for a while; None if it always could."""
+    moment: datetime | None = tx.execute(sa.select(tables.monitor.c.gap_ended_at)).scalar_one()
+    return moment
+
+
+def save_complete_at(tx: Connection, moment: datetime, gap: timedelta = GAP) -> None:
+    """A longer time than `gap` since the one before is noted: meanwhile Kafka or we were away."""
+    before = complete_at(tx)
+    values = {"complete_at": moment}
+    if before is not None and moment - before > gap:
+        values["gap_ended_at"] = moment
+    tx.execute(sa.update(tables.monitor).values(values))

@@ -61,6 +61,7 @@ class Reading:
         self._reached: dict[Partition, Reached] = {}
         self._watched: Mapping[str, Watched] = {}
         self.topics: Mapping[str, Topic] = {}  # those that are there and being read
+        self.kafka_answers = False
         self.complete_at: datetime | None = None  # set by whoever has compared our positions with Kafka's
 
     @property
@@ -83,7 +84,7 @@ class Reading:
                 self._log.warning("waiting", code=error.reason)
                 stop.wait(RETRY_S)
             finally:
-                self.topics = {}
+                self.topics, self.kafka_answers = {}, False
                 reader.close()
 
     def reader(self) -> Reader:
@@ -93,6 +94,7 @@ class Reading:
         """Looks which topics are there, and goes on in each where the database says."""
         self._watched = watched_topics(self._register())
         topics = dict(self._broker.topics(list(self._watched)))
+        self.kafka_answers = True
         self._looked = time.monotonic()
         with self._store.read() as tx:
             saved = read_positions(tx)

@@ -1,6 +1,7 @@
 """Whether an agency is silent, for how it is connected. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -17,6 +18,7 @@ class Presence(StrEnum):
     THERE = "there"
     SILENT = "silent"
     NEVER_SEEN = "never seen"
+    UNKNOWN = "not known"  # the monitor has not been reading
 
 
 def silent_after(heartbeat_every: timedelta) -> Mapping[str, timedelta]:
@@ -25,8 +27,22 @@ def silent_after(heartbeat_every: timedelta) -> Mapping[str, timedelta]:
     return {**SILENT_AFTER, "always": MISSED_HEARTBEATS * heartbeat_every}
 
 
-def presence(agency: Agency, heard_at: datetime | None, now: datetime, limits: Mapping[str, timedelta]) -> Presence:
-    """By our own clock."""
-    if heard_at is None:
-        return Presence.NEVER_SEEN
-    return Presence.SILENT if now - heard_at > limits[agency.connection] else Presence.THERE
+@dataclass(frozen=True, slots=True)
+class ReadSpan:
+    """Since when, and up to when, the monitor itself could read without a gap; by its own clock. `until` is None where
+    it has not read everything yet, `since` where there was no gap."""
+
+    since: datetime | None
+    until: datetime | None
+
+
+def presence(agency: Agency, heard_at: datetime | None, reading: ReadSpan, limits: Mapping[str, timedelta]) -> Presence:
+    """As of the time up to which the monitor has read: an agency is not silent because we did not listen. After a gap
+    each has the time of some heartbeats to be heard again."""
+    if reading.until is None:
+        return Presence.UNKNOWN
+    if heard_at is not None and reading.until - heard_at <= limits[agency.connection]:
+        return Presence.THERE
+    if reading.since is not None and reading.until - reading.since <= limits["always"]:
+        return Presence.UNKNOWN
+    return Presence.NEVER_SEEN if heard_at is None else Presence.SILENT

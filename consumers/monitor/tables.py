@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from referral_bus.ledger.tables import Moment
 
-VERSION = 3
+VERSION = 4
 metadata = sa.MetaData()
 
 monitor = sa.Table(  # one row
@@ -15,6 +15,7 @@ monitor = sa.Table(  # one row
     sa.Column("federation", sa.String, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("complete_at", Moment),  # everything that was in Kafka by then has been read
+    sa.Column("gap_ended_at", Moment),  # when it could read again after it could not for a while
 )
 
 positions = sa.Table(

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 from consumers.monitor import tables
 from consumers.monitor.forgetting import forget
 from consumers.monitor.lagging import GroupName, Lag, Look, lags, waiting_since_before
-from consumers.monitor.progress import Partition, Reached, read_positions, save_complete_at
+from consumers.monitor.progress import GAP, Partition, Reached, read_positions, save_complete_at
 from consumers.monitor.reading import Reading
 from consumers.monitor.store import Store
 from referral_bus.broker.lag import LagSource
@@ -49,10 +49,12 @@ class Watching:
         self._aim: Look | None = None  # what was there then is being read
         self._appended: Mapping[Position, datetime] = {}
         self._forgot_at: datetime | None = None
+        self._gap = GAP
 
     def run(self, every_s: float, stop: threading.Event, progress: Callable[[], None]) -> None:
         """Looks at every interval until `stop`."""
         waited_s = every_s
+        self._gap = max(GAP, 3 * timedelta(seconds=every_s))
         while not stop.is_set():
             progress()
             if waited_s >= every_s:
@@ -120,7 +122,7 @@ class Watching:
         done = next((aim for aim in aims if has_reached(aim, reached)), None)
         self._aim = None if done is look else look if done is not None else aims[-1]
         if done is not None:
-            save_complete_at(tx, done.at)
+            save_complete_at(tx, done.at, self._gap)
             self._reading.complete_at = done.at
 
 

@@ -110,7 +110,8 @@ def status(
         bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C; with --json a document a line.")
     ] = False,
 ) -> None:
-    """What needs a person now, agencies, flows, what waits. Exit code 3 when it is old or the monitor does not run."""
+    """What needs a person now, agencies, flows, what waits. Exit code 3 when it is old, the monitor does not run, or
+    Kafka does not answer."""
     from consumers.monitor.home import open_monitor_home
 
     opened = open_monitor_home(home)
@@ -130,7 +131,7 @@ def status(
         Console(width=None if sys.stdout.isatty() else NOT_A_TERMINAL).print(
             drawing(seen, register, running, opened.settings().time_zone)
         )
-    raise typer.Exit(0 if running and not seen.stale else 3)
+    raise typer.Exit(0 if running and seen.kafka_answers and not seen.stale else 3)
 
 
 def _watch(home: "MonitorHome", json: bool) -> None:
@@ -165,20 +166,20 @@ def _draw(home: "MonitorHome") -> None:
 
 
 def _seen(home: "MonitorHome") -> "tuple[Overview, Register, bool]":
-    """From the database alone, whether the monitor runs or not."""
+    """From the database, whether the monitor runs or not; and whether Kafka answers, as the running one says."""
     from consumers.monitor.overview import overview
     from deploy.app.status import read_status
     from referral_bus.home import Home
 
     now, settings = system_clock(), home.settings()
-    register = home.register(now)
+    register, service = home.register(now), read_status(Home(home.folder))
     store = home.open_store(settings.federation, now)
     try:
         with store.read() as tx:
-            seen = overview(tx, register, now, settings.heartbeat_every)
+            seen = overview(tx, register, now, settings.heartbeat_every, service.parts.get("broker", True))
     finally:
         store.close()
-    return seen, register, read_status(Home(home.folder)).running
+    return seen, register, service.running
 
 
 def _connect(kafka: str, file: Path) -> "Sources":

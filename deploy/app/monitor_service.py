@@ -69,7 +69,7 @@ class MonitorService:
     def ready(self) -> dict[str, bool]:
         """What the service needs in order to work, part by part."""
         parts = {f"thread_{name}": well for name, well in self.supervisor.healthy().items()}
-        parts["broker"] = bool(self.reading.topics)
+        parts["broker"] = self.reading.kafka_answers
         parts["topics"] = not self.reading.lacking
         parts["register"] = not self.register().expired(self._clock())
         try:

@@ -42,9 +42,10 @@ def _header(seen: Overview, register: Register, running: bool, zone: str) -> Tex
     if seen.complete_at is not None:
         read = f"read up to {local_time(seen.complete_at, zone)}"
         read += f"; knows everything since {local_time(seen.knows_since, zone)}"
-    state = "running" if running else "NOT RUNNING; start it with: referral-bus monitor run"
+    state = "running" if seen.kafka_answers else "running, but KAFKA DOES NOT ANSWER"
+    state = state if running else "NOT RUNNING; start it with: referral-bus monitor run"
     line = printable(f"Flow monitor of {register.federation}: {state}; {read}")
-    return Text(line, style="" if running and not seen.stale else "bold red")
+    return Text(line, style="" if running and seen.kafka_answers and not seen.stale else "bold red")
 
 
 def _needs(seen: Overview, zone: str) -> Table:

@@ -7,6 +7,8 @@ UNBELIEVED = "consumers/monitor/unbelieved.py"
 RESTORED = (f"{MONITOR}/test_restored.py",)
 REPLAYED = (f"{MONITOR}/test_replayed.py",)
 
+AWAY = (f"{MONITOR}/test_away.py",)
+
 WATCH = (
     Guard(
         "a copy of a genuine record is no forgery",
@@ -63,6 +65,20 @@ WATCH = (
         "        _taken_back_if_unknown(tx, held, receipt.issued_at)\n",
         "        pass\n",
         RESTORED,
+    ),
+    Guard(
+        "no agency is silent because the monitor did not read",
+        "consumers/monitor/overview.py",
+        "reading = ReadSpan(gap_ended_at(tx), complete)",
+        "reading = ReadSpan(gap_ended_at(tx), now)",
+        AWAY,
+    ),
+    Guard(
+        "after a gap each agency has time to be heard again",
+        "consumers/monitor/silence.py",
+        'if reading.since is not None and reading.until - reading.since <= limits["always"]:',
+        "if False:",
+        AWAY,
     ),
     Guard(
         "the monitor forgets words under an incarnation that is over",

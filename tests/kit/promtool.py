@@ -61,6 +61,6 @@ def _named(output: str) -> set[str]:
     found = set()
     for text in re.findall(r"Labels:\{(.*)\}", output):
         labels = dict(re.findall(r'(\w+)="([^"]*)"', text))
-        whom = labels.get("agency") or " to ".join(labels.get(end, "") for end in ("source_agency", "target_agency"))
-        found.add(f"{labels['alertname']} {whom}".removesuffix("  to "))
+        pair = [labels[end] for end in ("source_agency", "target_agency") if end in labels]
+        found.add(f"{labels['alertname']} {' to '.join(pair) or labels.get('agency', '')}".rstrip())
     return found

@@ -146,6 +146,16 @@ def lookout(folder: Path, *codes: str) -> Iterator[tuple[Bench, Lookout]]:
             watcher.close()
 
 
+def read_on(made: Bench, watcher: Lookout, span: timedelta) -> None:
+    """Time passes in which the monitor reads all the while."""
+    step = timedelta(minutes=1)
+    later(made, watcher, span - span % step)
+    watcher.read()
+    for _ in range(5):
+        later(made, watcher, step)
+        watcher.read()
+
+
 def later(made: Bench, watcher: Lookout, span: timedelta) -> None:
     """Time passes for everybody."""
     made.clock.move(span)

@@ -10,9 +10,11 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consumers.monitor.home import CurrentRegister, MonitorHome, accept_register, create_monitor_home, open_monitor_home
+from consumers.monitor.progress import save_complete_at
 from consumers.monitor.settings import MonitorSettings, load_settings
 from deploy.app import commands_monitor
 from deploy.app.monitor_service import MonitorService, Sources, running_monitor
+from deploy.app.status import ServiceStatus
 from deploy.demo.federation import GeneratedFederation, SignedRegister
 from deploy.provision.topics import wanted_topics
 from referral_bus.broker.lag import MemoryLag
@@ -152,6 +154,21 @@ def test_one_monitor_runs_on_a_home(home: MonitorHome) -> None:
 def test_status_of_a_monitor_that_never_ran_is_old(home: MonitorHome, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("status", "--home", str(home.folder)) == 3
     assert "NOT RUNNING" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("answers", "code"), [(True, 0), (False, 3)])
+def test_status_ends_with_3_when_kafka_does_not_answer_the_running_monitor(
+    answers: bool, code: int, home: MonitorHome, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = ServiceStatus(running=True, http_port=1, parts={"broker": answers})
+    monkeypatch.setattr("deploy.app.status.read_status", lambda _: running)
+    store = home.open_store(home.settings().federation, system_clock())
+    with store.write() as tx:
+        save_complete_at(tx, system_clock())
+    store.close()
+
+    assert call("status", "--home", str(home.folder)) == code
+    assert ("KAFKA DOES NOT ANSWER" in capsys.readouterr().out) is not answers
 
 
 def test_status_needs_a_home() -> None:

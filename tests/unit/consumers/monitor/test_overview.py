@@ -15,7 +15,7 @@ from referral_bus.federation.register import Register
 from referral_bus.silence import SILENT_AFTER
 from tests.kit.forge import a_referral, an_announcement, event_record, signed
 from tests.kit.registers import changed
-from tests.unit.consumers.monitor.lookout import HEARTBEAT, later, lookout
+from tests.unit.consumers.monitor.lookout import HEARTBEAT, later, lookout, read_on
 
 SENDER, RECIPIENT, OFFICE, RARE = "family-women", "public-health", "law-university", "intilish"
 
@@ -61,10 +61,13 @@ def test_each_kind_of_connection_has_its_own_silence(
     agency: str, connection: str, limit: timedelta, tmp_path: Path
 ) -> None:
     with lookout(tmp_path, SENDER, OFFICE, RARE) as (bench, monitor):
-        later(bench, monitor, limit)
+        reading = timedelta(minutes=5)  # after a gap, so long that every agency could be heard again
+        later(bench, monitor, limit - reading)
+        read_on(bench, monitor, timedelta(0))
         assert agency not in {need.agency for need in monitor.need("silent")}
 
         later(bench, monitor, timedelta(seconds=1))
+        monitor.read()
         assert ("silent", agency, connection) in monitor.needs()
 
 
