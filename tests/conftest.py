@@ -14,6 +14,7 @@ from deploy.kafka.local import KafkaPlan, free_port, start, stop
 # A machine that is busy with other things makes generating slow, which says nothing about the code.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it; lists are broken at it
 
 RUN_FOLDER = pytest.StashKey[Path]()
 RUN_PID = pytest.StashKey[int]()

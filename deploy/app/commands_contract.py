@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from deploy.app.layout import entries
 from deploy.app.options import JsonOption, read_file
 from deploy.app.output import say, say_all, say_json
 from referral_bus.errors import Reason, Refused
@@ -44,8 +45,7 @@ def codes(
         say_json([{"code": code, "label": label, "meaning": meaning} for code, label, meaning in rows])
         return
     wide = max(len(code) for code, _, _ in rows)
-    for code, label, meaning in rows:
-        say(f"{code:<{wide}}  {label}: {meaning}")
+    say_all(entries((f"{code:<{wide}}  {label}: {meaning}" for code, label, meaning in rows), wide + 2))
 
 
 _Row = tuple[str, str, str]  # code, label, meaning

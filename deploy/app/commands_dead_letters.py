@@ -19,6 +19,8 @@ from deploy.app.dead_letter_views import (
     letter_lines,
 )
 from deploy.app.desk import Desk
+from deploy.app.layout import entries
+from deploy.app.list_views import left_out, page_document
 from deploy.app.options import HomeOption, JsonOption, desk_of
 from deploy.app.output import already_done, answer, say, say_all, say_json
 from referral_bus.errors import Reason, Refused
@@ -56,12 +58,14 @@ def list_(
     zone = desk.settings.time_zone
     with desk.ledger.read() as tx:
         letters = dead_letter_lists.chosen(tx, choice, most) if each else []
-        groups = [] if each else dead_letter_lists.groups(tx, choice)[:most]
+        groups = dead_letter_lists.groups(tx, choice)
+    total, groups = (sum(group.count for group in groups), []) if each else (len(groups), groups[:most])
     if json:
-        say_json([letter_document(letter) for letter in letters] + [group_document(group) for group in groups])
+        documents = [letter_document(letter) for letter in letters] + [group_document(group) for group in groups]
+        say_json(page_document("dead_letters", documents, total))
         return
     lines = [*(letter_line(letter, zone) for letter in letters), *(group_line(group, zone) for group in groups)]
-    say_all(lines or ["no dead letters"])
+    say_all([*entries(lines), *left_out(len(lines), total)] or ["no dead letters"])
 
 
 @dead_letters.command("show")
@@ -138,13 +142,13 @@ def _say_meant(desk: Desk, letters: list[DeadLetter], what: str, json: bool) -> 
     if json:
         say_json([letter_document(letter) for letter in letters])
         return
-    say_all(letter_line(letter, desk.settings.time_zone) for letter in letters)
+    say_all(entries(letter_line(letter, desk.settings.time_zone) for letter in letters))
     say(f"{len(letters)} {what}; nothing was changed")
 
 
 def _say_done(what: str, done: list[Done], json: bool) -> None:
     with already_done(f"{what}: {', '.join(str(each.letter.number) for each in done)}"):
-        answer([done_document(each) for each in done], [done_line(each) for each in done], json)
+        answer([done_document(each) for each in done], list(entries(done_line(each) for each in done)), json)
 
 
 def add_to(app: typer.Typer) -> None:

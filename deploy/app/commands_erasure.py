@@ -9,7 +9,8 @@ import typer
 from deploy.app.case_view import erased_lines
 from deploy.app.desk import Desk
 from deploy.app.erasures import erasure_document, erasure_lines, erasure_sentence
-from deploy.app.layout import page_width
+from deploy.app.layout import entries, page_width
+from deploy.app.list_views import left_out, page_document
 from deploy.app.options import HomeOption, JsonOption, WholeIdArgument, desk_of
 from deploy.app.output import already_done, answer, say, say_all, say_json
 from referral_bus.errors import Reason, Refused
@@ -40,7 +41,7 @@ def _erase(referral_id: str, home: Path, reason: ErasureReason, yes: bool, json:
     left = desk.withdraw(referral_id, reason)
     with already_done(f"{left.key.referral_id} is erased here and the other side is asked to erase it"):
         document = erasure_document(left, desk.believed)
-        answer(document, [erasure_sentence(left, desk.clock(), desk.settings, desk.believed)], json)
+        answer(document, entries([erasure_sentence(left, desk.clock(), desk.settings, desk.believed)]), json)
 
 
 def _ask(desk: Desk, referral_id: str, reason: ErasureReason, json: bool) -> None:
@@ -51,7 +52,7 @@ def _ask(desk: Desk, referral_id: str, reason: ErasureReason, json: bool) -> Non
     if isinstance(about, Tombstone):
         if about.chased:
             return
-        say(erasure_sentence(about, desk.clock(), desk.settings, desk.believed))
+        say_all(entries([erasure_sentence(about, desk.clock(), desk.settings, desk.believed)]))
     else:
         say_all(erased_lines(about, desk.settings.time_zone, page_width()))
     if not typer.confirm("Erase it for good, here and at the other side?"):
@@ -66,13 +67,12 @@ def erasures(
 ) -> None:
     """Erasures that wait for an agency's own system to confirm, ours or the other side's, the oldest first."""
     desk = desk_of(home)
-    found = desk.unconfirmed(most)
+    found, total = desk.unconfirmed(most), desk.count_unconfirmed()
     if json:
-        say_json([erasure_document(left, desk.believed) for left in found])
-    else:
-        say_all(
-            list(erasure_lines(found, desk.clock(), desk.settings, desk.believed)) or ["every erasure is confirmed"]
-        )
+        say_json(page_document("erasures", [erasure_document(left, desk.believed) for left in found], total))
+        return
+    lines = erasure_lines(found, desk.clock(), desk.settings, desk.believed)
+    say_all([*entries(lines), *left_out(len(found), total)] or ["every erasure is confirmed"])
 
 
 def add_to(app: typer.Typer) -> None:

@@ -6,9 +6,9 @@ from deploy.app.case_view import case_lines
 from deploy.app.desk import Desk
 from deploy.app.erasures import erasure_document, erasure_sentence
 from deploy.app.explain import why as explain
-from deploy.app.layout import page_width
+from deploy.app.layout import entries, page_width
 from deploy.app.options import HomeOption, JsonOption, ReferralArgument, desk_of
-from deploy.app.output import say, say_all, say_json
+from deploy.app.output import say_all, say_json
 from deploy.app.sending_trouble import hindrances_of, with_own_service
 from deploy.app.views import (
     case_document,
@@ -20,7 +20,9 @@ def _say_erased(desk: Desk, left: Tombstone, json: bool) -> None:
     if json:
         say_json(erasure_document(left, desk.believed))
     else:
-        say(erasure_sentence(left, desk.clock(), desk.settings, desk.believed, hindrances_of(desk, left)))
+        say_all(
+            entries([erasure_sentence(left, desk.clock(), desk.settings, desk.believed, hindrances_of(desk, left))])
+        )
 
 
 def show(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:
@@ -54,7 +56,7 @@ def why(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = Fals
         document |= {"other_left": standing.other_left}
         say_json(document | {"due": standing.due, "overdue": standing.overdue(now), "sentence": sentence})
     else:
-        say(sentence)
+        say_all(entries([sentence]))
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.app.layout import list_width
 from deploy.app.options import JsonOption, RegisterArgument, SignaturesArgument, read_file
 from deploy.app.output import already_done, answer, say_json
 from referral_bus.clock import system_clock
@@ -128,7 +129,7 @@ def status(
 
         from deploy.app.monitor_views import drawing
 
-        Console(width=None if sys.stdout.isatty() else NOT_A_TERMINAL).print(
+        Console(width=list_width() or NOT_A_TERMINAL).print(
             drawing(seen, register, running, opened.settings().time_zone)
         )
     raise typer.Exit(0 if running and seen.kafka_answers and not seen.stale else 3)

@@ -176,6 +176,11 @@ class Desk:
         with self.ledger.read() as tx:
             return tombstones.list_unconfirmed(tx, most, self.believed)
 
+    def count_unconfirmed(self) -> int:
+        """How many of them there are."""
+        with self.ledger.read() as tx:
+            return tombstones.unconfirmed(tx, self.clock()).count
+
     def received_after(self, cursor: int, most: int) -> list[Received]:
         """What came in after a cursor. Passing a cursor says that everything up to it has been taken."""
         if cursor > 0:

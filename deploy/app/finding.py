@@ -129,7 +129,10 @@ def todo(desk: Desk, most: int) -> Todo:
     tasks = [_of_referral(each) for each in find(desk, Filter(mine=True), EVERY).referrals]
     now, limit = desk.clock(), desk.settings.unconfirmed_after
     with desk.ledger.read() as tx:
-        tasks += _of_erasures(tombstones.list_unconfirmed(tx, EVERY, desk.believed), now, limit)
+        unconfirmed = tombstones.list_unconfirmed(tx, EVERY, desk.believed)
+        tasks += _of_erasures(
+            [left for left in unconfirmed if left.waits_for_us or left.peer in desk.believed], now, limit
+        )
         letters = sum(group.count for group in dead_letter_lists.groups(tx, Choice()))
     tasks.sort(key=lambda task: task.since)
     return Todo(tasks[:most], len(tasks), letters)

@@ -30,14 +30,24 @@ def limited(shown: int, total: int) -> str:
     return str(total) if shown == total else f"{shown} of {total}"
 
 
+def left_out(shown: int, total: int) -> list[str]:
+    """The last line of a list that is not whole."""
+    return [] if shown == total else [f"{limited(shown, total)} shown; --most shows more"]
+
+
+def page_document(name: str, documents: list[dict[str, Any]], total: int) -> dict[str, Any]:
+    """A list, and how many there are in all."""
+    return {"shown": len(documents), "total": total, name: documents}
+
+
 def found_document(found: Found, now: datetime) -> dict[str, Any]:
     referrals = [_stood_document(each, now) for each in found.referrals]
-    return {"shown": len(referrals), "total": found.total, "referrals": referrals}
+    return page_document("referrals", referrals, found.total)
 
 
 def todo_document(found: Todo, now: datetime) -> dict[str, Any]:
     tasks = [_task_document(task, now) for task in found.tasks]
-    return {"shown": len(tasks), "total": found.total, "dead_letters": found.dead_letters, "tasks": tasks}
+    return {"dead_letters": found.dead_letters} | page_document("tasks", tasks, found.total)
 
 
 def _task_document(task: Task, now: datetime) -> dict[str, Any]:

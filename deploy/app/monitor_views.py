@@ -2,19 +2,18 @@
 and mailboxes were written by others."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, astuple
 from datetime import timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from consumers.monitor.agency_states import AgencyState
 from consumers.monitor.needs import NeedKind
 from consumers.monitor.overview import Overview
 from consumers.monitor.silence import Presence
+from deploy.app.listing import Listing
 from deploy.app.output import local_time, printable
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_models import Contact
@@ -48,18 +47,18 @@ def _header(seen: Overview, register: Register, running: bool, zone: str) -> Tex
     return Text(line, style="" if running and seen.kafka_answers and not seen.stale else "bold red")
 
 
-def _needs(seen: Overview, zone: str) -> Table:
-    table = _table("Needs a person now", "what", "agency", "", "number", "since", "whom to call")
+def _needs(seen: Overview, zone: str) -> Listing:
+    table = Listing("Needs a person now", ("what", "agency", "", "number", "since", "whom to call"))
     for need in seen.needs:
         since = local_time(need.since, zone) if need.since else ""
         cells = (need.kind, need.agency or "", need.what, need.number, since, _call(need.contact))
-        _add(table, cells, "bold red" if need.kind in _RED else "yellow")
+        table.add(cells, "bold red" if need.kind in _RED else "yellow")
     return table
 
 
-def _agencies(seen: Overview, zone: str) -> Table:
-    names = ("agency", "service", "last heartbeat", "open", "overdue", "says open", "overdue", "unread")
-    table = _table("Agencies", *names)
+def _agencies(seen: Overview, zone: str) -> Listing:
+    names = ("agency", "service", "last heartbeat", "open", "overdue", "says open", "says overdue", "unread")
+    table = Listing("Agencies", names)
     unread = Counter[str]()
     for lag in seen.lags:
         unread[lag.agency] += lag.records
@@ -68,7 +67,7 @@ def _agencies(seen: Overview, zone: str) -> Table:
         heard = local_time(state.heard_at, zone) if state.heard_at else "never"
         says = (said.open_referrals, said.overdue_referrals) if said else ("", "")
         cells = (state.code, _presence(state), heard, state.open, state.overdue, *says, unread[state.code])
-        _add(table, cells, "" if state.presence is Presence.THERE else "yellow")
+        table.add(cells, "" if state.presence is Presence.THERE else "yellow")
     return table
 
 
@@ -76,39 +75,28 @@ def _presence(state: AgencyState) -> str:
     return f"{state.presence}, {state.connection}" if state.connection else "NOT IN THE REGISTER"
 
 
-def _flows(seen: Overview) -> Table:
+def _flows(seen: Overview) -> Listing:
     names = ("from", "to", "referrals", "stored", "refused", "answered", "closed", "overdue")
-    table = _table("Flows", *names)
+    table = Listing("Flows", names)
     for row in seen.flows:
-        _add(table, astuple(row), "yellow" if row.overdue or row.refused else "")
+        table.add(astuple(row), "yellow" if row.overdue or row.refused else "")
     return table
 
 
-def _waiting(seen: Overview, zone: str) -> Table:
-    table = _table("Waiting, by deadline", "referral", "from", "to", "waits to be", "due", "", "whom to call")
+def _waiting(seen: Overview, zone: str) -> Listing:
+    table = Listing("Waiting, by deadline", ("referral", "from", "to", "waits to be", "due", "", "whom to call"))
     contacts = {state.code: state.contact for state in seen.agencies}
     for one in seen.waiting:
         late = one.due is not None and one.due < seen.now
         due = local_time(one.due, zone) if one.due else "not known"
         left = f"{span(abs(one.due - seen.now))} {'late' if late else 'left'}" if one.due else ""
         short, call = str(one.referral_id)[:_SHORT], _call(contacts.get(one.recipient))
-        _add(table, (short, one.sender, one.recipient, one.stage, due, left, call), "yellow" if late else "")
+        table.add((short, one.sender, one.recipient, one.stage, due, left, call), "yellow" if late else "")
     return table
 
 
 def _call(contact: Contact | None) -> str:
     return f"{contact.function}, {contact.mailbox}, {contact.hours}" if contact else ""
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _add(table: Table, cells: Sequence[object], style: str) -> None:
-    table.add_row(*(Text(printable(str(cell)), style=style) for cell in cells))
 
 
 def span(length: timedelta) -> str:

@@ -39,7 +39,9 @@ def hold(federation: Federation) -> UUID:
 
 
 def numbers(command: Command, agency: Agency) -> list[int]:
-    return [each["number"] for each in command(agency, "dead-letters", "list", "--each", "--json").document]
+    document = command(agency, "dead-letters", "list", "--each", "--json").document
+    assert document["shown"] == document["total"]
+    return [each["number"] for each in document["dead_letters"]]
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def two(federation: Federation) -> Federation:
 
 
 def test_the_list_says_reason_sender_count_and_who_must_act(two: Federation, command: Command) -> None:
-    document = command(two.recipient, "dead-letters", "list", "--json").document
+    document = command(two.recipient, "dead-letters", "list", "--json").document["dead_letters"]
     assert [
         (group["code"], group["state"], group["from"], group["count"], group["who_acts"]) for group in document
     ] == [

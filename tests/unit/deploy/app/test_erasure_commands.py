@@ -45,7 +45,7 @@ def test_the_documents_of_an_erasure_tell_erased_and_confirmed_apart(
     assert shown["status"] == "cancelled"
     assert shown["peer_erased_at"] is not None
     assert shown["peer_confirmed_at"] is None
-    assert [each["id"] for each in command(federation.sender, "erasures", "--json").document] == [
+    assert [each["id"] for each in command(federation.sender, "erasures", "--json").document["erasures"]] == [
         str(federation.referral)
     ]
     inbox = command(federation.recipient, "inbox", "--json").document["events"]
@@ -200,3 +200,11 @@ def test_an_erasure_that_an_agency_that_has_left_cannot_confirm_is_shown_as_that
         assert [erasure_document(left, {code})["other_left"] for code in (RECIPIENT, OTHER)] == [False, True]
     finally:
         desk.close()
+
+
+def test_how_many_erasures_were_left_out_is_said(federation: Federation, command: Command, post: Post) -> None:
+    for referral in (federation.referral, post.refer("Synthetic: another need.")):
+        assert command(federation.sender, "withdraw", referral, "--yes").code == 0
+    assert command(federation.sender, "erasures", "--most", 1).out.endswith("\n1 of 2 shown; --most shows more\n")
+    document = command(federation.sender, "erasures", "--most", 1, "--json").document
+    assert (document["shown"], document["total"], len(document["erasures"])) == (1, 2, 1)
