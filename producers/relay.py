@@ -154,7 +154,7 @@ class Relay:
     def _serve_restored_peers(self) -> bool:
         """A little of what they are owed; tells whether there was anything."""
         with self._ledger.read() as tx:
-            owing = restored_peers.waiting(tx)
+            owing = restored_peers.waiting(tx, self._clock())
         if owing:
             with self._ledger.write() as tx:
                 restored_peers.step(tx, Writing(self._clock(), self._register().version, self._new_id))

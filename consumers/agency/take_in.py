@@ -8,7 +8,7 @@ from uuid import UUID
 from consumers.agency.judging import Judging
 from consumers.agency.taking_erasures import take_erasure
 from consumers.agency.verdicts import Again, NotTaken, RegisterHeard, Surroundings, Taken, Verdict
-from referral_bus.ledger import receiving, tombstones
+from referral_bus.ledger import receiving, tombstones, unasked
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
 from referral_bus.ledger.holding import hold, judged, release
 from referral_bus.ledger.peers import FAR_AHEAD, take_announcement
@@ -47,6 +47,8 @@ def take_in(tx: Tx, raw: RawRecord, around: Surroundings) -> Verdict:
             if outcome is Outcome.HELD:
                 hold(tx, letter, around.now)
             else:
+                if around.arriving:
+                    unasked.count(tx, writer, "unknown", around.now)
                 refused(tx, letter, around.now)
             receiving.owe(tx, [Owed(writer, digest, None, outcome, code, path)])
             return NotTaken("unknown", code, owed=True)

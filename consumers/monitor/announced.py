@@ -16,6 +16,7 @@ from referral_bus.broker.send_failures import NOTICE_CODES
 from schemas.events import AgencyAnnouncement, DeadLetterNotice
 from schemas.outcomes import CODES, Outcome
 
+MOST_NOTICES = 10_000  # of one agency; each stands for many dead letters of a kind
 MOST_COUNTED = 1_000_000  # for one notice, whatever it says
 _FINAL = frozenset(code for code, rule in CODES.items() if rule.outcome is Outcome.REFUSED)  # nobody waits for these
 _NEW = insert(tables.agencies)
@@ -76,6 +77,16 @@ def save_notices(tx: Connection, notices: Sequence[tuple[DeadLetterNotice, datet
         tx.execute(sa.update(tables.notices).where(*here).values(settled=True))
     if found:
         tx.execute(sa.insert(tables.notices), list(found.values()))
+        _drop_beyond(tx, {str(row["agency"]) for row in found.values()})
+
+
+def _drop_beyond(tx: Connection, agencies: Collection[str]) -> None:
+    """An agency that tells of more dead letters than any has, or has others tell in its name, pushes out its own."""
+    columns = tables.notices.c
+    for agency in agencies:
+        newest = sa.select(columns.notice_id).where(columns.agency == agency)
+        beyond = newest.order_by(columns.heard_at.desc(), columns.notice_id).offset(MOST_NOTICES).limit(-1)
+        tx.execute(sa.delete(tables.notices).where(columns.notice_id.in_(beyond)))
 
 
 def settle_notices(tx: Connection, settled: Collection[tuple[str, UUID]]) -> None:

@@ -108,6 +108,7 @@ notices = sa.Table(
     sa.Column("issued_at", Moment, nullable=False),  # its clock
     sa.Column("heard_at", Moment, nullable=False),
     sa.Column("settled", sa.Boolean, nullable=False),  # a final receipt has come since
+    sa.Index("ix_notices_agency", "agency", "heard_at"),
 )
 
 counters = sa.Table(

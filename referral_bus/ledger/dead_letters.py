@@ -22,7 +22,11 @@ from schemas.events import Event, ReferralKey
 from schemas.outcomes import Code
 from schemas.schema_index import by_fingerprint
 
+MOST_REFUSED_BYTES = 32 * 1024 * 1024
+
 _D = tables.dead_letters.c
+SIZE = sum((sa.func.coalesce(sa.func.length(each), 0) for each in (_D.key, _D.value, _D.headers)), sa.literal(0))
+"""Of one as it is kept: of a value SQLite tells the length without reading it."""
 
 
 class State(StrEnum):
@@ -154,13 +158,18 @@ def discarded(tx: Tx, number: int, reason: str, now: datetime) -> None:
     tx.connection.execute(sa.update(tables.dead_letters).where(_D.number == number).values(values))
 
 
-def drop_beyond(tx: Tx, most: int) -> int:
-    """Only so many refused ones are kept; the oldest of whoever has the most go, so that nobody pushes out another's.
-    Returns how many went."""
-    newest_first = sa.func.row_number().over(partition_by=_D.writer, order_by=_D.number.desc())
-    refused_ones = sa.select(_D.number).where(_D.state == State.REFUSED).order_by(newest_first, _D.number.desc())
-    beyond = _D.number.in_(refused_ones.offset(most).limit(-1))
-    return tx.connection.execute(sa.delete(tables.dead_letters).where(beyond)).rowcount
+def drop_beyond(tx: Tx, most: int, most_bytes: int = MOST_REFUSED_BYTES) -> int:
+    """Only so many refused ones are kept, and so many bytes of them; the oldest of whoever has the most go, so that
+    nobody pushes out another's. Returns how many went."""
+    taken = sa.func.sum(SIZE).over(partition_by=_D.writer, order_by=_D.number.desc())
+    of_writer = sa.func.row_number().over(partition_by=_D.writer, order_by=_D.number.desc())
+    refused_ones = sa.select(_D.number, SIZE.label("size"), taken.label("taken"), of_writer.label("nth"))
+    one = refused_ones.where(_D.state == State.REFUSED).subquery().c
+    total = sa.func.sum(one.size).over(order_by=(one.taken, one.number.desc()))
+    count = sa.func.row_number().over(order_by=(one.nth, one.number.desc()))
+    each = sa.select(one.number, total.label("total"), count.label("count")).subquery().c
+    beyond = sa.select(each.number).where(sa.or_(each.count > most, each.total > most_bytes))
+    return tx.connection.execute(sa.delete(tables.dead_letters).where(_D.number.in_(beyond))).rowcount
 
 
 def forget(tx: Tx, key: ReferralKey) -> None:

@@ -24,7 +24,7 @@ def disbelieve(tx: Tx, believed: Callable[[str, str], bool], now: datetime) -> N
     for code, known in peers.forget_words(tx, believed).items():
         _forget_receipts(tx, code, now)
         if known:  # under a key that still counts
-            restored_peers.note(tx, code)
+            restored_peers.note(tx, code, now)
 
 
 def _forget_receipts(tx: Tx, addressee: str, now: datetime) -> None:

@@ -9,13 +9,14 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables
-from referral_bus.ledger.dead_letters import NotTakenIn, State, keep, raw_record
+from referral_bus.ledger.dead_letters import SIZE, NotTakenIn, State, keep, raw_record
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.unasked import TooMuch
 from referral_bus.wire.raw import RawRecord
 from schemas.outcomes import Code
 
-MOST_HELD = 2_000  # of one writer: at 64 KiB each no agency takes more than 125 MiB of another's disk
+MOST_HELD = 2_000  # of one writer
+MOST_HELD_BYTES = 32 * 1024 * 1024  # of one writer
 
 _D = tables.dead_letters.c
 # Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
@@ -27,7 +28,7 @@ _HELD_AS = sa.select(_D.code).where(
 _OF_WRITER = _D.writer == sa.bindparam("of_writer")
 _HELD = _D.state.in_((State.HELD, State.JUDGED))
 _KEPT_ALREADY = sa.select(_D.number).where(_OF_WRITER, _D.value_sha256 == sa.bindparam("digest"), _HELD)
-_NUMBER_HELD = sa.select(sa.func.count()).where(_OF_WRITER, _HELD)
+_HELD_ALREADY = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(SIZE), 0)).where(_OF_WRITER, _HELD)
 
 
 def hold(tx: Tx, letter: NotTakenIn, now: datetime) -> None:
@@ -35,9 +36,14 @@ def hold(tx: Tx, letter: NotTakenIn, now: datetime) -> None:
     always stays so."""
     who = {"of_writer": letter.writer}
     kept = tx.connection.execute(_KEPT_ALREADY, who | {"digest": letter.value_sha256}).first()
-    if kept is None and tx.connection.execute(_NUMBER_HELD, who).scalar_one() >= MOST_HELD:
+    if kept is None and _full(tx, who):
         raise TooMuch(letter.event.record if letter.event else "unknown")
     keep(tx, State.HELD, letter, now)
+
+
+def _full(tx: Tx, who: dict[str, str]) -> bool:
+    count, size = tx.connection.execute(_HELD_ALREADY, who).one()
+    return bool(count >= MOST_HELD or size >= MOST_HELD_BYTES)
 
 
 def held_as(tx: Tx, writer: str, event_id: UUID) -> Code | None:

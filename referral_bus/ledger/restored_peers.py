@@ -5,12 +5,14 @@ raises its incarnation with every record costs us one row, and one that shares a
 nobody up.
 """
 
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables, tombstones
 from referral_bus.ledger.erasing import tell
+from referral_bus.ledger.resending import SHORTEST, next_turn
 from referral_bus.ledger.sending import FINAL, reopen
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.writing import Writing
@@ -23,23 +25,24 @@ _FIRST = ReferralKey("", UUID(int=0))
 _P, _OUT, _T = tables.restored_peers.c, tables.outbox.c, tables.tombstones.c
 
 
-def note(tx: Tx, code: str) -> None:
-    """From now on it is owed all that stands here now, from the beginning."""
+def note(tx: Tx, code: str, now: datetime) -> None:
+    """From now on it is owed all that stands here now, from the beginning; it begins when its turn has come."""
     last = tx.connection.execute(sa.select(sa.func.coalesce(sa.func.max(_OUT.number), 0))).scalar_one()
     tx.connection.execute(sa.delete(tables.restored_peers).where(_P.code == code))
     values = {"code": code, "reopened_to": 0, "reopen_to": last}
-    values |= {"told_sender": _FIRST.sender, "told_id": _FIRST.referral_id}
+    values |= {"begin_at": next_turn(tx, code, now), "told_sender": _FIRST.sender, "told_id": _FIRST.referral_id}
     tx.connection.execute(sa.insert(tables.restored_peers).values(values))
 
 
-def waiting(tx: Tx) -> bool:
-    """Whether anybody is owed anything still."""
-    return tx.connection.execute(sa.select(_P.code).limit(1)).first() is not None
+def waiting(tx: Tx, now: datetime) -> bool:
+    """Whether anybody is owed anything still whose turn has come."""
+    return tx.connection.execute(sa.select(_P.code).where(_due(now)).limit(1)).first() is not None
 
 
 def step(tx: Tx, writing: Writing) -> None:
     """A little of it: first what its ledger once had, in the order in which it was written, then the erasures."""
-    row = tx.connection.execute(sa.select(tables.restored_peers).order_by(_P.code).limit(1)).one_or_none()
+    due = sa.select(tables.restored_peers).where(_due(writing.now)).order_by(_P.code).limit(1)
+    row = tx.connection.execute(due).one_or_none()
     if row is None:
         return
     if row.reopened_to < row.reopen_to:
@@ -48,6 +51,11 @@ def step(tx: Tx, writing: Writing) -> None:
         tx.connection.execute(sa.update(tables.restored_peers).where(_P.code == row.code).values(reopened_to=upper))
         return
     _tell_some(tx, row.code, ReferralKey(row.told_sender, row.told_id), writing)
+
+
+def _due(now: datetime) -> sa.ColumnElement[bool]:
+    """A clock that was set back ends a longer wait."""
+    return sa.or_(_P.begin_at <= now, _P.begin_at > now + SHORTEST)
 
 
 def _a_little_beyond(tx: Tx, after: int, at_most: int) -> int:

@@ -15,7 +15,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from referral_bus.broker.protocols import SendFailure
-from referral_bus.ledger import tables
+from referral_bus.ledger import resending, tables
 from referral_bus.ledger.store import Tx
 from schemas.events import ReceiptItem
 from schemas.lifecycle import Side
@@ -103,10 +103,14 @@ def rest(tx: Tx, numbers: Sequence[int], until: datetime) -> None:
 
 
 def announced(tx: Tx, addressee: str, now: datetime) -> None:
-    """`addressee` has announced another key or a newer register: what waits for that goes at once."""
+    """`addressee` has announced another key or a newer register: what waits for that goes at once. What waits for its
+    receipt does so, too, but not again within `resending.SHORTEST`."""
     waiting = (_unsettled_to(addressee), _OUT.state == State.WAITING_FOR_KEY)
     tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(state=State.NEW.value, next_send_at=now))
-    resend_all(tx, addressee, now)
+    if resending.next_turn(tx, addressee, now) <= now:
+        resend_all(tx, addressee, now)
+    else:
+        resending.want(tx, addressee)
 
 
 def resend_all(tx: Tx, addressee: str, now: datetime) -> None:

@@ -42,7 +42,7 @@ def hear_incarnation(tx: Tx, code: str, incarnation: int, key_id: str, now: date
     restored, so that everything it had is sent again, and it is told what it has to erase."""
     known, highest = learn_incarnation(tx, code, incarnation, key_id, now)
     if known is not None and known < highest:
-        restored_peers.note(tx, code)
+        restored_peers.note(tx, code, now)
     return highest
 
 

@@ -276,6 +276,15 @@ restored_peers = sa.Table(  # how far each has been given again what it once had
     sa.Column("reopen_to", sa.BigInteger, nullable=False),
     sa.Column("told_sender", sa.String, nullable=False),  # of the last tombstone that was looked at
     sa.Column("told_id", sa.Uuid, nullable=False),
+    sa.Column("begin_at", Moment, nullable=False),  # not before; see `resending`
+)
+
+resends = sa.Table(  # when each peer's unconfirmed events were last sent again all at once; see `resending`
+    "resends",
+    metadata,
+    sa.Column("code", sa.String, primary_key=True),
+    sa.Column("begun_at", Moment, nullable=False),  # in the future while a turn is waited for
+    sa.Column("wanted", sa.Boolean, nullable=False),
 )
 
 unasked = sa.Table(  # how much each writer has had us keep today; see `unasked`

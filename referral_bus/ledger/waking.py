@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import tables
+from referral_bus.ledger import resending, tables
 from referral_bus.ledger.peers import all_peers
-from referral_bus.ledger.sending import LONGEST_PAUSE, State
+from referral_bus.ledger.sending import LONGEST_PAUSE, State, resend_all
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.turns import has_older
 from referral_bus.wire.signing import key_id_of
@@ -17,6 +17,8 @@ _OUT = tables.outbox.c
 
 def wake(tx: Tx, now: datetime, first_pause: timedelta) -> None:
     """Everything below, once."""
+    for code in resending.due(tx, now):
+        resend_all(tx, code, now)
     _wake_keyless(tx, now)
     _wake_put_off(tx, now, first_pause)
     _lay_down(tx, now)

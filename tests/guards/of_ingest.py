@@ -15,6 +15,34 @@ BOUNDS = (f"{UNIT}/test_bounds.py",)
 
 INGEST = (
     Guard(
+        "what cannot be decoded is counted against its writer",
+        TAKING,
+        '                    unasked.count(tx, writer, "unknown", around.now)\n',
+        "                    pass\n",
+        BOUNDS,
+    ),
+    Guard(
+        "of what is refused so many bytes are kept",
+        "referral_bus/ledger/dead_letters.py",
+        "sa.or_(each.count > most, each.total > most_bytes)",
+        "each.count > most",
+        BOUNDS,
+    ),
+    Guard(
+        "of what is held so many bytes are kept",
+        "referral_bus/ledger/holding.py",
+        "    return bool(count >= MOST_HELD or size >= MOST_HELD_BYTES)\n",
+        "    return bool(count >= MOST_HELD)\n",
+        BOUNDS,
+    ),
+    Guard(
+        "an agency's notices push out no more than its own",
+        "consumers/monitor/announced.py",
+        '        _drop_beyond(tx, {str(row["agency"]) for row in found.values()})\n',
+        "",
+        ("tests/unit/consumers/monitor/test_hostile.py",),
+    ),
+    Guard(
         "no writer fills the disk with what is refused",
         "referral_bus/ledger/unasked.py",
         "    if before >= MOST_A_DAY:\n",
@@ -66,8 +94,8 @@ INGEST = (
     Guard(
         "no writer fills the disk with what is held",
         "referral_bus/ledger/holding.py",
-        "if kept is None and tx.connection.execute(_NUMBER_HELD, who).scalar_one() >= MOST_HELD:",
-        "if False:",
+        "    if kept is None and _full(tx, who):\n",
+        "    if False:\n",
         ("tests/unit/consumers/agency/test_held_letters.py",),
     ),
     Guard(

@@ -23,6 +23,20 @@ RESTORING = (f"{UNIT}/test_restoring.py", f"{UNIT}/test_restored_peers.py", f"{U
 
 SENDING = (
     Guard(
+        "a peer's announcements have us send everything only once in a while",
+        "referral_bus/ledger/sending.py",
+        "    if resending.next_turn(tx, addressee, now) <= now:\n",
+        "    if True:\n",
+        ("tests/unit/producers/test_resending.py",),
+    ),
+    Guard(
+        "a peer's incarnations have us send everything only once in a while",
+        RESTORED,
+        '{"begin_at": next_turn(tx, code, now), ',
+        '{"begin_at": now, ',
+        ("tests/unit/producers/test_resending.py",),
+    ),
+    Guard(
         "the bytes are kept before they go",
         LEDGER_SENDING,
         "    tx.connection.execute(_REMEMBER, digests)\n",
@@ -133,8 +147,8 @@ SENDING = (
     Guard(
         "a new key wakes what waits for it",
         LEDGER_SENDING,
-        ".values(state=State.NEW.value, next_send_at=now))\n    resend_all(tx, addressee, now)",
-        ".values(state=State.WAITING_FOR_KEY.value))\n    resend_all(tx, addressee, now)",
+        ".values(state=State.NEW.value, next_send_at=now))\n    if resending",
+        ".values(state=State.WAITING_FOR_KEY.value))\n    if resending",
         RELAYS,
     ),
     Guard(
@@ -255,7 +269,7 @@ SENDING = (
     Guard(
         "a higher incarnation is noted",
         SETTLING,
-        "        restored_peers.note(tx, code)\n",
+        "        restored_peers.note(tx, code, now)\n",
         "        pass\n",
         RESTORING,
     ),

@@ -44,7 +44,7 @@ def test_hearing_of_it_costs_one_row_however_often_and_however_much_is_shared(tr
     assert _erasures(trio) == []
     with trio[SENDER].ledger.read() as tx:
         assert tx.connection.execute(sa.select(sa.func.count()).select_from(tables.restored_peers)).scalar_one() == 1
-        assert restored_peers.waiting(tx)
+        assert restored_peers.waiting(tx, trio.clock())
 
 
 @pytest.mark.parametrize("shared", [0, 99, 100, 101, 250])
@@ -137,4 +137,4 @@ def _digest(pair: Bench) -> bytes:
 
 def _waiting(made: Bench) -> bool:
     with made[SENDER].ledger.read() as tx:
-        return restored_peers.waiting(tx)
+        return restored_peers.waiting(tx, made.clock())

@@ -379,6 +379,14 @@ def upgrade() -> None:
         sa.Column("reopen_to", sa.BigInteger(), nullable=False),
         sa.Column("told_sender", sa.String(), nullable=False),
         sa.Column("told_id", sa.Uuid(), nullable=False),
+        sa.Column("begin_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("code"),
+    )
+    op.create_table(
+        "resends",
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("begun_at", Moment(), nullable=False),
+        sa.Column("wanted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("code"),
     )
     op.create_table(

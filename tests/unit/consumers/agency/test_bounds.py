@@ -4,19 +4,22 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from consumers.agency.verdicts import NotTaken, Taken
 from referral_bus.broker.protocols import Delivery
-from referral_bus.ledger import unasked
+from referral_bus.ledger import dead_letters, holding, tables, unasked
+from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.raw import RawRecord
 from schemas.events import ErasureEvent
 from schemas.outcomes import Code, Outcome
 from tests.kit.bench import Bench
-from tests.kit.forge import a_referral, a_word, event_record, signed
+from tests.kit.forge import a_referral, a_word, event_record, signed, signed_bytes
 from tests.kit.people import RECIPIENT, SENDER, THIRD
 from tests.kit.registers import changed, without_agreement
 
 FEW = 3
+NEWER = b"\xc3\x01schema-9"
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +57,54 @@ def test_what_nobody_has_asked_for_is_kept_only_so_often_a_day_and_then_comes_ag
     trio.clock.move(timedelta(days=1))
     _read(trio, raws[-1])
     assert len(trio[RECIPIENT].owed(SENDER)) == FEW + 1, "its writer had no answer, and sent it again"
+
+
+def _malformed(trio: Bench, size: int = 10, writer: str = SENDER) -> RawRecord:
+    """Signed, and no value of ours."""
+    event = a_referral(trio, writer, RECIPIENT)
+    return signed_bytes(trio, encode(event) + trio.new_id().bytes + bytes(size), event)
+
+
+def test_what_cannot_be_decoded_is_kept_only_so_often_a_day(trio: Bench) -> None:
+    _read(trio, *(_malformed(trio) for _ in range(FEW + 1)))
+    assert len(trio[RECIPIENT].owed(SENDER)) == FEW
+    _read(trio, _malformed(trio, writer=THIRD))
+    assert len(trio[RECIPIENT].owed(THIRD)) == 1
+
+
+def test_of_what_is_refused_so_many_bytes_are_kept_and_the_largest_writer_makes_room(
+    trio: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unasked, "MOST_A_DAY", 1000)
+    size, few = 60_000, 5
+    _read(trio, _malformed(trio, size, THIRD))
+    _read(trio, *(_malformed(trio, size) for _ in range(10)))
+    with trio[RECIPIENT].ledger.write() as tx:
+        dropped = dead_letters.drop_beyond(tx, 1000, few * 64 * 1024)
+    kept = [writer for (writer, _) in _kept(trio)]
+    assert dropped == 11 - few
+    assert sorted(kept) == [SENDER] * (few - 1) + [THIRD], "each has the same share before any has more"
+    assert sum(length for (_, length) in _kept(trio)) <= few * 64 * 1024
+
+
+def test_of_what_is_held_so_many_bytes_are_kept(trio: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding, "MOST_HELD_BYTES", 150_000)
+    newer = [
+        signed_bytes(trio, NEWER + trio.new_id().bytes + bytes(60_000), a_referral(trio, SENDER, RECIPIENT))
+        for _ in range(5)
+    ]
+    _read(trio, *newer)
+    assert len(_kept(trio)) == 3
+    assert len(trio[RECIPIENT].owed(SENDER)) == 3, "the others come again"
+
+
+def _kept(trio: Bench) -> list[tuple[str, int]]:
+    letters = tables.dead_letters.c
+    with trio[RECIPIENT].ledger.read() as tx:
+        return [
+            (writer, length)
+            for writer, length in tx.connection.execute(sa.select(letters.writer, sa.func.length(letters.value)))
+        ]
 
 
 def test_a_referral_that_we_have_is_erased_however_much_was_refused(trio: Bench) -> None:

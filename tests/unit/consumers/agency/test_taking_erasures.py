@@ -40,7 +40,7 @@ def test_its_incarnation_is_heard(trio: Bench) -> None:
     trio[RECIPIENT].take(signed(trio, an_erasure(trio, key, SENDER, RECIPIENT, (2, 1))))
     with trio[RECIPIENT].ledger.read() as tx:
         assert peers.all_peers(tx)[SENDER].incarnation == 2
-        assert restored_peers.waiting(tx)
+        assert restored_peers.waiting(tx, trio.clock())
 
 
 def test_about_a_referral_that_is_not_known_only_its_sender_is_believed(trio: Bench) -> None:

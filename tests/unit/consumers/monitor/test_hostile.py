@@ -7,8 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from consumers.monitor import announced, tables
 from consumers.monitor.progress import read_positions
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.federation.trust import parse_signatures
@@ -218,6 +220,19 @@ def test_a_topic_whose_end_is_never_handed_out_is_read_to_its_end(
         monitor.watching.look()
 
         assert monitor.overview().complete_at == monitor.clock()
+
+
+def test_of_one_agencys_notices_only_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announced, "MOST_NOTICES", 5)
+    with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
+        monitor.hear(a_notice(bench, RECIPIENT))
+        for _ in range(4):
+            monitor.clock.move(timedelta(minutes=1))
+            monitor.hear(*(a_notice(bench, SENDER) for _ in range(3)))
+
+        with monitor.store.read() as tx:
+            kept = tx.execute(sa.select(tables.notices.c.agency)).scalars().all()
+        assert sorted(kept) == sorted([SENDER] * 5 + [RECIPIENT])
 
 
 def reached(monitor: Lookout, topic: str) -> int:

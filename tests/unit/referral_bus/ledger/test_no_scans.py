@@ -23,7 +23,7 @@ from schemas.lifecycle import Side
 from tests.kit.bench import RESEND_AFTER, Bench, bench
 from tests.kit.people import RECIPIENT, SENDER, request
 
-SMALL = ("agency", "peers", "positions", "inboxes", "restored_peers", "unasked", "receipts_owed")
+SMALL = ("agency", "peers", "positions", "inboxes", "restored_peers", "resends", "unasked", "receipts_owed")
 """At most a row for each agency or topic; of receipts, what has not left yet."""
 LIVE = (
     *("ix_outbox_addressee_next_send_at", "ix_outbox_due", "ix_outbox_untimed", "ix_outbox_failing"),
