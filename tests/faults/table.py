@@ -25,6 +25,7 @@ FAULTS = {
     "F15": "everything at random, for a quarter of an hour",
     "F16": "small batches that unpack to gigabytes, in every topic",
     "F17": "topics that end with an aborted transaction, or were emptied",
+    "F18": "a stolen key that announces the highest there is, then revoked",
     "F19": "a backup edited by a hand without keys",
     "F20": "a clock that is ahead, and an agency that lies about the time",
 }

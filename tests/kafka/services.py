@@ -77,12 +77,21 @@ class Services:
         self.kafka = kafka
         self.topic_prefix = f"t{secrets.token_hex(4)}"
         self._processes: list[Process] = []
-        federation, stewards = f"f{self.topic_prefix}", new_stewards()
-        make_homes(folder, federation, kafka, announce_every_s=1)
+        self._copies, self._federation, self._stewards = copies, f"f{self.topic_prefix}", new_stewards()
+        make_homes(folder, self._federation, kafka, announce_every_s=1)
+        self.join(1)
+
+    def join(self, version: int) -> None:
+        """Every home takes a register that lists the keys that the homes have now, and no others."""
         register = signed_register(
-            folder, stewards, federation=federation, topic_prefix=self.topic_prefix, copies=copies
+            self.folder,
+            self._stewards,
+            version,
+            federation=self._federation,
+            topic_prefix=self.topic_prefix,
+            copies=self._copies,
         )
-        join(folder, register)
+        join(self.folder, register)
 
     @property
     def sender(self) -> Agency:

@@ -1,0 +1,105 @@
+"""F18: a thief announces the highest incarnation and sealing keys of the thief's; then the stolen key is revoked."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from consumers.agency.announcer import next_announcement
+from deploy.app.backups import go_on_after_restore
+from deploy.app.desk import open_desk
+from referral_bus.broker.kafka import KafkaBroker
+from referral_bus.clock import system_clock
+from referral_bus.errors import BusError, Reason
+from referral_bus.federation.keyring import write_key
+from referral_bus.ledger import tables
+from referral_bus.ledger.peers import all_peers
+from referral_bus.wire.record import write
+from referral_bus.wire.signing import key_id_of
+from schemas.events import HIGHEST_INCARNATION
+from tests.faults.books import written_by
+from tests.faults.conftest import Report
+from tests.faults.dose import Dose
+from tests.faults.field import FIRST, MIDDLE, Field, field_of
+from tests.faults.load import UNANSWERED, Flow, referrals_for
+from tests.kit.waiting import wait_until
+
+pytestmark = pytest.mark.kafka
+
+THIEFS = X25519PrivateKey.generate().public_key().public_bytes_raw()
+
+
+def test_f18_what_a_stolen_key_has_said_falls_with_it(
+    tmp_path: Path, kafka_bootstrap: str, dose: Dose, report: Report
+) -> None:
+    events = dose(full=1000, small=60)
+    with field_of(tmp_path, kafka_bootstrap) as field:
+        field.start_and_wait(*field.desks)
+        field.load.want(referrals_for(events))
+        assert field.settle().kept
+        _announce_as_the_thief(field)
+        field.load.ask_for(Flow(FIRST, MIDDLE), UNANSWERED, events // 10)
+        wait_until(lambda: _sealed_to_the_thief(field) > 0, 60)
+        _stopped_until_revoked(field)
+        _revoke(field)
+        result = field.settle()
+        assert _sealed_to_the_thief(field) == 0
+    report("F18", f"{events // 10} sealed to the thief and sealed anew", result)
+
+
+def _announce_as_the_thief(field: Field) -> None:
+    """Returns once the others have heard it."""
+    desk, now = field.desks[MIDDLE], system_clock()
+    keys = tuple(key.model_copy(update={"public_key": THIEFS}) for key in desk.keyring.announced(now))
+    said = next_announcement(desk.ledger, desk.register, keys, now, "0.0.0")
+    highest = said.model_copy(update={"incarnation": HIGHEST_INCARNATION, "counter": 2**53 - 1})
+    raw = write(highest, desk.register.announcement(MIDDLE) or "", desk.register.federation, desk.keyring.signing)
+    with closing(KafkaBroker(field.services.kafka, "thief")) as broker, closing(broker.sender()) as sender:
+        sending = sender.send(raw)
+        assert sending is not None
+        wait_until(sending.done)
+
+    def heard() -> bool:
+        with field.desks[FIRST].ledger.read() as tx:
+            return all_peers(tx)[MIDDLE].announcement == highest
+
+    wait_until(heard)
+
+
+def _sealed_to_the_thief(field: Field) -> int:
+    outbox = tables.outbox.c
+    sealed = sa.select(sa.func.count()).select_from(tables.outbox).where(outbox.key_id == key_id_of(THIEFS))
+    with field.desks[FIRST].ledger.read() as tx:
+        return int(tx.connection.execute(sealed).scalar_one())
+
+
+def _stopped_until_revoked(field: Field) -> None:
+    """The true service ends, and going on is refused before anything is written."""
+    field.kill(MIDDLE)
+    field.start(MIDDLE)
+    field.running.pop(MIDDLE).popen.wait(60)
+    home = field.agency(MIDDLE).home
+    before = (home / "outside-backups" / "high-water.json").read_bytes()
+    with closing(open_desk(home)) as desk, pytest.raises(BusError) as caught:
+        go_on_after_restore(desk, None)
+    assert caught.value.reason is Reason.INCARNATIONS_USED_UP
+    assert (home / "outside-backups" / "high-water.json").read_bytes() == before
+
+
+def _revoke(field: Field) -> None:
+    """The stewards drop the stolen key and list another one, with which the agency goes on."""
+    home = field.agency(MIDDLE).home
+    field.kill(FIRST)
+    with field.load.at_rest():
+        wrote = written_by(field.desks[MIDDLE])
+        field.desks[MIDDLE].close()
+        (home / "keys" / "signing.key").unlink()
+        write_key(home / "keys" / "signing.key", Ed25519PrivateKey.generate().private_bytes_raw())
+        field.services.join(2)
+        with closing(open_desk(home)) as desk:
+            go_on_after_restore(desk, None)
+        field.begin_again(MIDDLE, wrote)
+    field.start_and_wait(FIRST, MIDDLE)
