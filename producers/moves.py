@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from referral_bus.errors import Reason, Refused
+from producers.plausible import implausible_word
+from producers.refusals import refused, unknown_code_refusals
+from referral_bus.errors import Reason, Refused, refused_together
 from referral_bus.federation.register import Register
 from referral_bus.ledger import idempotency, referrals, repeats
 from referral_bus.ledger.idempotency import about
@@ -17,10 +19,11 @@ from referral_bus.ledger.naming import the_referral
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import Writing, write_word
-from schemas.code_lists import unknown_codes
-from schemas.lifecycle import MOVE_BY_VERB, NOTES, Illegal, Move, Side, Status, judge
+from schemas.code_lists import form_of, list_at
+from schemas.lifecycle import MOVE_BY_VERB, NOT_PROVIDED, NOTES, Illegal, Move, Side, Status, judge
 from schemas.personal import StatusBody
 from schemas.problems import problems
+from schemas.text import tidy_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def move(
 ) -> Referral:
     """Says `verb` about a referral, durably, and returns it as it is then. `referral_id` may be shortened to what is
     unambiguous, and may name its sender too, as in `family-women/3f2a91`. Raises `Refused`: unknown id, illegal move,
-    missing or wrong detail; then nothing is written."""
+    missing, wrong or implausible detail; then nothing is written."""
     return move_once(ledger, verb, referral_id, detail, writing, local_ref, register=register).referral
 
 
@@ -78,7 +81,9 @@ def move_once(
         status = _legal(tx, wanted, referral)
         if referral.side is Side.SENDER:
             _refuse_if_left(register, referral.peer, writing.now, verb)
-        body = _body(wanted, detail, consent_over=referral.consent_expires_at <= writing.now)
+        body = _body(wanted, tidy_all(detail), consent_over=referral.consent_expires_at <= writing.now)
+        if implausible := list(implausible_word(body, register, writing.now)):
+            raise refused_together(implausible)
         changed = write_word(tx, referral, status, body, writing)
         if local_ref is not None:
             referrals.set_local_ref(tx, referral.key, local_ref)
@@ -143,20 +148,41 @@ def _body(wanted: Move, detail: Mapping[str, Any], *, consent_over: bool) -> Sta
             raise Refused(Reason.CONSENT_INVALID, advice, wanted.verb)
         return StatusBody()
     said = {name: value for name, value in detail.items() if value is not None}
-    for need in wanted.needs:
-        if need not in said:
-            raise Refused(Reason.FIELD_MISSING, f"{wanted.verb} needs it", need)
-    if wanted.verb != "note" and "business_status" in said:
-        raise Refused(Reason.FIELD_UNKNOWN, "only a note takes it", "business_status")
-    if wanted.verb == "note" and said["business_status"] not in NOTES:
-        raise Refused(Reason.CODE_UNKNOWN, f"a note takes one of: {', '.join(sorted(NOTES))}", "business_status")
+    _check_needs(wanted, said)
     if wanted.business_status is not None:
         said["business_status"] = wanted.business_status
     try:
         body = StatusBody.model_validate(said)
     except ValidationError as error:
-        problem = problems(error)[0]
-        raise Refused(Reason.VALUE_REFUSED, "this value is not of the form it must have", problem.path) from None
-    for path in unknown_codes(body):
-        raise Refused(Reason.CODE_UNKNOWN, "use a code of the list; see `referral-bus codes`", path)
+        raise _wrong(error) from None
+    if unknown := unknown_code_refusals(body):
+        raise refused_together(unknown)
     return body
+
+
+def _check_needs(wanted: Move, said: Mapping[str, Any]) -> None:
+    for need in wanted.needs:
+        if need not in said:
+            raise Refused(Reason.FIELD_MISSING, f"{wanted.verb} needs it{_accepted(need)}", need)
+    if said.get("outcome") == NOT_PROVIDED and "outcome_reason" not in said:
+        advice = f"what was {NOT_PROVIDED} needs its reason{_accepted('outcome_reason')}"
+        raise Refused(Reason.FIELD_MISSING, advice, "outcome_reason")
+    if wanted.verb != "note" and "business_status" in said:
+        raise Refused(Reason.FIELD_UNKNOWN, "only a note takes it", "business_status")
+    if wanted.verb == "note" and said["business_status"] not in NOTES:
+        raise Refused(Reason.CODE_UNKNOWN, f"a note takes one of: {', '.join(sorted(NOTES))}", "business_status")
+
+
+def _accepted(field: str) -> str:
+    list_name = list_at(StatusBody, field)
+    return f"; accepted: {form_of(list_name)}" if list_name else ""
+
+
+def _wrong(error: ValidationError) -> Refused:
+    """The form of a code or a text, of everything that is wrong."""
+    return refused_together(
+        [
+            Refused(Reason.VALUE_REFUSED, each.advice, each.path)
+            for each in (refused(problem, StatusBody) for problem in problems(error))
+        ]
+    )

@@ -1,12 +1,14 @@
 """From a referral request to the ledger: every check, then one transaction. A list is taken whole or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from producers.plausible import implausible_request
+from producers.refusals import unknown_code_refusals
 from referral_bus.clock import Clock
-from referral_bus.errors import Reason, Refused
+from referral_bus.errors import Reason, Refused, RefusedEach, refused_together
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_models import Agency
 from referral_bus.ledger import repeats
@@ -18,7 +20,6 @@ from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import NewId, NewReferral, Writing, write_referral
 from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.sealing import BodyTooLarge, pad
-from schemas.code_lists import unknown_codes
 from schemas.deadlines import acknowledge_by, respond_by
 from schemas.events import ReferralKey
 from schemas.referral_request import ReferralRequest
@@ -45,16 +46,25 @@ def publish(
     by: str = SERVICE,
     repeat: Repeat = Repeat.IS_NEW,
 ) -> list[Published]:
-    """Checks every request and writes all of them durably. Raises `Refused` naming the field; then nothing is written.
+    """Checks every request and writes all of them durably. Raises `Refused` naming every mistake in its requests, up to
+    twenty; then nothing is written.
     `caller` is whose idempotency keys these are, `by` who asked, for the audit."""
     several = len(requests) > 1
     writing = Writing(clock(), register.version, new_id, by)
+    published: list[Published] = []
+    mistakes: list[Refused] = []
     with ledger.write() as tx:
         earlier = _earlier(tx, caller, requests, writing.now) if repeat is Repeat.IS_NOTICED else {}
-        published = [
-            earlier.get(place) or _publish_one(tx, register, request, f"[{place}]." if several else "", writing, caller)
-            for place, request in enumerate(requests)
-        ]
+        for place, request in enumerate(requests):
+            at = f"[{place}]." if several else ""
+            try:
+                published.append(earlier.get(place) or _publish_one(tx, register, request, at, writing, caller))
+            except RefusedEach as error:
+                mistakes += error.each
+            except Refused as error:
+                mistakes.append(error)
+        if mistakes:
+            raise refused_together(mistakes)  # and what was written for the others is taken back
         if repeat is not Repeat.IS_NEW and not earlier:
             _remember(tx, caller, requests, published, writing.now)
     return published
@@ -96,7 +106,7 @@ def _publish_one(
     earlier = None if key is None else recall(tx, caller, key, content, f"{at}idempotency_key")
     if earlier is not None:
         return Published(UUID(earlier), again=True)
-    new = _check(register, tx.code, request, writing.now, at)
+    new = _check(tx, register, request, writing.now, at)
     about = open_about(tx, request.body.person.subject_ref, request.recipient)
     open_already = tuple(each for each in about if each != request.body.request.replaces)
     referral_id = write_referral(tx, new, writing).referral_id
@@ -105,12 +115,16 @@ def _publish_one(
     return Published(referral_id, open_already=open_already)
 
 
-def _check(register: Register, sender: str, request: ReferralRequest, now: datetime, at: str) -> NewReferral:
-    """The same rules as at the recipient, in the order in which a person would want to hear of them."""
-    for path in unknown_codes(request):
-        raise Refused(Reason.CODE_UNKNOWN, "use a code of the list; see `referral-bus codes`", at + path)
-    _check_agreement(register, sender, request.recipient, now, f"{at}recipient")
-    _check_consent(request, now, f"{at}body.consent.")
+def _check(tx: Tx, register: Register, request: ReferralRequest, now: datetime, at: str) -> NewReferral:
+    """The same rules as at the recipient, and what only its writer can mend, in the order of the request's fields."""
+    mistakes = [
+        *unknown_code_refusals(request, at),
+        *_recipient(register, tx.code, request, now, at),
+        *_consent(request, now, f"{at}body.consent.expires_at"),
+        *implausible_request(tx, request, now, at),
+    ]
+    if mistakes:
+        raise refused_together(mistakes)
     acknowledge = request.acknowledge_by or acknowledge_by(request.priority, now)
     respond = request.respond_by or respond_by(request.priority, now)
     if respond < acknowledge:
@@ -122,26 +136,29 @@ def _check(register: Register, sender: str, request: ReferralRequest, now: datet
     return NewReferral(request.recipient, request.priority, acknowledge, respond, request.body, request.local_ref)
 
 
-def _check_agreement(register: Register, sender: str, recipient: str, now: datetime, path: str) -> None:
+def _recipient(register: Register, sender: str, request: ReferralRequest, now: datetime, at: str) -> Iterator[Refused]:
+    """At most one: each rests on the one before."""
+    recipient, path = request.recipient, f"{at}recipient"
     agency = register.agency(recipient)
     if agency is None:
-        raise Refused(Reason.AGENCY_UNKNOWN, "no agency of the register has this code", path)
-    if not agency.receives_referrals:
-        raise Refused(Reason.RECEIVES_NO_REFERRALS, f"this agency receives no referrals{_successor(agency)}", path)
-    if register.expired(now):
-        raise Refused(Reason.REGISTER_EXPIRED, "the register has expired; get the newest from a steward")
-    if not register.agreed(sender, recipient, now):
+        advice = "no agency of the register has this code; see `referral-bus agencies`"
+        yield Refused(Reason.AGENCY_UNKNOWN, advice, path)
+    elif not agency.receives_referrals:
+        yield Refused(Reason.RECEIVES_NO_REFERRALS, f"this agency receives no referrals{_successor(agency)}", path)
+    elif register.expired(now):
+        yield Refused(Reason.REGISTER_EXPIRED, "the register has expired; get the newest from a steward")
+    elif not register.agreed(sender, recipient, now):
         advice = f"no agreement in force lets you refer to this agency{_successor(agency)}"
-        raise Refused(Reason.NOT_AGREED, advice, path)
+        yield Refused(Reason.NOT_AGREED, advice, path)
+    elif request.body.consent.recipient != recipient:
+        advice = "consent names another agency than the recipient"
+        yield Refused(Reason.CONSENT_INVALID, advice, f"{at}body.consent.recipient")
 
 
 def _successor(agency: Agency) -> str:
     return f"; its successor is {agency.succeeded_by}" if agency.succeeded_by else ""
 
 
-def _check_consent(request: ReferralRequest, now: datetime, at: str) -> None:
-    consent = request.body.consent
-    if consent.recipient != request.recipient:
-        raise Refused(Reason.CONSENT_INVALID, "consent names another agency than the recipient", f"{at}recipient")
-    if consent.expires_at <= now:
-        raise Refused(Reason.CONSENT_INVALID, "consent has expired; ask the person again", f"{at}expires_at")
+def _consent(request: ReferralRequest, now: datetime, path: str) -> Iterator[Refused]:
+    if request.body.consent.expires_at <= now:
+        yield Refused(Reason.CONSENT_INVALID, "consent has expired; ask the person again", path)

@@ -2,52 +2,68 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
+from producers.refusals import refused_all
 from referral_bus.errors import Reason, Refused, Unreachable
-from schemas.problems import Problem, ProblemKind, problems
-from schemas.referral_request import ReferralRequest, parse_requests
-from schemas.text import line
+from schemas.bounded_json import Bounds, NotJson, OutOfBounds, load_json
+from schemas.referral_request import MOST_REQUESTS, ReferralRequest, parse_requests
+from schemas.text import tidy_all
 
 MAX_FILE = 16 * 1024 * 1024  # bytes: 500 referrals of the largest size, with room for JSON's own signs
+BOUNDS = Bounds(size=MAX_FILE, values=300 * MOST_REQUESTS, items=MOST_REQUESTS)  # a full referral has 250 values
 
-_REASONS: dict[ProblemKind, tuple[Reason, str]] = {
-    "missing": (Reason.FIELD_MISSING, "this field is needed"),
-    "unknown_field": (Reason.FIELD_UNKNOWN, "it holds a field that is not part of a referral; check the spelling"),
-    "wrong_type": (Reason.TYPE_WRONG, "this is not the kind of value that belongs here"),
-    "naive_time": (Reason.TIME_NAIVE, "give the time with its offset, as in 2026-11-23T19:00:00+05:00"),
-    "too_long": (Reason.TOO_LARGE, "it is longer than allowed; shorten it"),
-    "bad_value": (Reason.VALUE_REFUSED, "this value is not allowed here"),
-    "not_json": (Reason.NOT_JSON, "this is no JSON with a referral, or a list of referrals, in it"),
+_OUT_OF_BOUNDS = {
+    "size": "the file is over 16 MiB; hand it in in parts",
+    "items": f"the list holds more than {MOST_REQUESTS} referrals; hand it in in parts",
+    "values": "it holds more values than a list of referrals can; hand it in in parts",
+    "depth": "its brackets are nested deeper than a referral's",
 }
 
 
 def read_requests(path: str, standard_input: BinaryIO) -> tuple[ReferralRequest, ...]:
-    """The requests of a file, or of standard input for `-`. Raises `Refused` naming the first thing that is wrong."""
+    """The requests of a file, or of standard input for `-`. Raises `Refused` naming everything that is wrong."""
     return parse(_read(path, standard_input))
 
 
 def parse(content: bytes) -> tuple[ReferralRequest, ...]:
+    """Line ends and tabs of the texts are made what may travel; every other character is kept or refused."""
+    document = _document(content)
+    text = json.dumps(tidy_all(document), ensure_ascii=False)
     try:
-        text = content.decode("utf-8-sig")  # some editors begin a file with a mark
-    except UnicodeDecodeError:
-        raise Refused(Reason.NOT_JSON, "this is no text in UTF-8") from None
-    if not text.strip():
-        raise Refused(Reason.NOT_JSON, "the file is empty")
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"U+{ord(text[error.start]):04X}"
+        raise Refused(Reason.VALUE_REFUSED, f"a text holds {half}, which is half a character; remove it") from None
     try:
         requests = parse_requests(text)
     except ValidationError as error:
-        raise refused(problems(error)[0]) from None
-    except RecursionError:
-        raise Refused(Reason.NOT_JSON, "this is no JSON with a referral in it") from None
-    _refuse_repeated(json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str), "")
+        raise refused_all(error, ReferralRequest) from None
+    _refuse_repeated(document, "")
     return requests
 
 
-class _Pairs(tuple[tuple[str, Any], ...]):
-    """A JSON object with every field in it, also one that stands there twice: elsewhere the last one silently wins."""
+def _document(content: bytes) -> Any:
+    if len(content) <= MAX_FILE and not content.strip():
+        raise Refused(Reason.NOT_JSON, "the file is empty")
+    try:
+        return load_json(content, BOUNDS, _Object)
+    except OutOfBounds as error:
+        reason = Reason.NOT_JSON if error.what == "depth" else Reason.TOO_LARGE
+        raise Refused(reason, _OUT_OF_BOUNDS[error.what]) from None
+    except NotJson as error:
+        raise Refused(Reason.NOT_JSON, error.why, f"line {error.line}, column {error.column}") from None
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers which field stood in it twice: elsewhere the last one silently wins."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        names = [name for name, _ in pairs]
+        self.twice = next((name for name in self if names.count(name) > 1), None) if len(self) < len(names) else None
 
 
 def _refuse_repeated(value: Any, path: str) -> None:
@@ -55,18 +71,12 @@ def _refuse_repeated(value: Any, path: str) -> None:
     if isinstance(value, list):
         for place, item in enumerate(value):
             _refuse_repeated(item, f"{path}[{place}]")
-    elif isinstance(value, _Pairs):
-        names = [name for name, _ in value]
-        for name, item in value:
-            inner = f"{path}.{name}".removeprefix(".")
-            if names.count(name) > 1:
-                raise Refused(Reason.VALUE_REFUSED, "this field stands here twice; keep one", inner)
-            _refuse_repeated(item, inner)
-
-
-def refused(problem: Problem) -> Refused:
-    reason, advice = _REASONS[problem.kind]
-    return Refused(reason, advice, problem.path or None)
+    elif isinstance(value, _Object):
+        if value.twice is not None:
+            inner = f"{path}.{value.twice}".removeprefix(".")
+            raise Refused(Reason.VALUE_REFUSED, "this field stands here twice; keep one", inner)
+        for name, item in value.items():
+            _refuse_repeated(item, f"{path}.{name}".removeprefix("."))
 
 
 def _read(path: str, standard_input: BinaryIO) -> bytes:
@@ -82,14 +92,4 @@ def _read(path: str, standard_input: BinaryIO) -> bytes:
         raise Refused(Reason.FILE_UNREADABLE, "there is no such file") from None
     except OSError:
         raise Unreachable(Reason.FILE_UNREADABLE, "the file cannot be read") from None
-    if len(content) > MAX_FILE:
-        raise Refused(Reason.TOO_LARGE, "the file is over 16 MiB; hand it in in parts")
     return content
-
-
-def check_local_ref(text: str) -> None:
-    """By the same rule as in a request."""
-    try:
-        TypeAdapter(Annotated[str, line(120)]).validate_python(text)
-    except ValidationError as error:
-        raise refused(Problem("local_ref", problems(error)[0].kind)) from None

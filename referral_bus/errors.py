@@ -2,12 +2,14 @@
 
     BusError
     ├── Refused       input or state that we do not take; asking again unchanged cannot help; exit code 2
+    │   ├── RefusedEach       several mistakes in one input, each with its place
     │   └── LedgerUnusable    the agency's own ledger is missing, damaged or too old: its service ends
     └── Unreachable   Kafka, a ledger or a file that does not answer now; asking again may help; exit code 3
 
 Anything else that is raised is a defect of ours: exit code 1. No message ever holds a value that came from input.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -92,6 +94,28 @@ class Refused(BusError):
     """Input or state that is not taken. Nothing was changed."""
 
     exit_code = 2
+
+
+MOST_MISTAKES = 20
+
+
+class RefusedEach(Refused):
+    """Several mistakes, of which `each` has the first twenty in their order. As a `Refused` it is the first of them; as
+    a text one line for each."""
+
+    def __init__(self, found: Sequence[Refused]) -> None:
+        super().__init__(found[0].reason, found[0].advice, found[0].path)
+        self.each = tuple(found[:MOST_MISTAKES])
+        self.left_out = len(found) - len(self.each)
+
+    def __str__(self) -> str:
+        rest = [f"and {self.left_out} more mistakes"] if self.left_out else []
+        return "\n".join([*map(str, self.each), *rest])
+
+
+def refused_together(found: Sequence[Refused]) -> Refused:
+    """One error for one mistake or for several."""
+    return found[0] if len(found) == 1 else RefusedEach(found)
 
 
 class LedgerUnusable(Refused):

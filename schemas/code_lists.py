@@ -4,6 +4,7 @@ Membership is no validation error: an unknown code may be one that a newer partn
 value never can be right (VALUE_REFUSED). So models check a code's form, and `unknown_codes` its membership.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -93,6 +94,30 @@ def known(name: str, code: str) -> bool:
     return code in _codes(name)
 
 
+MOST_SPELLED_OUT = 12
+
+
+def form_of(list_name: str) -> str:
+    """What a field with a code of this list takes, for a person: the codes themselves, or how to list them."""
+    codes = [entry.code for entry in load_code_list(list_name).codes]
+    if len(codes) > MOST_SPELLED_OUT:
+        return f"a code of the list, which `referral-bus codes {list_name}` shows"
+    return f"one of {', '.join(codes)}"
+
+
+def list_at(model: type[BaseModel], path: str) -> str | None:
+    """The list whose codes stand at `body.request.service_types[1]`; None where no code stands."""
+    for name in re.findall(r"[a-z_]+", path):
+        list_name = dict(coded_fields(model)).get(name)
+        if list_name is not None or name not in model.model_fields:
+            return list_name
+        inner = [part for part in _parts(model.model_fields[name].annotation) if _is_model(part)]
+        if not inner:
+            return None
+        model = inner[0]
+    return None
+
+
 def unknown_codes(model: BaseModel) -> tuple[str, ...]:
     """The paths of all codes that are on no list, such as `request.service_types[1]`. Never the codes themselves."""
     found: list[str] = []
@@ -126,9 +151,13 @@ def coded_fields(model: type[BaseModel]) -> tuple[tuple[str, str | None], ...]:
         lists = [part.list_name for part in parts if isinstance(part, Coded)]
         if lists:
             found.append((name, lists[0]))
-        elif any(isinstance(part, type) and issubclass(part, BaseModel) for part in parts):
+        elif any(_is_model(part) for part in parts):
             found.append((name, None))
     return tuple(found)
+
+
+def _is_model(part: Any) -> bool:
+    return isinstance(part, type) and issubclass(part, BaseModel)
 
 
 def _parts(annotation: Any) -> Iterator[Any]:

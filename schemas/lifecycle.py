@@ -53,7 +53,9 @@ PAST_ANSWER = ANSWERED | {S.IN_PROGRESS, S.ON_HOLD}  # what can only be said aft
 
 Need = Literal["outcome", "outcome_reason", "text", "business_status"]
 
-NOTES = frozenset({"appointment-scheduled", "no-show", "appointment-cancelled", "waitlisted", "contact-attempted"})
+APPOINTED = "appointment-scheduled"
+NOTES = frozenset({APPOINTED, "no-show", "appointment-cancelled", "waitlisted", "contact-attempted"})
+NOT_PROVIDED = "not-provided"  # the one outcome that needs a reason
 CANCELLATION_REQUESTED = "cancellation-requested"
 
 

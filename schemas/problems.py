@@ -1,9 +1,12 @@
-"""What is wrong with an input, without a word of the input: where, and of what kind."""
+"""What is wrong with an input, without a word of the input: where, of what kind, and which form is taken there."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas.text import TEXT_PATTERNS, refused_character
 
 ProblemKind = Literal["missing", "unknown_field", "wrong_type", "naive_time", "too_long", "bad_value", "not_json"]
 
@@ -20,27 +23,75 @@ _KINDS: dict[str, ProblemKind] = {
     "int_from_float": "wrong_type",
 }
 
+_UUID = "a UUID, as in 7b1f3c52-3f0e-4d43-9a52-0d3f6c0a1b01"
+_FORMS: dict[str, str] = {
+    "string_too_long": "at most {max_length} characters",
+    "string_too_short": "at least {min_length} characters",
+    "too_long": "at most {max_length} items",
+    "too_short": "at least {min_length} items",
+    "greater_than_equal": "a number from {ge} on",
+    "less_than_equal": "a number up to {le}",
+    "less_than": "a number below {lt}",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "a text in quotes",
+    "tuple_type": "a list, in [ ]",
+    "list_type": "a list, in [ ]",
+    "model_type": "an object, in {{ }}",
+    "model_attributes_type": "an object, in {{ }}",
+    "uuid_type": _UUID,
+    "uuid_parsing": _UUID,
+    "uuid_version": f"{_UUID}, made at random (version 4)",
+    "datetime_type": "a time with its offset, as in 2026-11-23T19:00:00+05:00",
+    "date_type": "a day, as in 1990-01-31",
+}
+_LIMITS = ("max_length", "min_length", "ge", "le", "lt")  # of the contract, never of the input
+_OURS = ("bad_time", "bad_day", "not_distinct", "rule", "utc_time")  # their messages are ours and say the form
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`path` as in `body.request.service_types[1]`; empty for the input as a whole."""
+    """`path` as in `body.request.service_types[1]`; empty for the input as a whole. `form` says what is taken there,
+    empty where that is not known; a refused character of a text is named in it by its code point."""
 
     path: str
     kind: ProblemKind
+    form: str = field(default="", compare=False)
 
 
 def problems(error: ValidationError) -> tuple[Problem, ...]:
     """Everything that is wrong, each thing once. pydantic's own report quotes the input, so only the type and the place
-    of each error are taken. The name of an unknown field is input too: its parent is named instead. Only for models
-    without maps, whose keys would stand in the path.
+    of each error are taken, and of a text the code point that is refused. The name of an unknown field is input too:
+    its parent is named instead. Only for models without maps, whose keys would stand in the path.
     """
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return tuple(dict.fromkeys(_problem(entry["type"], entry["loc"]) for entry in found))
+    entries = error.errors(include_url=False)
+    inner = {entry["loc"][:length] for entry in entries for length in range(len(entry["loc"]))}
+    found = (_problem(entry) for entry in entries if entry["type"] != "too_short" or entry["loc"] not in inner)
+    return tuple(dict.fromkeys(found))  # pydantic calls a list short, too, of which every item is wrong
 
 
-def _problem(error_type: str, loc: tuple[int | str, ...]) -> Problem:
+def _problem(entry: ErrorDetails) -> Problem:
+    error_type, loc = entry["type"], entry["loc"]
     kind = _KINDS.get(error_type) or ("wrong_type" if error_type.endswith("_type") else "bad_value")
-    return Problem(_path(loc[:-1] if kind == "unknown_field" else loc), kind)
+    return Problem(_path(loc[:-1] if kind == "unknown_field" else loc), kind, _form(entry))
+
+
+def _form(entry: ErrorDetails) -> str:
+    error_type, context = entry["type"], entry.get("ctx", {})
+    if error_type in _OURS:
+        return entry["msg"]
+    if error_type == "string_pattern_mismatch":
+        return _form_of_text(entry["input"], context["pattern"])
+    limits = {name: context[name] for name in _LIMITS if name in context}
+    return _FORMS.get(error_type, "").format(**limits)
+
+
+def _form_of_text(given: Any, pattern: str) -> str:
+    if pattern not in TEXT_PATTERNS:
+        return ""
+    character = refused_character(given, pattern) if isinstance(given, str) else None
+    return f"a text without the character {character}" if character else "a text that is not blank"
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

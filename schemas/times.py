@@ -23,11 +23,11 @@ def whole_milliseconds(moment: datetime) -> datetime:
 
 
 def _bad_time() -> PydanticCustomError:
-    return PydanticCustomError("bad_time", "not a time as 2030-01-31T10:00:00+05:00, from 1970 on")
+    return PydanticCustomError("bad_time", "a time, as in 2030-01-31T10:00:00+05:00, from 1970 to 9999")
 
 
 def _bad_day() -> PydanticCustomError:
-    return PydanticCustomError("bad_day", "not a day as 2030-01-31, from 1900 on")
+    return PydanticCustomError("bad_day", "a day, as in 1990-01-31, from 1900 on")
 
 
 def _instant(value: object, strictly: ValidatorFunctionWrapHandler, info: ValidationInfo) -> datetime:

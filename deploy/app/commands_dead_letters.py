@@ -28,7 +28,7 @@ from referral_bus.ledger import dead_letter_lists
 from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter
 from schemas.outcomes import Code
 from schemas.problems import problems
-from schemas.text import line
+from schemas.text import line, tidy
 
 dead_letters = typer.Typer(
     help="What could not be taken in or handed over.", no_args_is_help=True, rich_markup_mode=None
@@ -115,6 +115,7 @@ def discard(
 ) -> None:
     """Decide against it, for good. The writer of a held event is told that it is refused; what was given up counts as
     handed over, and a new referral that nobody has seen is answered as rejected."""
+    reason = tidy(reason)
     _check_reason(reason)
     desk = desk_of(home)
     letters = use.waiting(desk.ledger, Choice(tuple(numbers or ()), code, from_agency))
@@ -129,9 +130,10 @@ def _check_reason(text: str) -> None:
     try:
         TypeAdapter(Annotated[str, line(500)]).validate_python(text)
     except ValidationError as error:
-        long = problems(error)[0].kind == "too_long"
-        reason = Reason.TOO_LARGE if long else Reason.VALUE_REFUSED
-        raise Refused(reason, "give a reason of one line, 1 to 500 characters", "--reason") from None
+        problem = problems(error)[0]
+        reason = Reason.TOO_LARGE if problem.kind == "too_long" else Reason.VALUE_REFUSED
+        advice = f"give a reason of one line, 1 to 500 characters; accepted: {problem.form}"
+        raise Refused(reason, advice, "--reason") from None
 
 
 def _around(desk: Desk) -> Surroundings:

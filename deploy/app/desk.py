@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from consumers.agency.keeper import scrub
 from producers.moves import Asked, Moved, move_once
 from producers.publish import Published, publish
-from producers.request_file import check_local_ref
+from producers.refusals import tidy_local_ref
 from producers.withdrawals import to_withdraw, withdraw
 from referral_bus.clock import Clock, system_clock
 from referral_bus.errors import BusError, Reason, Refused
@@ -146,7 +146,7 @@ class Desk:
     ) -> Moved:
         """As `move`, and tells whether it was a second try."""
         if local_ref is not None:
-            check_local_ref(local_ref)
+            local_ref = tidy_local_ref(local_ref)
         return move_once(
             self.ledger, verb, referral_id, detail, self.writing(), local_ref, asked, register=self.register
         )

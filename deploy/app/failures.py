@@ -2,6 +2,8 @@
 
     {"error": {"reason": ..., "path": ..., "advice": ..., "exit_code": ...}}
 
+Where an input holds several mistakes, each has a line, and `problems` in the object lists all of them, the first too.
+
 Nothing of it quotes what was typed or read.
 """
 
@@ -15,7 +17,7 @@ from typer.exceptions import TyperException
 
 from deploy.app.exit_codes import ExitCode
 from deploy.app.output import NotSaid, say_error
-from referral_bus.errors import BusError, Reason
+from referral_bus.errors import BusError, Reason, Refused, RefusedEach
 from referral_bus.logs import defect
 
 
@@ -29,11 +31,13 @@ class Failure:
     advice: str
     path: str | None = None
     done: str | None = None
+    problems: tuple[Refused, ...] = ()
 
     def document(self) -> dict[str, Any]:
         fields = {"reason": self.reason, "path": self.path, "advice": self.advice, "done": self.done}
         given = {name: value for name, value in fields.items() if value is not None}
-        return {"error": given | {"exit_code": int(self.code)}}
+        each = [{"reason": one.reason, "path": one.path, "advice": one.advice} for one in self.problems]
+        return {"error": given | ({"problems": each} if each else {}) | {"exit_code": int(self.code)}}
 
 
 INTERRUPTED = Failure(
@@ -45,7 +49,8 @@ NOT_UTF8 = Failure(
 
 
 def of_bus_error(error: BusError) -> Failure:
-    return Failure(error.exit_code, str(error), error.reason, error.advice, error.path)
+    problems = error.each if isinstance(error, RefusedEach) else ()
+    return Failure(error.exit_code, str(error), error.reason, error.advice, error.path, problems=problems)
 
 
 def of_output() -> Failure:
@@ -92,5 +97,9 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def end_with(failure: Failure, *, as_json: bool) -> int:
-    say_error(failure.line, json.dumps(failure.document()) if as_json else None)
+    if as_json:
+        say_error(failure.line, json.dumps(failure.document()))
+    else:
+        for line in failure.line.split("\n"):  # one for each mistake of an input
+            say_error(line)
     return int(failure.code)

@@ -15,6 +15,7 @@ from referral_bus.errors import Reason, Refused
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 16
+MAX_EVENTS = 60_000  # of the parser; the largest register that can be handed out has fewer
 
 YamlValue: TypeAlias = "bool | int | str | tuple[YamlValue, ...] | dict[str, YamlValue] | None"
 
@@ -31,7 +32,7 @@ def load_yaml(data: bytes, max_bytes: int = MAX_BYTES) -> YamlValue:
     except UnicodeDecodeError as error:
         raise _refused(data[: error.start].count(b"\n"), "this is not UTF-8; save the file as UTF-8") from None
     try:
-        return _document(yaml.parse(text, Loader=yaml.SafeLoader))
+        return _document(_counted(yaml.parse(text, Loader=yaml.SafeLoader)))
     except yaml.MarkedYAMLError as error:
         raise _refused(_line(error.problem_mark), "this is not YAML; mend the line") from None
     except yaml.reader.ReaderError as error:
@@ -51,6 +52,14 @@ def dump_yaml(value: object) -> bytes:
 class _PlainDumper(yaml.SafeDumper):
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  (PyYAML's signature)
         return True
+
+
+def _counted(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
+    """Each costs a hundred times its bytes in time and memory."""
+    for count, event in enumerate(events):
+        if count >= MAX_EVENTS:
+            raise _refused(_line(event.start_mark), f"it holds more than {MAX_EVENTS} values; make it smaller")
+        yield event
 
 
 def _document(events: Iterator[yaml.Event]) -> YamlValue:

@@ -12,7 +12,7 @@ from referral_bus.errors import Reason, Refused
 from referral_bus.ledger import looking
 from referral_bus.ledger.writing import Writing
 from schemas.events import ReferralKey
-from schemas.lifecycle import MOVE_BY_VERB, MOVES, NOTES, Move, Side, Status
+from schemas.lifecycle import APPOINTED, MOVE_BY_VERB, MOVES, NOTES, Move, Side, Status
 from schemas.personal import StatusBody
 from tests.kit.bench import Bench, Station
 from tests.kit.forge import a_referral, an_erasure, event_record, signed
@@ -151,8 +151,10 @@ def test_a_wrong_detail_is_refused_by_its_field_and_never_quoted(
 
 def test_every_kind_of_note_can_be_said(pair: Bench) -> None:
     referral_id = _known_at_both(pair)
+    appointment = {"time": pair.clock() + timedelta(days=1)}
     for kind in sorted(NOTES):
-        assert pair[RECIPIENT].say("note", referral_id, business_status=kind).status is Status.REQUESTED
+        said = {"business_status": kind} | ({"appointment": appointment} if kind == APPOINTED else {})
+        assert pair[RECIPIENT].say("note", referral_id, **said).status is Status.REQUESTED
 
 
 def test_about_a_referral_that_its_recipient_has_refused_its_sender_says_nothing_more(pair: Bench) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from producers.request_file import MAX_FILE, parse, read_requests
-from referral_bus.errors import Reason, Refused, Unreachable
+from referral_bus.errors import Reason, Refused, RefusedEach, Unreachable
+from schemas.code_lists import form_of
 from schemas.referral_request import MOST_REQUESTS
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, THIRD, request, request_document
 
@@ -134,3 +135,45 @@ def test_a_folder_a_missing_file_and_an_unreadable_one_are_told_apart(tmp_path: 
         read_requests(str(tmp_path / "loop"), NO_INPUT)
     reasons = (folder.value.reason, missing.value.reason, unreadable.value.reason)
     assert reasons == (Reason.NOT_JSON, Reason.FILE_UNREADABLE, Reason.FILE_UNREADABLE)
+
+
+def test_line_ends_and_tabs_of_forms_and_word_processors_are_made_ours() -> None:
+    document = request_document(RECIPIENT)
+    document["body"]["request"]["need"] = "One\r\ntwo\rthree\u2028four\u2029five\x0bsix\x85seven\teight"
+    [read] = parse(_json(document))
+    assert read.body.request.need == "One\ntwo\nthree\nfour\nfive\nsix\nseven eight"
+
+
+@pytest.mark.parametrize(
+    ("text", "character"), [("a\x1bb", "U+001B"), ("a\u202eb", "U+202E"), ("a\r\nb", "U+000A"), ("\ud83d", "U+D83D")]
+)
+def test_a_refused_character_is_named_by_its_code_point(text: str, character: str) -> None:
+    document = request_document(RECIPIENT)
+    document["body"]["person"]["name"] = f"{PLANTED_NAME}{text}"
+    error = _refusal(_json(document))
+    assert error.reason is Reason.VALUE_REFUSED
+    assert character in error.advice
+
+
+def test_every_mistake_of_a_list_is_named_with_what_is_taken_there() -> None:
+    documents = [request_document(RECIPIENT) for _ in range(3)]
+    documents[0]["body"]["person"]["age_estimate"] = "x"
+    documents[1]["body"]["consent"]["method"] = "By Word"
+    del documents[2]["priority"]
+    error = _refusal(_json(documents))
+    assert isinstance(error, RefusedEach)
+    assert [(each.path, each.advice.partition("accepted: ")[2]) for each in error.each] == [
+        ("[0].body.person.age_estimate", "a whole number"),
+        ("[1].body.consent.method", form_of("consent_method")),
+        ("[2].priority", "one of routine, urgent, stat"),
+    ]
+
+
+def test_a_long_list_of_codes_is_not_spelled_out() -> None:
+    document = request_document(RECIPIENT)
+    document["body"]["request"]["service_types"] = ["By Word"]
+    assert _refusal(_json(document)).advice.endswith("which `referral-bus codes service_types` shows")
+
+
+def test_json_that_does_not_parse_is_told_by_line_and_column() -> None:
+    assert _refusal(b'{\n  "recipient": x}').path == "line 2, column 16"

@@ -134,3 +134,16 @@ def test_an_agency_whose_intake_is_off_publishes_nothing(publish: Publish, feder
     with (federation.sender.home / "settings.toml").open("a", encoding="utf-8") as settings:
         settings.write("producer = false\n")
     assert_refused(publish(request_document(RECIPIENT)), "STARTS_NO_REFERRALS", "producer")
+
+
+def test_of_a_list_every_mistake_has_a_line_or_is_a_problem_in_json(
+    publish: Publish, federation: Federation, command: Command, tmp_path: Path
+) -> None:
+    wrong = [changed("priority", "soon"), changed("body.person.date_of_birth", "4444-03-24")]
+    said = publish(wrong)
+    paths = ["[0].priority", "[1].body.person.date_of_birth"]
+    assert said.code == 2
+    assert [line.split(" at ")[1].split(":")[0] for line in said.err.splitlines()] == paths
+    (tmp_path / "wrong.json").write_text(json.dumps(wrong), encoding="utf-8")
+    document = json.loads(command(federation.sender, "publish", tmp_path / "wrong.json", "--json").err)
+    assert [each["path"] for each in document["error"]["problems"]] == paths

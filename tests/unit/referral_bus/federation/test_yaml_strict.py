@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from referral_bus.errors import Reason, Refused
-from referral_bus.federation.yaml_strict import MAX_BYTES, MAX_DEPTH, YamlValue, dump_yaml, load_yaml
+from referral_bus.federation.yaml_strict import MAX_BYTES, MAX_DEPTH, MAX_EVENTS, YamlValue, dump_yaml, load_yaml
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,11 @@ def test_what_is_written_reads_back_as_the_same_value(value: YamlValue) -> None:
 def test_any_bytes_at_all_are_read_or_refused(data: bytes) -> None:
     with suppress(Refused):
         assert load_yaml(data) == load_yaml(data)
+
+
+def test_what_stands_in_a_file_is_counted_while_it_is_read() -> None:
+    few = b"[" + b"[]," * (MAX_EVENTS // 2 - 10) + b"]"
+    assert load_yaml(few)
+    with pytest.raises(Refused) as refused:
+        load_yaml(b"[" + b"[]," * (MAX_EVENTS // 2 + 10) + b"]")
+    assert "more than" in refused.value.advice

@@ -1,0 +1,57 @@
+"""From what is wrong with a request or a word to what a person is told: each mistake with its place, what to do, and
+the form that is taken there."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from referral_bus.errors import Reason, Refused, refused_together
+from schemas.code_lists import form_of, list_at, unknown_codes
+from schemas.problems import Problem, ProblemKind, problems
+from schemas.text import line, tidy
+
+_LOCAL_REF: TypeAdapter[str] = TypeAdapter(Annotated[str, line(120)])
+
+_REASONS: dict[ProblemKind, tuple[Reason, str]] = {
+    "missing": (Reason.FIELD_MISSING, "this field is needed"),
+    "unknown_field": (Reason.FIELD_UNKNOWN, "it holds a field that is not part of a referral; check the spelling"),
+    "wrong_type": (Reason.TYPE_WRONG, "this is not the kind of value that belongs here"),
+    "naive_time": (Reason.TIME_NAIVE, "give the time with its offset, as in 2026-11-23T19:00:00+05:00"),
+    "too_long": (Reason.TOO_LARGE, "it is longer than allowed; shorten it"),
+    "bad_value": (Reason.VALUE_REFUSED, "this value is not allowed here"),
+    "not_json": (Reason.NOT_JSON, "this is no JSON with a referral, or a list of referrals, in it"),
+}
+
+
+def refused(problem: Problem, model: type[BaseModel] | None = None) -> Refused:
+    """`model` is what the path begins at; with it the codes of a coded field are told."""
+    reason, advice = _REASONS[problem.kind]
+    list_name = list_at(model, problem.path) if model and problem.kind != "unknown_field" else None
+    form = form_of(list_name) if list_name and problem.kind != "too_long" else problem.form
+    return Refused(reason, f"{advice}; accepted: {form}" if form else advice, problem.path or None)
+
+
+def refused_all(error: ValidationError, model: type[BaseModel]) -> Refused:
+    """Every mistake of it."""
+    return refused_together([refused(problem, model) for problem in problems(error)])
+
+
+def unknown_code_refusals(said: BaseModel, at: str = "") -> list[Refused]:
+    """Every code in it that is on no list. `at` stands before each path."""
+    return [_unknown_code(type(said), path, at) for path in unknown_codes(said)]
+
+
+def _unknown_code(model: type[BaseModel], path: str, at: str) -> Refused:
+    list_name = list_at(model, path)
+    form = form_of(list_name) if list_name else "a code of the list; see `referral-bus codes`"
+    return Refused(Reason.CODE_UNKNOWN, f"this code is not on the list; accepted: {form}", at + path)
+
+
+def tidy_local_ref(text: str) -> str:
+    """A case number as it is kept, by the same rule as in a request."""
+    try:
+        kept: str = _LOCAL_REF.validate_python(tidy(text))
+    except ValidationError as error:
+        raise refused(replace(problems(error)[0], path="local_ref")) from None
+    return kept
