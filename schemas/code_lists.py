@@ -12,7 +12,8 @@ from importlib import resources
 from typing import Annotated, Any, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema
 
 CODE_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 CodeForm = Annotated[str, StringConstraints(pattern=CODE_PATTERN, max_length=40)]
@@ -70,6 +71,11 @@ class Coded:
     """Marks a field, or the items of a list field, as holding codes of this list."""
 
     list_name: str
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """In JSON Schema the codes themselves, which say the form too."""
+        schema = handler(core_schema)
+        return {"type": schema["type"], "enum": [entry.code for entry in load_code_list(self.list_name).codes]}
 
 
 def parse_code_list(text: str) -> CodeList:

@@ -1,6 +1,6 @@
 """What an agency hands in to start a referral: the shape of the files in `examples/`."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 from pydantic import model_validator as rule
@@ -39,6 +39,14 @@ _LIST: TypeAdapter[tuple[ReferralRequest, ...]] = TypeAdapter(
     Annotated[tuple[ReferralRequest, ...], Field(min_length=1, max_length=MOST_REQUESTS)],
     config=ConfigDict(hide_input_in_errors=True),
 )
+
+
+def json_schema() -> dict[str, Any]:
+    """Of what `parse_requests` takes, for other software: one request, or a list of them."""
+    either: TypeAdapter[Any] = TypeAdapter(
+        ReferralRequest | Annotated[tuple[ReferralRequest, ...], Field(min_length=1, max_length=MOST_REQUESTS)]
+    )
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **either.json_schema()}
 
 
 def parse_requests(text: str) -> tuple[ReferralRequest, ...]:

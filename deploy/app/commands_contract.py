@@ -95,6 +95,15 @@ def list_schemas(json: JsonOption = False) -> None:
         say(f"{schema.record:<20} v{schema.version}  {schema.fingerprint.hex()}")
 
 
+@schemas.command("json")
+def json_schema() -> None:
+    """The JSON Schema of what `publish FILE` reads. What needs more than one field, a clock or the register to judge is
+    not in it."""
+    from schemas.referral_request import json_schema
+
+    say_json(json_schema())
+
+
 @schemas.command("lint")
 def lint_schemas(json: JsonOption = False) -> None:
     """Check the rules for every schema, code list and example."""

@@ -2,11 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 
 from deploy.app.desk import Desk
+from deploy.app.example_request import example_request
 from deploy.app.explain import CUT_OFF, STOPPED
 from deploy.app.options import AgainOption, HomeOption, JsonOption, desk_of
 from deploy.app.output import already_done, local_time, say, say_error, say_json
@@ -22,13 +25,26 @@ SECOND_TRY = "the very same was published a few minutes ago, and nothing was pub
 
 
 def publish(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="One referral as JSON, or a list; - is standard input.")],
     home: HomeOption,
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="One referral as JSON, or a list; - is standard input.")
+    ] = None,
+    example: Annotated[
+        str | None, typer.Option("--example", metavar="SERVICE", help="Only print a filled synthetic request for it.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="AGENCY", help="The example's recipient; else one that offers it.")
+    ] = None,
     again: AgainOption = False,
     json: JsonOption = False,
 ) -> None:
     """Start one referral, or a list of them: all or none. The very same file within ten minutes is taken for a second
     try and gets the first answer, unless --again says that it is meant."""
+    if example is not None and file is None:
+        _say_example(home, example, to)
+        return
+    if file is None or example is not None or to is not None:
+        raise Refused(Reason.FIELD_MISSING, "name a file, or --example (and with it --to)", "FILE")
     requests = read_requests(file, sys.stdin.buffer)
     desk = desk_of(home)
     if not desk.settings.producer:
@@ -36,6 +52,11 @@ def publish(
     published = desk.publish(requests, repeat=Repeat.IS_MEANT if again else Repeat.IS_NOTICED)
     with already_done(f"published {', '.join(str(each.referral_id) for each in published)}"):
         _answer(desk, requests, published, json)
+
+
+def _say_example(home: Path, service: str, to: str | None) -> None:
+    desk = desk_of(home)
+    say_json(example_request(desk.register, desk.settings.agency, service, to, desk.clock(), uuid4()))
 
 
 def _answer(desk: Desk, requests: Sequence[ReferralRequest], published: list[Published], json: bool) -> None:
