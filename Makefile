@@ -29,7 +29,7 @@ check: setup ## Checks format, style, types and the direction of imports
 
 faults: setup ## Breaks whatever can break, in full doses, for most of an hour; writes the table into docs/reliability.md
 	mkdir -p build && rm -f build/faults
-	REFERRAL_BUS_DOSE=full REFERRAL_BUS_FAULT_RESULTS=build/faults REFERRAL_BUS_SCHEDULES=5000 \
+	TESTS_DOSE=full TESTS_FAULT_RESULTS=build/faults TESTS_SCHEDULES=5000 \
 	$(BIN)/pytest -v -n 3 --dist worksteal --timeout 1800 tests/faults tests/property/test_schedules.py
 	$(BIN)/python -m tests.faults.table build/faults docs/reliability.md
 

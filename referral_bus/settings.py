@@ -3,7 +3,9 @@
 A variable wins over the file. An unknown key is an error, so that a misspelt one is not silently ignored.
 """
 
+import os
 import tomllib
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +21,9 @@ from referral_bus.ledger.retaining import Retention
 from schemas.deadlines import Limits
 from schemas.events import AgencyCode
 from schemas.problems import problems
+
+PREFIX = "REFERRAL_BUS_"
+MAX_PORT = 65_535
 
 
 def _zone(name: str) -> str:
@@ -39,6 +44,24 @@ def _webhook_url(url: str) -> str:
     return url
 
 
+def _ports(addresses: str) -> str:
+    if not all(0 < int(address.rpartition(":")[2]) <= MAX_PORT for address in addresses.split(",")):
+        raise ValueError("ports from 1 to 65535")
+    return addresses
+
+
+def refuse_unknown_variables(prefix: str, known: Collection[str], aside: tuple[str, ...] = ()) -> None:
+    """A variable with our prefix that no setting has is misspelt, and would be silently ignored. Those whose names
+    begin as `aside` says are for others."""
+    names = [name for name in os.environ if name.upper().startswith(prefix)]
+    for name in sorted(names):
+        if name.upper() not in known and not name.upper().startswith(aside):
+            raise Refused(Reason.SETTINGS_INVALID, "there is no such variable; see the settings in the guide", name)
+
+
+Kafka = Annotated[
+    str, StringConstraints(pattern=r"^[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*$"), AfterValidator(_ports)
+]  # host:port, several with commas
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Days = Annotated[float, Field(gt=0, le=3650)]
 
@@ -47,12 +70,12 @@ class Settings(BaseSettings):
     """Every setting, with its default. Times are seconds."""
 
     model_config = SettingsConfigDict(
-        env_prefix="REFERRAL_BUS_", extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
+        env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
     )
 
     agency: AgencyCode
     federation: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
-    kafka: Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]  # host:port, several with commas
+    kafka: Kafka
     producer: bool = True  # intake on: this agency starts referrals
     consumer: bool = True  # hand-over on: this agency takes what comes in
     handler: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None  # module:factory; None is by pull
@@ -104,6 +127,11 @@ class Settings(BaseSettings):
         return timedelta(seconds=self.handover_retry_s)
 
     @classmethod
+    def variables(cls) -> frozenset[str]:
+        """The names of all variables that an agency's commands read."""
+        return frozenset(f"{PREFIX}{name.upper()}" for name in (*cls.model_fields, "home"))
+
+    @classmethod
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],  # noqa: ARG003 # the library's signature
@@ -112,6 +140,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        refuse_unknown_variables(PREFIX, cls.variables(), (f"{PREFIX}MONITOR_",))
         return env_settings, init_settings
 
 

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from referral_bus.errors import Reason, Refused
 from referral_bus.files import read_own
-from referral_bus.settings import Seconds
+from referral_bus.settings import PREFIX, Kafka, Seconds, Settings, refuse_unknown_variables
 from schemas.problems import problems
 
 FILE = "settings.toml"
@@ -39,7 +39,7 @@ class MonitorSettings(BaseSettings):
     )
 
     federation: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
-    kafka: Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]  # host:port, several with commas
+    kafka: Kafka
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 9465  # 0 takes a free one; `monitor status` tells which
     look_every_s: Seconds = 15.0  # at how far others have read
     heartbeat_every_s: Seconds = 60.0  # as agencies announce themselves; three missed ones are silence
@@ -63,6 +63,8 @@ class MonitorSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        own = {f"{PREFIX}MONITOR_{name.upper()}" for name in (*cls.model_fields, "home")}
+        refuse_unknown_variables(PREFIX, Settings.variables() | own)
         return env_settings, init_settings
 
 

@@ -23,6 +23,7 @@ from deploy.app.layout import entries
 from deploy.app.list_views import left_out, page_document
 from deploy.app.options import HomeOption, JsonOption, desk_of
 from deploy.app.output import already_done, answer, say, say_all, say_json
+from deploy.app.texts import from_files
 from referral_bus.errors import Reason, Refused
 from referral_bus.ledger import dead_letter_lists
 from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter
@@ -40,6 +41,10 @@ Numbers = Annotated[
 ]
 CodeOption = Annotated[Code | None, typer.Option("--code", help="Those with this code.")]
 FromOption = Annotated[str | None, typer.Option("--from-agency", metavar="AGENCY", help="Those of this agency.")]
+ReasonFile = Annotated[
+    str | None,
+    typer.Option("--reason-file", metavar="FILE", help="Why, from a file; - is standard input. Not seen by others."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which ones are meant; change nothing.")]
 
 
@@ -106,8 +111,9 @@ def retry(
 @dead_letters.command("discard")
 def discard(
     home: HomeOption,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; stays here, encrypted.")],
     numbers: Numbers = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; stays here, encrypted.")] = None,
+    reason_file: ReasonFile = None,
     code: CodeOption = None,
     from_agency: FromOption = None,
     dry_run: DryRun = False,
@@ -115,25 +121,29 @@ def discard(
 ) -> None:
     """Decide against it, for good. The writer of a held event is told that it is refused; what was given up counts as
     handed over, and a new referral that nobody has seen is answered as rejected."""
-    reason = tidy(reason)
-    _check_reason(reason)
+    why = _checked_reason(reason, reason_file)
     desk = desk_of(home)
     letters = use.waiting(desk.ledger, Choice(tuple(numbers or ()), code, from_agency))
     use.check_discardable(letters)
     if dry_run:
         _say_meant(desk, letters, "would be discarded", json)
         return
-    _say_done("discarded", use.discard(desk.ledger, letters, reason, _around(desk), desk.writing().by), json)
+    _say_done("discarded", use.discard(desk.ledger, letters, why, _around(desk), desk.writing().by), json)
 
 
-def _check_reason(text: str) -> None:
+def _checked_reason(reason: str | None, reason_file: str | None) -> str:
+    text = from_files({"reason": reason, "reason_file": reason_file})["reason"]
+    if text is None:
+        raise Refused(Reason.FIELD_MISSING, "say why", "--reason")
+    text = tidy(str(text))
     try:
         TypeAdapter(Annotated[str, line(500)]).validate_python(text)
     except ValidationError as error:
         problem = problems(error)[0]
-        reason = Reason.TOO_LARGE if problem.kind == "too_long" else Reason.VALUE_REFUSED
+        kind = Reason.TOO_LARGE if problem.kind == "too_long" else Reason.VALUE_REFUSED
         advice = f"give a reason of one line, 1 to 500 characters; accepted: {problem.form}"
-        raise Refused(reason, advice, "--reason") from None
+        raise Refused(kind, advice, "--reason") from None
+    return text
 
 
 def _around(desk: Desk) -> Surroundings:

@@ -21,6 +21,7 @@ from deploy.app.list_views import (
 )
 from deploy.app.options import HomeOption, JsonOption, desk_of, parse_time
 from deploy.app.output import already_done, say, say_all, say_json
+from deploy.app.texts import from_files
 from referral_bus.errors import Reason, Refused
 from referral_bus.stages import Stage
 from schemas.code_lists import known
@@ -40,6 +41,11 @@ DueBefore = Annotated[
     typer.Option("--due-before", metavar="TIME", help="Referrals due before, with offset: 2026-11-23T19:00+05:00."),
 ]
 
+CaseNumberFile = Annotated[
+    str | None,
+    typer.Option("--local-ref-file", metavar="FILE", help="The case number from a file; - is standard input."),
+]
+
 
 def inbox(  # each is an option
     home: HomeOption,
@@ -53,6 +59,7 @@ def inbox(  # each is an option
     due_before: DueBefore = None,
     priority: Annotated[str | None, typer.Option("--priority", help="Referrals of this priority.")] = None,
     local_ref: Annotated[str | None, typer.Option("--local-ref", help="Referrals of our case number.")] = None,
+    local_ref_file: CaseNumberFile = None,
     json: JsonOption = False,
 ) -> None:
     """What came in, in the order in which it was stored; this only looks. With --after CURSOR: what came later, and all
@@ -60,7 +67,8 @@ def inbox(  # each is an option
     earliest deadline first."""
     if priority is not None and not known("priority", priority):
         raise Refused(Reason.CODE_UNKNOWN, "use a code of the list; see `referral-bus codes priority`", "--priority")
-    by = Filter(counterpart, stage, local_ref, priority, overdue, mine=mine)
+    case_number = from_files({"local_ref": local_ref, "local_ref_file": local_ref_file})["local_ref"]
+    by = Filter(counterpart, stage, case_number, priority, overdue, mine=mine)
     if due_before is not None:
         by = replace(by, due_before=parse_time(due_before, "--due-before"))
     if by == Filter():

@@ -11,6 +11,7 @@ from deploy.app.output import already_done, answer, local_time, say, say_error, 
 
 kafka = typer.Typer(help="A local Apache Kafka on loopback.", no_args_is_help=True, rich_markup_mode=None)
 
+MAX_PORT = 65_533  # two more brokers take the next ones
 DataOption = Annotated[Path, typer.Option("--data", help="The data folder.")]
 OPTION_OF = {"port": "--port", "controller_port": "--controller-port", "brokers": "--brokers"}
 
@@ -20,10 +21,13 @@ def start_kafka(
     data: DataOption,
     port: Annotated[
         int | None,
-        typer.Option("--port", help="For clients; further brokers take the next ones. As before, or 9092."),
+        typer.Option(
+            "--port", min=1, max=MAX_PORT, help="For clients; further brokers take the next ones. As before, or 9092."
+        ),
     ] = None,
     controller_port: Annotated[
-        int | None, typer.Option("--controller-port", help="Among the brokers. As before, or 19092.")
+        int | None,
+        typer.Option("--controller-port", min=1, max=MAX_PORT, help="Among the brokers. As before, or 19092."),
     ] = None,
     brokers: Annotated[int | None, typer.Option("--brokers", help="1 or 3. As before, or 1.")] = None,
     min_free_mb: Annotated[int, typer.Option("--min-free-mb", help="Refuse to start with less free space.")] = 300,

@@ -12,6 +12,7 @@ from deploy.app.desk import Desk
 from deploy.app.option_names import by_option_names
 from deploy.app.options import AgainOption, HomeOption, JsonOption, ReferralArgument, desk_of, parse_time
 from deploy.app.output import already_done, say, say_error, say_json
+from deploy.app.texts import file_option, from_files
 from deploy.app.views import referral_document
 from producers.moves import Asked, Moved
 from referral_bus.errors import Reason, Refused
@@ -29,6 +30,7 @@ KEY = Annotated[
     str | None, typer.Option("--idempotency-key", metavar="KEY", help="Said again under it, it is said once.")
 ]
 LOCAL_REF = Annotated[str | None, typer.Option("--local-ref", help="Our own case number; stays here.")]
+TEXT_FILE, PLACE_FILE, LOCAL_REF_FILE = map(file_option, ("--text", "--place", "--local-ref"))
 
 OPTION_OF = {
     "outcome": "--outcome",
@@ -55,8 +57,9 @@ def _options(move: Move) -> dict[str, Any]:
     if move.to is Status.REJECTED:
         options["suggest"] = SUGGEST
     if "business_status" in move.needs:
-        options |= {"kind": KIND, "time": TIME, "place": PLACE}
-    return options | {"text": TEXT, "local_ref": LOCAL_REF, "idempotency_key": KEY}
+        options |= {"kind": KIND, "time": TIME, "place": PLACE, "place_file": PLACE_FILE}
+    texts = {"text": TEXT, "text_file": TEXT_FILE, "local_ref": LOCAL_REF, "local_ref_file": LOCAL_REF_FILE}
+    return options | texts | {"idempotency_key": KEY}
 
 
 def _detail(said: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +102,8 @@ def _answer(desk: Desk, move: Move, moved: Moved, asked: Asked, json: bool) -> N
 
 
 def _command(move: Move) -> Callable[..., None]:
-    def verb(referral_id: str, home: Path, *, again: bool = False, json: bool = False, **said: Any) -> None:
+    def verb(referral_id: str, home: Path, *, again: bool = False, json: bool = False, **given: Any) -> None:
+        said = from_files(given)
         desk = desk_of(home)
         local_ref = said.pop("local_ref", None)
         asked = Asked(key=_checked_key(said.pop("idempotency_key", None)), meant=again)

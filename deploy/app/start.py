@@ -12,6 +12,7 @@ if _CTRL_C_IS_PYTHONS:
 
 def main() -> None:
     """The installed command."""
+    _begin_again_in_utf8()
     _hold_places_of_closed_streams()
     from deploy.app import cli
 
@@ -24,6 +25,13 @@ def main() -> None:
     except KeyboardInterrupt:  # between two lines of ours
         code = 130
     sys.exit(code)
+
+
+def _begin_again_in_utf8() -> None:
+    """In a locale of another encoding, texts and names of files that were typed in UTF-8 would arrive garbled. What is
+    no UTF-8 is refused later."""
+    if not sys.flags.utf8_mode and sys.getfilesystemencoding() != "utf-8":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 # no shell is wanted
 
 
 def _hold_places_of_closed_streams() -> None:

@@ -10,8 +10,8 @@ from tests.faults.checker import Result
 
 T = TypeVar("T")
 
-DOSE = "REFERRAL_BUS_DOSE"
-RESULTS = "REFERRAL_BUS_FAULT_RESULTS"
+DOSE = "TESTS_DOSE"
+RESULTS = "TESTS_FAULT_RESULTS"
 """Environment variables: `small` or `full`, and a file to which each run adds a line."""
 
 

@@ -6,6 +6,7 @@ FILES = "referral_bus/files.py"
 USERS = ("tests/unit/deploy/app/test_users.py",)
 HOMES = ("tests/unit/deploy/app/test_homes.py",)
 
+GIVEN = ("tests/unit/deploy/app/test_given_texts.py",)
 EDITED = ("tests/unit/deploy/app/test_edited_backups.py",)
 
 HOME = (
@@ -77,7 +78,7 @@ HOME = (
         "referral_bus/home.py",
         "        _lock(descriptor)\n",
         "",
-        HOMES,
+        ("tests/unit/deploy/app/test_status.py",),
     ),
     Guard(
         "a ledger has one name",
@@ -85,5 +86,26 @@ HOME = (
         '        refuse_second_name(path, "ledger")\n',
         "        path.lstat()\n",
         HOMES,
+    ),
+    Guard(
+        "a variable that no setting has is refused",
+        "referral_bus/settings.py",
+        "        if name.upper() not in known and not name.upper().startswith(aside):\n",
+        "        if False:\n",
+        GIVEN,
+    ),
+    Guard(
+        "what is typed in another locale arrives as typed",
+        "deploy/app/start.py",
+        "    _begin_again_in_utf8()\n",
+        "",
+        GIVEN,
+    ),
+    Guard(
+        "a port that cannot be is refused",
+        "referral_bus/settings.py",
+        "    if not all(0 < int(address",
+        "    if False and not all(0 < int(address",
+        GIVEN,
     ),
 )

@@ -1,6 +1,6 @@
 """Whatever the host, the disk, the operators and the clock do: once all is well again, every promise has been kept.
 
-300 schedules in every test run; as many as REFERRAL_BUS_SCHEDULES says in `make faults`. They are spread over blocks
+300 schedules in every test run; as many as TESTS_SCHEDULES says in `make faults`. They are spread over blocks
 with seeds of their own, so that several processes can share them.
 """
 
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from tests.property.schedules.running import run
 from tests.property.schedules.steps import Step, schedules
 
-SCHEDULES = int(os.environ.get("REFERRAL_BUS_SCHEDULES", "300"))
+SCHEDULES = int(os.environ.get("TESTS_SCHEDULES", "300"))
 BLOCK = 25
 MEMORY = Path("/dev/shm")  # noqa: S108 # a memory file system: what is tested is order, not the disk
 

@@ -42,8 +42,12 @@ class Connection:
     def __post_init__(self) -> None:
         for address in self.addresses:
             host, _, port = address.rpartition(":")
-            if not host or not port.isdecimal():
-                raise Refused(Reason.SETTINGS_INVALID, 'Write each Kafka address as "host:port".', "kafka.bootstrap")
+            if not host or not (port.isascii() and port.isdecimal()) or not 0 < int(port[:6]) <= 65_535:
+                raise Refused(
+                    Reason.SETTINGS_INVALID,
+                    'Write each Kafka address as "host:port", the port from 1 to 65535.',
+                    "kafka.bootstrap",
+                )
             self.refuse_unprotected(host)
 
     @property
