@@ -150,7 +150,7 @@ def test_what_cannot_be_settled_is_refused_with_one_line(two: Federation, comman
     assert_refused(refused(command, recipient, "retry", 99), "DEAD_LETTER_UNKNOWN")
     assert_refused(refused(command, recipient, "show", 99), "DEAD_LETTER_UNKNOWN")
     assert_refused(refused(command, recipient, "retry", "--from-agency", PLANTED), "DEAD_LETTER_UNKNOWN")
-    assert_refused(refused(command, recipient, "discard", 1), "USAGE")
+    assert_refused(refused(command, recipient, "discard", 1), "FIELD_MISSING", "--reason")
     assert_refused(refused(command, recipient, "discard", 1, "--reason", ""), "VALUE_REFUSED", "--reason")
     assert_refused(refused(command, recipient, "discard", 1, "--reason", f"{PLANTED}\n"), "VALUE_REFUSED", "--reason")
     assert_refused(refused(command, recipient, "discard", 1, "--reason", PLANTED * 99), "TOO_LARGE", "--reason")
