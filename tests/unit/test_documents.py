@@ -63,7 +63,7 @@ def commands(text: str, name: str) -> Iterator[list[str]]:
     for line in (*typed, *re.findall(r"`([^`\n]+)`", FENCED.sub("", text))):
         words = shlex.split(line, comments=True) if line.startswith(f"{name} ") else []
         if words:
-            yield words[1:]
+            yield words[1 : words.index(">") if ">" in words else None]
 
 
 def unknown(words: list[str]) -> str | None:

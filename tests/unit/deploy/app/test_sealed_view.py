@@ -116,7 +116,8 @@ def test_the_safety_terms_of_a_published_file_are_shown(
     federation: Federation, command: Command, post: Post, tmp_path: Path
 ) -> None:
     file = tmp_path / "full.json"
-    file.write_text(json.dumps({"recipient": RECIPIENT, "priority": "urgent", "body": FULL}))
+    body = FULL | {"request": FULL["request"] | {"replaces": str(federation.referral)}}
+    file.write_text(json.dumps({"recipient": RECIPIENT, "priority": "urgent", "body": body}))
     [published] = command(federation.sender, "publish", file, "--json").document
     post.settle()
     shown = command(federation.recipient, "show", published["referral_id"]).out
