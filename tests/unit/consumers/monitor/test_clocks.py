@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from consumers.agency.announcer import EXPIRES_AFTER
 from consumers.monitor.judging import heard
 from tests.kit.forge import a_referral, a_word, an_announcement, event_record, signed
 from tests.kit.registers import with_revoked_key
@@ -30,7 +31,9 @@ def test_of_what_came_while_we_were_away_the_broker_tells() -> None:
 @pytest.mark.parametrize("off", [-HOUR, HOUR], ids=["behind", "ahead"])
 def test_an_agency_whose_clock_is_off_is_there_and_named(off: timedelta, tmp_path: Path) -> None:
     with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
-        announced = an_announcement(bench, RECIPIENT, 5, issued_at=bench.clock() + off)
+        there = bench.clock() + off
+        times = {"issued_at": there, "handed_over_before": there, "expires_at": there + EXPIRES_AFTER}
+        announced = an_announcement(bench, RECIPIENT, 5, **times)
 
         monitor.hear(signed(bench, announced))
 

@@ -32,14 +32,15 @@ def test_a_handover_that_was_given_up_waits_until_everything_before_it_was_hande
         assert [need.what for need in monitor.need("dead letters")] == ["HANDOVER_EXHAUSTED"]
 
         later_on = bench.clock() + timedelta(minutes=1)
-        monitor.hear(signed(bench, an_announcement(bench, RECIPIENT, 7, handed_over_before=later_on)))
+        announced = an_announcement(bench, RECIPIENT, 7, issued_at=later_on, handed_over_before=later_on)
+        monitor.hear(signed(bench, announced))
 
         assert monitor.need("dead letters") == []
 
 
 def test_a_notice_that_stands_for_several_counts_them(tmp_path: Path) -> None:
     with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
-        monitor.hear(a_notice(bench, RECIPIENT, event_id=uuid4(), count=7), a_notice(bench, RECIPIENT, count=2**62))
+        monitor.hear(a_notice(bench, RECIPIENT, event_id=uuid4(), count=7), a_notice(bench, RECIPIENT, count=2**52))
         waiting = monitor.total("dead_letters_waiting", agency=RECIPIENT, reason="CODE_UNKNOWN")
         assert waiting == 7 + MOST_COUNTED, "however many an agency says"
 
