@@ -33,7 +33,7 @@ def test_what_root_types_leaves_every_file_to_the_homes_owner(home: Path, federa
     """An erasure writes a key, the ledger, its log, the journal and the mark that no ledger may be behind."""
     newest = max((home / "keys").glob("sealing-*"))
     newest.unlink()
-    withdrawn = command_as(ROOT, "withdraw", federation.referral, "--home", home)
+    withdrawn = command_as(ROOT, "withdraw", federation.referral, "--yes", "--home", home)
     assert (withdrawn.returncode, withdrawn.stderr) == (0, "")
     assert newest.exists()
     assert (home / "outside-backups" / "high-water.json").exists()
