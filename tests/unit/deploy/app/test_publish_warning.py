@@ -58,8 +58,8 @@ def test_the_same_person_referred_again_to_the_same_agency_is_said_and_not_preve
     with running(Home(federation.sender.home)):
         [first] = command(federation.sender, "publish", file, "--json").document
         assert first["open_already"] == []
-        said = command(federation.sender, "publish", file)
-        [third] = command(federation.sender, "publish", file, "--json").document
+        said = command(federation.sender, "publish", file, "--again")
+        [third] = command(federation.sender, "publish", file, "--again", "--json").document
     assert said.code == 0
     assert said.err == (
         f"referral-bus: warning: a referral of the same person to {OTHER} is open already: {first['referral_id']}\n"

@@ -139,7 +139,8 @@ def test_a_command_that_lacks_a_file_or_has_one_too_many_is_refused(command: Com
     assert_refused(command(None, "schemas", "check", FIRST), "FIELD_MISSING", "NEW")
     assert_refused(command(None, "schemas", "check", "--release", FIRST, FIRST), "VALUE_REFUSED", "--release")
     assert_refused(command(None, "schemas", "diff", FIRST), "USAGE")
-    assert_refused(command(None, "schemas", "--json", "lint"), "VALUE_REFUSED", "--json")
+    error = json.loads(command(None, "schemas", "--json", "lint").err)["error"]
+    assert (error["reason"], error["path"], error["exit_code"]) == ("VALUE_REFUSED", "--json", 2)
     assert_refused(command(None, "schemas", PLANTED), "USAGE")
 
 
