@@ -59,7 +59,8 @@ def end(tx: Tx) -> End:
 def announced(tx: Tx, now: datetime) -> End:
     """The end that is told to the others: the newest entry about something that leaves or came in, or the last one of
     the day before. What is only done here, as looking at a case, moves it once a day: the host sees each announcement,
-    and must not learn when the staff read."""
+    and must not learn when the staff read. Reads back from the newest entry, over no more than what was done only here
+    today."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     told = sa.or_(_A.action.in_(TRAVELS), _A.at < midnight)
     row = tx.connection.execute(_NEWEST.where(told)).one_or_none()

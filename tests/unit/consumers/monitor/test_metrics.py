@@ -168,6 +168,7 @@ def test_operators_are_paged_only_for_what_is_bus_wide_or_hostile() -> None:
         "OverdueUnseen",
         "ReplayedEvent",
         "ForgedEvent",
+        "SendingFails",
         "UnagreedFlow",
         "RegisterExpiring",
     }

@@ -41,8 +41,12 @@ BELIEVED = (SENDER, RECIPIENT)
 KEEP = Retention()
 PATIENCE = Patience(5, timedelta(seconds=1))
 
-FIRST_ROW = "FROM audit ORDER BY audit.number DESC\n LIMIT ?"
-"""SQLite calls it a scan, though it ends after one step."""
+ENDS_SOON = (
+    "FROM audit ORDER BY audit.number DESC\n LIMIT ?",  # after one step
+    # at the first entry that travelled, or of the day before: it passes over what only staff here did today
+    "FROM audit \nWHERE audit.action IN (?, ?, ?, ?, ?) OR audit.at < ? ORDER BY audit.number DESC\n LIMIT ?",
+)
+"""SQLite calls these scans, though they go back from the newest row and end."""
 
 Asked = dict[str, tuple[object, ...]]  # each statement, and parameters that it was run with
 
@@ -181,7 +185,7 @@ def _scans(connection: sa.Connection, asked: Mapping[str, tuple[object, ...]]) -
         f"{step[3]}: {statement}"
         for statement, parameters in asked.items()
         for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-        if _is_scan(str(step[3])) and FIRST_ROW not in statement
+        if _is_scan(str(step[3])) and not any(each in statement for each in ENDS_SOON)
     ]
 
 
