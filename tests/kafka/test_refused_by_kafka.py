@@ -139,3 +139,20 @@ def test_an_inbox_that_is_gone_is_told_as_that(federation: Federation) -> None:
     federation.is_told_to_the_operators("NOT_SENT_TOPIC_MISSING")
     federation.services.make_topics()
     federation.arrives()
+
+
+def test_a_kafka_that_does_not_answer_is_told_as_that_and_no_agency_is_silent_for_it(federation: Federation) -> None:
+    federation.kafka.kill()
+    wait_until(lambda: not federation.sending.status().parts.get("broker", True))
+    federation.refer()
+    why = federation.why()
+    assert (why["own_service"], why["actor"]) == ("cut-off", "operators")
+    assert not [blame for blame in BLAMES if blame in why["sentence"]]
+    code, status = federation.say("agency", "status")
+    assert (code, status["parts"]["broker"]) == (3, False)
+    wait_until(lambda: not federation.monitor_says()[1]["kafka_answers"])
+    code, seen = federation.monitor_says()
+    assert (code, seen["needs"][0]["kind"]) == (3, "monitor behind")
+    assert not [need for need in seen["needs"] if need["kind"] in ("silent", "not reading")]
+    federation.kafka.start()
+    federation.arrives()
