@@ -28,8 +28,9 @@ _NEWEST = _NEW.on_conflict_do_update(
 )
 
 
-def save_announcements(tx: Connection, announcements: Sequence[tuple[AgencyAnnouncement, datetime]]) -> None:
-    """An older one that the host replays changes nothing, the time of the heartbeat included."""
+def save_announcements(tx: Connection, announcements: Sequence[tuple[AgencyAnnouncement, datetime, str]]) -> None:
+    """Each with when it was heard and the id of its signing key. An older one that the host replays changes nothing,
+    the time of the heartbeat included."""
     found = [
         {
             "code": announcement.agency,
@@ -42,8 +43,9 @@ def save_announcements(tx: Connection, announcements: Sequence[tuple[AgencyAnnou
             "overdue_referrals": announcement.overdue_referrals,
             "register_version": announcement.register_version,
             "software_version": announcement.software_version,
+            "key_id": key_id,
         }
-        for announcement, heard_at in announcements
+        for announcement, heard_at, key_id in announcements
     ]
     if found:
         tx.execute(_NEWEST, found)

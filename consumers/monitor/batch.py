@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from consumers.monitor import announced, rows
 from consumers.monitor.counted import count_change, count_event, count_record
-from consumers.monitor.flow import Flow, FlowKey, nudged, receipted, spoken, started
+from consumers.monitor.flow import Flow, FlowKey, nudged, receipted, signed, spoken, started
 from consumers.monitor.judging import Judged, Said
 from consumers.monitor.rows import EarlyReceipt, EventName
 from consumers.monitor.tally import Tally
@@ -44,7 +44,7 @@ class _Batch:
         self.tx = tx
         self.rules = rules
         self.tally = Tally()
-        self.announcements: list[tuple[AgencyAnnouncement, datetime]] = []
+        self.announcements: list[tuple[AgencyAnnouncement, datetime, str]] = []
         self.notices: list[tuple[DeadLetterNotice, datetime]] = []
         self.settled: set[EventName] = set()
         self.new_events: dict[EventName, tuple[int | None, datetime]] = {}
@@ -66,13 +66,13 @@ class _Batch:
     def take(self, said: Said) -> None:
         match said.record:
             case StorageReceipt():
-                self._take_receipt(said.record, said.heard_at)
+                self._take_receipt(said.record, said.heard_at, said.key_id)
             case AgencyAnnouncement():
-                self.announcements.append((said.record, said.heard_at))
+                self.announcements.append((said.record, said.heard_at, said.key_id))
             case DeadLetterNotice():
                 self.notices.append((said.record, said.heard_at))
             case Event():
-                self._take_event(said.record, said.heard_at)
+                self._take_event(said.record, said.heard_at, said.key_id)
 
     def save(self) -> None:
         rows.save_flows(self.tx, (self.flows[key] for key in self.changed))
@@ -85,7 +85,7 @@ class _Batch:
 
     # events
 
-    def _take_event(self, event: AnyEvent, at: datetime) -> None:
+    def _take_event(self, event: AnyEvent, at: datetime, key_id: str) -> None:
         name = (event.writer, event.event_id)
         if name in self.known:
             return
@@ -96,7 +96,7 @@ class _Batch:
             return
         before = self.flows.get(key)
         old = at - event.occurred_at > self.rules.keep
-        after = before if old else self._after(before, key, event, at)
+        after = before if old else self._after(before, key, event, at, key_id)
         self._remember(name, after.number if after and isinstance(event, ReferralEvent) else None, at)
         if after is None:
             count_event(self.tally, event, self._agreed(event, key, at))
@@ -107,13 +107,13 @@ class _Batch:
             self.used_early.append(name)
             self._apply(receipt)
 
-    def _after(self, before: Flow | None, key: FlowKey, event: AnyEvent, at: datetime) -> Flow | None:
+    def _after(self, before: Flow | None, key: FlowKey, event: AnyEvent, at: datetime, key_id: str) -> Flow | None:
         """None where nothing is known of the referral and its sender merely adds a word."""
         if isinstance(event, ReferralEvent):
             return started(before or self._new(key), event, at, self._agreed(event, key, at))
         if event.from_sender:
             return None if before is None else nudged(before, event, at)
-        return spoken(before or self._new(key), event, at)
+        return signed(spoken(before or self._new(key), event, at), event.incarnation, key_id)
 
     def _new(self, key: FlowKey) -> Flow:
         number, self.next_number = self.next_number, self.next_number + 1
@@ -139,14 +139,14 @@ class _Batch:
 
     # receipts
 
-    def _take_receipt(self, receipt: StorageReceipt, at: datetime) -> None:
+    def _take_receipt(self, receipt: StorageReceipt, at: datetime, key_id: str) -> None:
         for item in receipt.items:
             if item.event_id is None or item.outcome not in FINAL_OUTCOMES:
                 continue
             name = (receipt.addressee, item.event_id)
             self.settled.add((receipt.writer, item.event_id))
             found = EarlyReceipt(
-                name, receipt.writer, item.outcome, item.code, receipt.incarnation, receipt.issued_at, at
+                name, receipt.writer, item.outcome, item.code, receipt.incarnation, receipt.issued_at, at, key_id
             )
             if name in self.known:
                 self._apply(found)
@@ -162,6 +162,7 @@ class _Batch:
             return
         after = receipted(before, receipt.outcome, receipt.code, receipt.incarnation, receipt.issued_at)
         if after != before:
+            after = signed(after, receipt.incarnation, receipt.key_id)
             agreed = after.agreed or self._agreed_since(after, receipt.heard_at)
             self._put(before, after if agreed == after.agreed else after._replace(agreed=agreed))
 

@@ -48,6 +48,7 @@ class Flow(NamedTuple):
     acknowledged_at: datetime | None = None  # the first time, whatever was lost since
     ended_at: datetime | None = None
     last_at: datetime | None = None  # of the newest word, when it was written
+    key_id: str | None = None  # the recipient's signing key of what it said under its highest incarnation
 
     @property
     def undelivered(self) -> bool:
@@ -103,6 +104,12 @@ def receipted(flow: Flow, outcome: str, code: str | None, incarnation: int, issu
         why = code if code in Code.__members__ else ""
         return flow._replace(refused=why, receipt_incarnation=incarnation)
     return flow._replace(stored_at=issued_at, refused=None, receipt_incarnation=incarnation)
+
+
+def signed(flow: Flow, incarnation: int, key_id: str) -> Flow:
+    """With the recipient's word under this incarnation already in it: notes the key that signed it."""
+    highest = max(flow.spoken_in, flow.receipt_incarnation)
+    return flow if incarnation < highest else flow._replace(key_id=key_id)
 
 
 def is_automatic(event: Word) -> bool:

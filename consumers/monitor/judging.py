@@ -39,6 +39,7 @@ class Said:
     schema: bytes  # fingerprint
     source: str
     heard_at: datetime
+    key_id: str  # that signed it
 
 
 Judged = Forged | Replayed | Unread | Said
@@ -69,7 +70,7 @@ def judge(delivery: Delivery, watched: Watched, register: Register, heard_at: da
         case Authentic(record, _):
             if not _belongs(record, watched):
                 return doubted(raw, Code.NOT_ADDRESSED_HERE, register, target)
-            return Said(record, raw.value[len(MARKER) : HEAD], writer_of(record), heard_at)
+            return Said(record, raw.value[len(MARKER) : HEAD], writer_of(record), heard_at, raw.key_id)
     assert_never(found)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from consumers.monitor.batch import Rules, take_batch
+from consumers.monitor.disbelieving import disbelieve
 from consumers.monitor.judging import Judged, Said, Watched, heard, judge, watched_topics
 from consumers.monitor.progress import (
     Partition,
@@ -53,6 +54,7 @@ class Reading:
         self._store = store
         self._broker = broker
         self._register = register
+        self._read_with: int | None = None  # version of the register
         self._clock = clock
         self._keep = keep
         self._log = log
@@ -149,8 +151,11 @@ class Reading:
         judged = self._judged(batch, rules.register, now)
         reached = self._after(batch, standing, now)
         with self._store.write() as tx:
+            if self._read_with != rules.register.version:
+                disbelieve(tx, lambda code, key_id: rules.register.believes(code, key_id, now))
             save_tally(tx, take_batch(tx, judged, rules), now)
             save_positions(tx, reached)
+        self._read_with = rules.register.version
         return self._moved(reached), judged
 
     def _tell_registers(self, judged: Sequence[Judged]) -> None:

@@ -32,6 +32,7 @@ class EarlyReceipt:
     incarnation: int
     issued_at: datetime
     heard_at: datetime
+    key_id: str  # that signed it
 
 
 def among(column: sa.ColumnElement[Any], values: Iterable[object]) -> sa.ColumnElement[bool]:
@@ -131,6 +132,7 @@ def _row(flow: Flow) -> tuple[Any, ...]:
         _moment(flow.acknowledged_at),
         _moment(flow.ended_at),
         _moment(flow.last_at),
+        flow.key_id,
         flow.open,
     )
 
@@ -146,6 +148,7 @@ def _early_row(receipt: EarlyReceipt) -> Mapping[str, Any]:
         "incarnation": receipt.incarnation,
         "issued_at": receipt.issued_at,
         "heard_at": receipt.heard_at,
+        "key_id": receipt.key_id,
     }
 
 
@@ -172,6 +175,9 @@ _INSERT_EVENT = _sql(insert(tables.events))
 _NEW_EARLY = insert(tables.early_receipts)
 _UPSERT_EARLY = _NEW_EARLY.on_conflict_do_update(
     index_elements=["event_id", "writer", "recipient"],
-    set_={name: _NEW_EARLY.excluded[name] for name in ("outcome", "code", "incarnation", "issued_at", "heard_at")},
+    set_={
+        name: _NEW_EARLY.excluded[name]
+        for name in ("outcome", "code", "incarnation", "issued_at", "heard_at", "key_id")
+    },
     where=tables.early_receipts.c.incarnation < _NEW_EARLY.excluded.incarnation,
 )

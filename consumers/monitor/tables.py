@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from referral_bus.ledger.tables import Moment
 
-VERSION = 4
+VERSION = 5
 metadata = sa.MetaData()
 
 monitor = sa.Table(  # one row
@@ -53,6 +53,7 @@ flows = sa.Table(  # the columns in the order of `flow.Flow`, its key and its pl
     sa.Column("acknowledged_at", Moment),
     sa.Column("ended_at", Moment),
     sa.Column("last_at", Moment),
+    sa.Column("key_id", sa.String),  # the recipient's, of what it said under its highest incarnation
     sa.Column("open", sa.Boolean, nullable=False),
     sa.UniqueConstraint("referral_id", "sender", "recipient"),
     sa.Index("ix_flows_open", "recipient", sqlite_where=sa.text("open = 1")),
@@ -79,6 +80,7 @@ early_receipts = sa.Table(  # final receipts that were read before what they are
     sa.Column("incarnation", sa.BigInteger, nullable=False),
     sa.Column("issued_at", Moment, nullable=False),
     sa.Column("heard_at", Moment, nullable=False),
+    sa.Column("key_id", sa.String, nullable=False),  # the recipient's
     sqlite_with_rowid=False,
 )
 
@@ -95,6 +97,7 @@ agencies = sa.Table(  # the newest announcement of each
     sa.Column("overdue_referrals", sa.BigInteger, nullable=False),
     sa.Column("register_version", sa.BigInteger, nullable=False),
     sa.Column("software_version", sa.String, nullable=False),
+    sa.Column("key_id", sa.String, nullable=False),  # that signed it
 )
 
 notices = sa.Table(

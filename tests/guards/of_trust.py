@@ -7,6 +7,8 @@ OUTSIDERS = ("tests/unit/consumers/agency/test_outsiders.py",)
 OWN = ("tests/unit/producers/test_stolen_own_key.py",)
 VECTORS = ("tests/contract/test_vectors.py",)
 BODIES = ("tests/unit/referral_bus/ledger/test_at_rest.py", "tests/unit/producers/test_exchanged_bodies.py")
+MONITOR = ("tests/unit/consumers/monitor/test_revoked_keys.py",)
+DISBELIEVING = "consumers/monitor/disbelieving.py"
 PEERS = "referral_bus/ledger/peers.py"
 SENDING = "referral_bus/ledger/sending.py"
 
@@ -66,6 +68,34 @@ TRUST = (
         "(word for word in words if word <= now + FAR_AHEAD)",
         "words",
         REVOKED,
+    ),
+    Guard(
+        "an announcement under a revoked key hides no other from the monitor",
+        DISBELIEVING,
+        "        tx.execute(sa.delete(tables.agencies).where(here))\n",
+        "        pass\n",
+        MONITOR,
+    ),
+    Guard(
+        "a receipt under a revoked key does not wait for its event at the monitor",
+        DISBELIEVING,
+        "        tx.execute(sa.delete(tables.early_receipts).where(here))\n",
+        "        pass\n",
+        MONITOR,
+    ),
+    Guard(
+        "at the monitor an agency's words count again where a revoked key used the highest incarnation",
+        DISBELIEVING,
+        '        "status_incarnation": 0,\n',
+        "",
+        MONITOR,
+    ),
+    Guard(
+        "a refusal under a revoked key does not stand at the monitor",
+        DISBELIEVING,
+        '        "refused": None,\n        "receipt_incarnation": 0,\n',
+        "",
+        MONITOR,
     ),
     Guard(
         "to an agency that is no party an erased referral is unknown",
