@@ -20,6 +20,7 @@ from referral_bus.logs import Log, Seldom
 
 LOOK_EVERY_S = 1.0
 RETAIN_EVERY_S = 600.0
+SAY_EVERY_S = 86_400.0
 
 
 class Keeper:
@@ -40,6 +41,7 @@ class Keeper:
         self._log = log
         self._witnesses = witnesses
         self._seldom = Seldom(time.monotonic)
+        self._daily = Seldom(time.monotonic, SAY_EVERY_S)
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
         rounds_to_go = 0
@@ -61,11 +63,16 @@ class Keeper:
             self._log.warning("ledger_log_held_up", bytes=log_bytes(self._ledger))
 
     def retain(self) -> int:
-        """One small step; returns how many things went. Nothing goes while too few others have been heard."""
+        """One small step; returns how many things went. Nothing goes while too few others have been heard,
+        which is said once a day."""
         writing = self._writing()
         with self._ledger.read() as tx:
             agreed = agreed_time(tx, writing.now, self._witnesses())
-        return 0 if agreed is None else retain(self._ledger, self._keep, replace(writing, now=agreed))
+        if agreed is None:
+            if self._daily("time_unconfirmed"):
+                self._log.warning("time_unconfirmed", count=self._witnesses())
+            return 0
+        return retain(self._ledger, self._keep, replace(writing, now=agreed))
 
 
 def scrub(ledger: Ledger, writing: Writing) -> bool:

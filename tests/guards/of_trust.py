@@ -98,6 +98,13 @@ TRUST = (
         MONITOR,
     ),
     Guard(
+        "it is said that too few agencies confirm the time",
+        "consumers/agency/keeper.py",
+        'if self._daily("time_unconfirmed"):',
+        "if False:",
+        ("tests/unit/producers/test_retaining.py",),
+    ),
+    Guard(
         "to an agency that is no party an erased referral is unknown",
         "consumers/agency/judging.py",
         "        if left is None or left.peer != self.event.writer:\n            return False\n",

@@ -164,3 +164,11 @@ def test_a_clock_that_runs_months_ahead_erases_nothing(pair: Bench) -> None:
     pair.settle()
     assert keeper.retain() == 1
     assert station.tombstone(ended) is not None
+
+
+def test_that_too_few_agencies_confirm_the_time_is_said_once_a_day(pair: Bench) -> None:
+    """It needs two others, and has heard one."""
+    station = pair[SENDER]
+    keeper = Keeper(station.ledger, KEEP, station.writing, make_log(pair.log_lines), lambda: 2)
+    assert [keeper.retain(), keeper.retain()] == [0, 0]
+    assert pair.log_lines.text.count("time_unconfirmed") == 1
