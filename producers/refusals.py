@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from referral_bus.errors import Reason, Refused, refused_together
+from referral_bus.errors import Reason, Refused
 from schemas.code_lists import form_of, list_at, unknown_codes
 from schemas.problems import Problem, ProblemKind, problems
 from schemas.text import line, tidy
@@ -30,11 +30,6 @@ def refused(problem: Problem, model: type[BaseModel] | None = None) -> Refused:
     list_name = list_at(model, problem.path) if model and problem.kind != "unknown_field" else None
     form = form_of(list_name) if list_name and problem.kind != "too_long" else problem.form
     return Refused(reason, f"{advice}; accepted: {form}" if form else advice, problem.path or None)
-
-
-def refused_all(error: ValidationError, model: type[BaseModel]) -> Refused:
-    """Every mistake of it."""
-    return refused_together([refused(problem, model) for problem in problems(error)])
 
 
 def unknown_code_refusals(said: BaseModel, at: str = "") -> list[Refused]:

@@ -1,15 +1,17 @@
 """Reading what `publish FILE` is given: one referral as JSON, or a list. Bounded, and never quoted in an error."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
-from producers.refusals import refused_all
-from referral_bus.errors import Reason, Refused, Unreachable
+from producers.refusals import refused, unknown_code_refusals
+from referral_bus.errors import Reason, Refused, Unreachable, refused_together
 from schemas.bounded_json import Bounds, NotJson, OutOfBounds, load_json
-from schemas.referral_request import MOST_REQUESTS, ReferralRequest, parse_requests
+from schemas.problems import problems
+from schemas.referral_request import MOST_REQUESTS, ReferralRequest, parse_requests, well_formed
 from schemas.text import tidy_all
 
 MAX_FILE = 16 * 1024 * 1024  # bytes: 500 referrals of the largest size, with room for JSON's own signs
@@ -40,9 +42,22 @@ def parse(content: bytes) -> tuple[ReferralRequest, ...]:
     try:
         requests = parse_requests(text)
     except ValidationError as error:
-        raise refused_all(error, ReferralRequest) from None
+        raise refused_together(_mistakes(error, text)) from None
     _refuse_repeated(document, "")
     return requests
+
+
+def _mistakes(error: ValidationError, text: str) -> list[Refused]:
+    """What is wrong in form, and the unknown codes of those in a list whose form is right, in the list's order."""
+    found = [refused(problem, ReferralRequest) for problem in problems(error)]
+    for place, request in well_formed(text):
+        found += unknown_code_refusals(request, f"[{place}].")
+    return sorted(found, key=lambda each: _place(each.path))
+
+
+def _place(path: str | None) -> int:
+    in_list = re.match(r"\[(\d+)\]", path or "")
+    return int(in_list[1]) if in_list else -1
 
 
 def _document(content: bytes) -> Any:

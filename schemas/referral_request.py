@@ -1,8 +1,11 @@
 """What an agency hands in to start a referral: the shape of the files in `examples/`."""
 
+import json
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 from pydantic import model_validator as rule
 
 from schemas.code_lists import Coded, CodeForm
@@ -54,3 +57,11 @@ def parse_requests(text: str) -> tuple[ReferralRequest, ...]:
     if text.lstrip().startswith("["):
         return _LIST.validate_json(text)
     return (ReferralRequest.model_validate_json(text),)
+
+
+def well_formed(text: str) -> Iterator[tuple[int, ReferralRequest]]:
+    """Of a list in which something is wrong, the requests whose own form is right, with their places."""
+    if text.lstrip().startswith("["):
+        for place, item in enumerate(json.loads(text)):
+            with suppress(ValidationError):
+                yield place, ReferralRequest.model_validate_json(json.dumps(item))

@@ -169,6 +169,17 @@ def test_every_mistake_of_a_list_is_named_with_what_is_taken_there() -> None:
     ]
 
 
+def test_an_unknown_code_of_a_list_is_named_beside_mistakes_of_form() -> None:
+    documents = [request_document(RECIPIENT) for _ in range(3)]
+    documents[0]["body"]["person"]["age_estimate"] = "x"
+    documents[1]["priority"] = "soon"
+    documents[2]["body"]["request"]["need"] = ""
+    error = _refusal(_json(documents))
+    assert isinstance(error, RefusedEach)
+    paths = ["[0].body.person.age_estimate", "[1].priority", "[2].body.request.need"]
+    assert [each.path for each in error.each] == paths
+
+
 def test_a_long_list_of_codes_is_not_spelled_out() -> None:
     document = request_document(RECIPIENT)
     document["body"]["request"]["service_types"] = ["By Word"]
