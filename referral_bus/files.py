@@ -13,6 +13,7 @@ from typing import Literal
 from referral_bus.errors import Reason, Refused, Unreachable
 
 ROOT = 0
+MOST_OF_A_FILE = 1024 * 1024  # bytes: a register, the longest of the files that are read whole
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -103,10 +104,17 @@ def refuse_second_name(path: Path, name: str) -> None:
         raise Refused(Reason.HOME_INVALID, advice, name)
 
 
+def read_bounded(path: Path) -> bytes:
+    """At most one byte over `MOST_OF_A_FILE`, so that every bound of a reader is passed. Raises `OSError`."""
+    with path.open("rb") as file:
+        return file.read(MOST_OF_A_FILE + 1)
+
+
 def read_own(path: Path, name: str | None = None) -> bytes:
-    """All of a file. Raises `FileNotFoundError`, and `Unreachable` for any other trouble."""
+    """All of a file of ours; of a longer one than any of them, so much that its reader refuses it. Raises
+    `FileNotFoundError`, and `Unreachable` for any other trouble."""
     try:
-        return path.read_bytes()
+        return read_bounded(path)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -25,6 +25,7 @@ from referral_bus.ledger import audit, tombstones
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.tombstones import MOMENTS, Tombstone
+from schemas.bounded_json import SMALL_FILE, Bounds, load_json
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import ErasureReason, Side, Status
 
@@ -48,6 +49,7 @@ def every_key(_key_id: str) -> bool:
 
 
 _LONGEST_LINE = 4096  # bytes; ten times what a line takes
+_LINE = Bounds(size=_LONGEST_LINE, depth=2, values=100)
 
 
 class OutsideBackups:
@@ -70,7 +72,7 @@ class OutsideBackups:
     def _mark(self, name: str) -> HighWater:
         path = self.folder / name
         try:
-            return HighWater(**json.loads(read_own(path).decode("utf-8-sig")))
+            return _high_water(load_json(read_own(path), SMALL_FILE))
         except FileNotFoundError:
             return LOWEST
         except (ValueError, TypeError):
@@ -122,7 +124,11 @@ class OutsideBackups:
         """A crash may have left the beginning of a line, which nobody had been told of."""
         try:
             with self._journal.open("rb") as file:
-                yield from (line for line in file if line.endswith(b"\n"))
+                while line := file.readline(_LONGEST_LINE + 1):
+                    if len(line) > _LONGEST_LINE:
+                        raise _damaged(self._journal)
+                    if line.endswith(b"\n"):
+                        yield line
         except FileNotFoundError:
             return
         except OSError as error:
@@ -130,8 +136,8 @@ class OutsideBackups:
 
     def _read(self, line: bytes) -> Tombstone:
         try:
-            return _tombstone(json.loads(line.decode("utf-8-sig")))
-        except (ValueError, KeyError, TypeError):
+            return _tombstone(load_json(line, _LINE))
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise _damaged(self._journal) from None
 
     def _add(self, ledger: Ledger, newest: int) -> None:
@@ -141,6 +147,8 @@ class OutsideBackups:
             file.seek(max(0, size - _LONGEST_LINE))
             tail = file.read()
             whole = tail[: tail.rfind(b"\n") + 1]
+            if size > len(tail) and not whole:
+                raise _damaged(self._journal)
             last = self._read(whole.splitlines()[-1]).revision if whole else 0
             if last >= newest:
                 return
@@ -188,6 +196,14 @@ def _writing(folder: Path) -> Iterator[None]:
             os.close(descriptor)
     except OSError as error:
         raise trouble(error, folder, folder.name, "written") from None
+
+
+def _high_water(document: Any) -> HighWater:
+    """Raises `TypeError` or `ValueError` for anything else."""
+    mark = HighWater(**document)
+    if not (type(mark.incarnation) is type(mark.audit_count) is int and isinstance(mark.key_id, str)):
+        raise ValueError("no mark")
+    return mark
 
 
 def _document(left: Tombstone) -> dict[str, Any]:

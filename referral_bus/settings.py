@@ -4,7 +4,6 @@ A variable wins over the file. An unknown key is an error, so that a misspelt on
 """
 
 import os
-import tomllib
 from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from referral_bus.errors import Reason, Refused
 from referral_bus.files import read_own
 from referral_bus.ledger.retaining import Retention
+from schemas.bounded_toml import NotToml, load_toml
 from schemas.deadlines import Limits
 from schemas.events import AgencyCode
 from schemas.problems import problems
@@ -147,20 +147,26 @@ class Settings(BaseSettings):
 def load_settings(path: Path) -> Settings:
     """Raises `Refused` naming the setting."""
     try:
-        content: dict[str, Any] = tomllib.loads(read_own(path).decode("utf-8-sig"))
+        content: dict[str, Any] = load_toml(read_own(path))
     except FileNotFoundError:
         raise Refused(
             Reason.HOME_INVALID, "this folder is no agency's home; see `agency init`", "settings.toml"
         ) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
-        raise Refused(Reason.SETTINGS_INVALID, "the file is not readable TOML", path.name) from None
+    except NotToml as error:
+        raise Refused(Reason.SETTINGS_INVALID, error.why, path.name) from None
     if unknown := sorted(set(content) - set(Settings.model_fields)):  # some names would be options of the library
         raise Refused(Reason.SETTINGS_INVALID, "there is no such setting", ", ".join(unknown))
     try:
         return Settings(**content)
     except ValidationError as error:
-        path_of_first = problems(error)[0].path or path.name
-        raise Refused(Reason.SETTINGS_INVALID, "this setting is missing or wrong", path_of_first) from None
+        raise refused_setting(error, path.name) from None
+
+
+def refused_setting(error: ValidationError, file: str) -> Refused:
+    """The first setting that is wrong, and what it takes."""
+    first = problems(error)[0]
+    advice = f"; write {first.form}" if first.form else ""
+    return Refused(Reason.SETTINGS_INVALID, f"this setting is missing or wrong{advice}", first.path or file)
 
 
 def render_settings(settings: Settings) -> str:

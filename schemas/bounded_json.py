@@ -26,6 +26,10 @@ class Bounds:
     items: int = 10_000
 
 
+SMALL_FILE = Bounds(size=64 * 1024, values=1000)
+"""Of what our own programs leave for each other, or answer each other: a pin of all stewards takes a third of it."""
+
+
 class OutOfBounds(ValueError):
     """`what` is the bound that was passed, as its field is named in `Bounds`."""
 

@@ -88,10 +88,10 @@ def _form(entry: ErrorDetails) -> str:
 
 
 def _form_of_text(given: Any, pattern: str) -> str:
-    if pattern not in TEXT_PATTERNS:
-        return ""
     character = refused_character(given, pattern) if isinstance(given, str) else None
-    return f"a text without the character {character}" if character else "a text that is not blank"
+    if character:
+        return f"a text without the character {character}"
+    return "a text that is not blank" if pattern in TEXT_PATTERNS else ""
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -1,17 +1,19 @@
 """An Avro schema as plain typed data: every named type written out where it is used, names with their namespace."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from fastavro import parse_schema
+
+from schemas.bounded_json import Bounds, OutOfBounds, load_json
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MOST_LEVELS = 100  # of JSON; ours have a dozen
+_BOUNDS = Bounds(size=1024 * 1024, depth=_MOST_LEVELS, values=100_000, items=100_000)
 
 
 class NotASchema(ValueError):
@@ -67,8 +69,10 @@ class Field:
 def parse_avsc(content: str | bytes) -> tuple[Any, Shape]:
     """A file: the schema as parsed JSON, and its shape. Raises NotASchema."""
     try:
-        raw = json.loads(content, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        raw = load_json(content.encode() if isinstance(content, str) else content, _BOUNDS)
+    except OutOfBounds as error:
+        raise NotASchema("nested too deep" if error.what == "depth" else "too long") from None
+    except ValueError:
         raise NotJson("not JSON") from None
     return raw, shape_of(raw)
 
@@ -182,7 +186,3 @@ def _refuse_what_fastavro_takes(raw: Any, depth: int = 0) -> None:
     inner = raw.values() if isinstance(raw, dict) else raw if isinstance(raw, list) else ()
     for each in inner:
         _refuse_what_fastavro_takes(each, depth + 1)
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are no JSON")

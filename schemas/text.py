@@ -58,7 +58,10 @@ def tidy_all(value: Any) -> Any:
 
 def refused_character(text: str, pattern: str) -> str | None:
     """The first character that a text of this pattern may not hold, as in U+202E; None when it is not a character that
-    is wrong, or the pattern is not of a text. Only the code point: what stands around it may name a person."""
+    is wrong. Of a pattern that is not of a text, as of a code or an address, only a character that cannot be seen is
+    named. Only the code point: what stands around it may name a person."""
     never = _REFUSED.get(pattern)
-    found = never.search(text) if never else None
+    if never is None:
+        return next((f"U+{ord(character):04X}" for character in text if not character.isprintable()), None)
+    found = never.search(text)
     return f"U+{ord(found[0]):04X}" if found else None

@@ -2,7 +2,6 @@
 variables. A variable wins over the file, and an unknown key is an error."""
 
 import json
-import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +12,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from referral_bus.errors import Reason, Refused
 from referral_bus.files import read_own
-from referral_bus.settings import PREFIX, Kafka, Seconds, Settings, refuse_unknown_variables
-from schemas.problems import problems
+from referral_bus.settings import PREFIX, Kafka, Seconds, Settings, refuse_unknown_variables, refused_setting
+from schemas.bounded_toml import NotToml, load_toml
 
 FILE = "settings.toml"
 
@@ -71,18 +70,17 @@ class MonitorSettings(BaseSettings):
 def load_settings(folder: Path) -> MonitorSettings:
     """Raises `Refused` naming the setting."""
     try:
-        content: dict[str, Any] = tomllib.loads(read_own(folder / FILE).decode("utf-8-sig"))
+        content: dict[str, Any] = load_toml(read_own(folder / FILE))
     except FileNotFoundError:
         raise Refused(Reason.HOME_INVALID, "this folder is no monitor's home; see `monitor init`", FILE) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
-        raise Refused(Reason.SETTINGS_INVALID, "the file is not readable TOML", FILE) from None
+    except NotToml as error:
+        raise Refused(Reason.SETTINGS_INVALID, error.why, FILE) from None
     if unknown := sorted(set(content) - set(MonitorSettings.model_fields)):
         raise Refused(Reason.SETTINGS_INVALID, "there is no such setting", ", ".join(unknown))
     try:
         return MonitorSettings(**content)
     except ValidationError as error:
-        path = problems(error)[0].path or FILE
-        raise Refused(Reason.SETTINGS_INVALID, "this setting is missing or wrong", path) from None
+        raise refused_setting(error, FILE) from None
 
 
 def render_settings(settings: MonitorSettings) -> str:

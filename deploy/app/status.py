@@ -8,9 +8,11 @@ from pathlib import Path
 
 from deploy.app.http import LOOPBACK
 from referral_bus.errors import Refused
-from referral_bus.files import private, trouble
+from referral_bus.files import private, read_bounded, trouble
 from referral_bus.home import Home, running
+from referral_bus.settings import MAX_PORT
 from referral_bus.stages import OwnService
+from schemas.bounded_json import SMALL_FILE, load_json
 
 TIMEOUT_S = 3.0
 
@@ -48,11 +50,24 @@ def write_status(home: Home, http_port: int) -> None:
 def read_status(home: Home) -> ServiceStatus:
     if not is_running(home):
         return ServiceStatus(running=False, http_port=None, parts={})
-    try:
-        port = int(json.loads(_path(home).read_text(encoding="utf-8"))["http_port"])
-    except (OSError, ValueError, KeyError, TypeError):
+    port = _written(home, "http_port")
+    if port is None or not 0 < port <= MAX_PORT:
         return ServiceStatus(running=True, http_port=None, parts={})
     return ServiceStatus(True, port, _ask(port))
+
+
+def service_pid(home: Home) -> int | None:
+    """The process of the service as it wrote itself; None where its file is missing or damaged."""
+    pid = _written(home, "pid")
+    return pid if pid is not None and pid > 1 else None  # 0 and -1 would mean many processes
+
+
+def _written(home: Home, name: str) -> int | None:
+    try:
+        value = load_json(read_bounded(_path(home)), SMALL_FILE)[name]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return value if type(value) is int else None
 
 
 def _path(home: Home) -> Path:
@@ -82,7 +97,8 @@ def _ask(port: int) -> dict[str, bool]:
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
-        parts = json.load(answer) if answer.status in (200, 503) else {}
+        content = answer.read(SMALL_FILE.size + 1)  # the port may be another program's by now
+        parts = load_json(content, SMALL_FILE) if answer.status in (200, 503) else {}
     except (OSError, ValueError, HTTPException):
         return {}
     finally:

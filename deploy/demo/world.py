@@ -1,6 +1,5 @@
 """The demonstration's world: a local Kafka, agencies' homes with fresh keys, and their services as real processes."""
 
-import json
 import os
 import shutil
 import signal
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from consumers.monitor.home import MonitorHome
 from deploy.app.desk import Desk, open_desk
-from deploy.app.status import read_status
+from deploy.app.status import read_status, service_pid
 from deploy.demo.federation import agency_key
 from deploy.demo.monitored import make_monitor
 from deploy.demo.narrator import wait_for
@@ -182,7 +181,10 @@ def tear_down(folder: Path) -> None:
     for written in folder.glob("*/run.json"):
         home = Home(written.parent)
         if read_status(home).running:
-            os.kill(int(json.loads(written.read_text(encoding="utf-8"))["pid"]), signal.SIGTERM)
+            pid = service_pid(home)
+            if pid is None:
+                raise Refused(Reason.HOME_INVALID, "this file is damaged; end the service yourself", written.name)
+            os.kill(pid, signal.SIGTERM)
             wait_for(partial(_stopped, home), STOP_WITHIN_S)
     stop(folder / "kafka", grace_s=10.0)
     shutil.rmtree(folder, ignore_errors=True)

@@ -12,12 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from deploy.kafka.jars import KAFKA_VERSION
 from deploy.kafka.plan import KafkaPlan
 from referral_bus.errors import Reason, Refused
+from referral_bus.files import read_bounded
+from schemas.bounded_json import SMALL_FILE, load_json
 
 MARKER = "referral-bus-kafka.json"
+_MOST_BROKERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,21 @@ def read_marker(folder: Path) -> Marker | None:
     try:
         if not folder.exists() or all(path.name == _part(MARKER) for path in folder.iterdir()):
             return None
-        return Marker(**json.loads((folder / MARKER).read_text("utf-8")))
+        return _marker(load_json(read_bounded(folder / MARKER), SMALL_FILE))
     except OSError as error:
         why = f"holds something else (no {MARKER})" if isinstance(error, FileNotFoundError) else "cannot be read"
         raise _refused(folder, f"{why}: choose a folder that is empty or new") from error
     except (ValueError, TypeError) as error:
         raise _refused(folder, f"has a {MARKER} that is not ours: choose another folder") from error
+
+
+def _marker(document: Any) -> Marker:
+    """Raises `TypeError` or `ValueError` for anything else."""
+    marker = Marker(**document)
+    texts = isinstance(marker.version, str) and isinstance(marker.cluster_id, str)
+    if not texts or type(marker.brokers) is not int or not 0 < marker.brokers <= _MOST_BROKERS:
+        raise ValueError("no marker")
+    return marker
 
 
 @contextmanager

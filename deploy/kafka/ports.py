@@ -5,6 +5,8 @@ from pathlib import Path
 
 from deploy.kafka.folder import read_marker, write_whole, writing
 from deploy.kafka.plan import KafkaPlan
+from referral_bus.files import read_bounded
+from schemas.bounded_json import SMALL_FILE, load_json
 
 REMEMBERED = "ports.json"
 
@@ -29,7 +31,7 @@ def remember_ports(plan: KafkaPlan) -> None:
 def _remembered(folder: Path) -> dict[str, int]:
     """Nothing where the file is missing or damaged: then the ports are those of a new folder."""
     try:
-        ports = json.loads((folder / REMEMBERED).read_text("utf-8"))
+        ports = load_json(read_bounded(folder / REMEMBERED), SMALL_FILE)
     except (OSError, ValueError):
         return {}
     known = ports if isinstance(ports, dict) else {}

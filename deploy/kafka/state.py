@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from deploy.kafka.failure import why_ended
 from deploy.kafka.folder import read_marker, write_whole
 from deploy.kafka.plan import HOST, NodePlan, node_folder
 from deploy.kafka.process import ProcessId, is_alive
+from referral_bus.files import read_bounded
+from schemas.bounded_json import SMALL_FILE, load_json
 
 RECORD = "process.json"
 
@@ -71,12 +74,19 @@ def _read(data_folder: Path, brokers: int) -> Iterator[StartedNode]:
     for node_id in range(1, brokers + 1):
         folder = node_folder(data_folder, node_id)
         try:
-            record = json.loads((folder / RECORD).read_text("utf-8"))
-        except (FileNotFoundError, ValueError):  # half a file: the machine went down, and the process with it
-            continue
-        plan = NodePlan(node_id, record["port"], record["controller_port"], folder)
-        process = ProcessId(record["pid"], record["started"])
-        yield StartedNode(plan, process, datetime.fromisoformat(record["since"]))
+            record = load_json(read_bounded(folder / RECORD), SMALL_FILE)
+            yield _node(record, node_id, folder)
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            continue  # half a file: the machine went down, and the process with it
+
+
+def _node(record: Any, node_id: int, folder: Path) -> StartedNode:
+    """Raises `KeyError`, `TypeError` or `ValueError` for anything else than what `remember` writes."""
+    pid, port, controller_port = (record[name] for name in ("pid", "port", "controller_port"))
+    if not all(type(number) is int for number in (pid, port, controller_port)) or pid <= 1:
+        raise ValueError("no node")  # as a process 0 and -1 would mean many
+    plan = NodePlan(node_id, port, controller_port, folder)
+    return StartedNode(plan, ProcessId(pid, record["started"]), datetime.fromisoformat(record["since"]))
 
 
 def remember(node: NodePlan, process: ProcessId) -> None:

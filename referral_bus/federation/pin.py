@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register_models import RegisterModel, Sha256Hex, Stewards
 from referral_bus.files import read_own, sync_folder, trouble
+from schemas.bounded_json import SMALL_FILE, OutOfBounds, check_bounds
 from schemas.code_lists import CodeForm
 from schemas.events import FromOne
 
@@ -25,8 +26,10 @@ class Pin(RegisterModel):
 def load_pin(path: Path) -> Pin:
     """Raises `Refused` (HOME_INVALID) rather than trust anew when the file does not say what it should."""
     try:
-        return Pin.model_validate_json(read_own(path).decode("utf-8-sig"))
-    except (ValidationError, UnicodeDecodeError):
+        content = read_own(path)
+        check_bounds(content, SMALL_FILE)
+        return Pin.model_validate_json(content.decode("utf-8-sig"))
+    except (ValidationError, UnicodeDecodeError, OutOfBounds):
         raise Refused(Reason.HOME_INVALID, f"{path.name} is damaged; restore it, or join the federation anew") from None
     except FileNotFoundError:
         raise Refused(Reason.HOME_INVALID, f"{path.name} is missing; join the federation first") from None

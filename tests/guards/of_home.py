@@ -7,6 +7,7 @@ USERS = ("tests/unit/deploy/app/test_users.py",)
 HOMES = ("tests/unit/deploy/app/test_homes.py",)
 
 GIVEN = ("tests/unit/deploy/app/test_given_texts.py",)
+BOUNDED = ("tests/unit/deploy/app/test_bounded_readers.py",)
 EDITED = ("tests/unit/deploy/app/test_edited_backups.py",)
 
 HOME = (
@@ -107,5 +108,47 @@ HOME = (
         "    if not all(0 < int(address",
         "    if False and not all(0 < int(address",
         GIVEN,
+    ),
+    Guard(
+        "settings are read to a depth",
+        "schemas/bounded_toml.py",
+        "    except RecursionError:\n",
+        "    except ZeroDivisionError:\n",
+        BOUNDED,
+    ),
+    Guard(
+        "settings are read to a length",
+        "schemas/bounded_toml.py",
+        "    if len(content) > MAX_BYTES:\n",
+        "    if False:\n",
+        BOUNDED,
+    ),
+    Guard(
+        "a line of the journal is read to a length",
+        "referral_bus/outside_backups.py",
+        "                    if len(line) > _LONGEST_LINE:\n",
+        "                    if False:\n",
+        BOUNDED,
+    ),
+    Guard(
+        "nothing is added to a journal whose last line is damaged",
+        "referral_bus/outside_backups.py",
+        "            if size > len(tail) and not whole:\n",
+        "            if False:\n",
+        BOUNDED,
+    ),
+    Guard(
+        "a damaged run.json never means many processes",
+        "deploy/app/status.py",
+        "    return pid if pid is not None and pid > 1 else None",
+        "    return pid",
+        BOUNDED,
+    ),
+    Guard(
+        "a file's brackets are counted before it is built",
+        "schemas/bounded_json.py",
+        "        if depth > bounds.depth:",
+        "        if False:",
+        ("tests/unit/schemas/test_schema_shape.py",),
     ),
 )

@@ -20,7 +20,7 @@ def deep_array(levels: int) -> Any:
     [
         ("", "not JSON"),
         (f"{{{SECRET}", "not JSON"),
-        ("[" * 100_000, "not JSON"),
+        ("[" * 100_000, "nested too deep"),
         ('{"type": "record", "name": "A", "fields": [{"name": "a", "type": "double", "default": NaN}]}', "not JSON"),
         ("null", "not an Avro schema"),
         ("1", "not an Avro schema"),
