@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +16,7 @@ from schemas.referral_request import MOST_REQUESTS, ReferralRequest, parse_reque
 from schemas.text import tidy_all
 
 MAX_FILE = 16 * 1024 * 1024  # bytes: 500 referrals of the largest size, with room for JSON's own signs
-BOUNDS = Bounds(size=MAX_FILE, values=300 * MOST_REQUESTS, items=MOST_REQUESTS)  # a full referral has 250 values
+BOUNDS = Bounds(size=MAX_FILE, values=900 * MOST_REQUESTS, items=MOST_REQUESTS)  # a full referral has 200
 
 _OUT_OF_BOUNDS = {
     "size": "the file is over 16 MiB; hand it in in parts",
@@ -77,8 +78,8 @@ class _Object(dict[str, Any]):
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        names = [name for name, _ in pairs]
-        self.twice = next((name for name in self if names.count(name) > 1), None) if len(self) < len(names) else None
+        times = Counter(name for name, _ in pairs) if len(self) < len(pairs) else Counter[str]()
+        self.twice = next((name for name in self if times[name] > 1), None)
 
 
 def _refuse_repeated(value: Any, path: str) -> None:

@@ -1,8 +1,8 @@
 """JSON from outside, bounded before anything is built of it: a short text can otherwise become a thousand times its
 size in memory.
 
-The look ahead goes over the bytes: what stands in quotes is left out, and of the rest the signs that begin and separate
-values are counted. It does not judge whether it is JSON; the parser does, once the bounds hold.
+The look ahead goes over the bytes: what stands in quotes is one value, and of the rest the signs that begin and
+separate values are counted. It does not judge whether it is JSON; the parser does, once the bounds hold.
 """
 
 import json
@@ -18,7 +18,8 @@ _PART = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """`values` counts all that begins or is separated, `items` those of the outermost list, `depth` open brackets."""
+    """`values` counts all that begins, is separated or stands in quotes, `items` those of the outermost list, `depth`
+    open brackets."""
 
     size: int  # bytes
     depth: int = 16
@@ -62,6 +63,8 @@ def check_bounds(content: bytes, bounds: Bounds) -> None:
             values += 1
             depth += sign != b","
             items += sign == b"," and in_list and depth == 1
+        else:  # in quotes
+            values += 1
         if values > bounds.values:
             raise OutOfBounds("values")
         if depth > bounds.depth:
