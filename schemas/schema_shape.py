@@ -13,6 +13,7 @@ PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "by
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MOST_LEVELS = 100  # of JSON; ours have a dozen
+_MOST_TYPES = 10_000  # with every named one written out; ours have a hundred
 _BOUNDS = Bounds(size=1024 * 1024, depth=_MOST_LEVELS, values=100_000, items=100_000)
 
 
@@ -81,11 +82,23 @@ def shape_of(raw: Any) -> Shape:
     """The shape of a schema as parsed JSON. Raises NotASchema."""
     _refuse_what_fastavro_takes(raw)
     try:
-        return _Builder().shape(parse_schema(raw))
+        return _within_bounds(_Builder().shape(parse_schema(raw)))
     except NotASchema:
         raise
     except Exception:  # noqa: BLE001 # fastavro raises anything from KeyError to UnknownType, and quotes what it read
         raise NotASchema("not an Avro schema") from None
+
+
+def _within_bounds(shape: Shape) -> Shape:
+    """A named type is written out wherever it is used: thirty short records can stand for a milliard."""
+    waiting, count = [(shape, 0)], 0
+    while waiting:
+        each, depth = waiting.pop()
+        count += 1
+        if count > _MOST_TYPES or depth > _MOST_LEVELS:
+            raise NotASchema("it holds too many types when each is written out")
+        waiting += [(inner, depth + 1) for inner in (*each.parts, *(field.shape for field in each.fields))]
+    return shape
 
 
 def all_shapes(shape: Shape, path: str) -> Iterator[tuple[str, Shape]]:

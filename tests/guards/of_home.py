@@ -145,6 +145,13 @@ HOME = (
         BOUNDED,
     ),
     Guard(
+        "the types of a schema are counted when written out",
+        "schemas/schema_shape.py",
+        "        if count > _MOST_TYPES or depth > _MOST_LEVELS:\n",
+        "        if False:\n",
+        ("tests/unit/schemas/test_schema_shape.py",),
+    ),
+    Guard(
         "a file's brackets are counted before it is built",
         "schemas/bounded_json.py",
         "        if depth > bounds.depth:",

@@ -76,3 +76,13 @@ def test_a_shape_is_told_in_words() -> None:
     assert shapes["leaves"] == "array of record synthetic.Leaf"
     assert shapes["mark"] == "fixed synthetic.Mark of 8 bytes"
     assert shapes["seen_at"] == "long (timestamp-millis)"
+
+
+def test_named_types_that_double_at_each_level_are_counted_before_they_are_walked() -> None:
+    inner: object = "int"
+    for level in range(15):
+        first = {"name": "a", "type": inner}
+        again = {"name": "b", "type": f"R{level - 1}" if level else "int"}
+        inner = {"type": "record", "name": f"R{level}", "fields": [first, again]}
+    with pytest.raises(NotASchema, match="too many types"):
+        parse_avsc(json.dumps(inner))
