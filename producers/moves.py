@@ -25,11 +25,14 @@ from schemas.personal import StatusBody
 from schemas.problems import problems
 from schemas.text import tidy_all
 
+SAID_SEVERAL_TIMES = frozenset({"note"})
+"""Verbs that people say again with the very same words and mean it: two attempts to reach a person are two notes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Who asks, by which idempotency key if by any. Without a key the very same words are a second try for ten
-    minutes, unless they are `meant`."""
+    minutes, unless they are `meant`, or of a verb that people say several times."""
 
     caller: str = "local"
     key: str | None = None
@@ -88,7 +91,7 @@ def move_once(
         if local_ref is not None:
             referrals.set_local_ref(tx, referral.key, local_ref)
         if asked is not None:
-            _remember(tx, asked, words, referral, writing.now)
+            _remember(tx, asked, verb, words, referral, writing.now)
     return Moved(changed)
 
 
@@ -99,17 +102,18 @@ def _words(verb: str, referral: Referral, detail: Mapping[str, Any], local_ref: 
 
 def _said_before(tx: Tx, asked: Asked, words: bytes, referral: Referral, now: datetime) -> bool:
     """Under the same key; or, without one, within the last ten minutes, when nothing was said by either side since:
-    of hold, resume, hold the third is no second try of the first."""
+    of hold, resume, hold the third is no second try of the first. Whether something was said goes by the ledger's
+    order: the other side's clock may be behind."""
     if asked.key is not None:
         return idempotency.recall(tx, asked.caller, asked.key, words, "idempotency_key") is not None
     earlier = {} if asked.meant else repeats.recall(tx, asked.caller, words, now)
-    return any(each.asked_at == referral.changed_at for each in earlier.values())
+    return any(each.number == repeats.newest_event(tx, referral.key) for each in earlier.values())
 
 
-def _remember(tx: Tx, asked: Asked, words: bytes, referral: Referral, now: datetime) -> None:
+def _remember(tx: Tx, asked: Asked, verb: str, words: bytes, referral: Referral, now: datetime) -> None:
     if asked.key is not None:
         idempotency.remember(tx, asked.caller, asked.key, words, about(referral.key), now)
-    else:
+    elif verb not in SAID_SEVERAL_TIMES:
         repeats.remember(tx, asked.caller, words, {0: referral.key}, now)
 
 

@@ -14,7 +14,8 @@ from referral_bus.federation.register_models import Agency
 from referral_bus.ledger import repeats
 from referral_bus.ledger.audit import SERVICE
 from referral_bus.ledger.idempotency import recall, remember
-from referral_bus.ledger.referrals import open_about
+from referral_bus.ledger.looking import undelivered
+from referral_bus.ledger.referrals import load, open_about
 from referral_bus.ledger.repeats import Repeat
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import NewId, NewReferral, Writing, write_referral
@@ -79,16 +80,25 @@ def _asked(requests: Sequence[ReferralRequest]) -> bytes:
 
 
 def _earlier(tx: Tx, caller: str, requests: Sequence[ReferralRequest], now: datetime) -> dict[int, Published]:
-    """What the very same list has started within the last ten minutes, for its requests without a key."""
+    """What the very same list has started within the last ten minutes, for its requests without a key. Empty when all
+    of it has ended since: then it is another wish."""
     keyless = _keyless(requests)
     found = repeats.recall(tx, caller, _asked(requests), now) if keyless else {}
-    if found and len(found) < len(keyless):
+    stand = {place: each.referral.referral_id for place, each in found.items() if _stands(tx, each.referral)}
+    if stand and len(stand) < len(keyless):
+        erased = len(found) < len(keyless)
         advice = (
-            "this very list was published a few minutes ago, and some of its referrals were erased since; "
-            "say --again to publish all of it anew"
+            "this very list was published a few minutes ago, and some of its referrals were "
+            f"{'erased' if erased else 'ended or refused'} since; say --again to publish all of it anew"
         )
-        raise Refused(Reason.REFERRAL_ERASED, advice)
-    return {place: Published(each.referral.referral_id, again=True) for place, each in found.items()}
+        raise Refused(Reason.REFERRAL_ERASED if erased else Reason.TRANSITION_REFUSED, advice)
+    return {place: Published(referral_id, again=True) for place, referral_id in stand.items()}
+
+
+def _stands(tx: Tx, key: ReferralKey) -> bool:
+    """Whether the referral is open, and nothing has kept it from its recipient."""
+    referral = load(tx, key)
+    return referral is not None and referral.open and not undelivered(tx, key)
 
 
 def _remember(

@@ -14,7 +14,7 @@ from deploy.app.options import AgainOption, HomeOption, JsonOption, ReferralArgu
 from deploy.app.output import already_done, say, say_error, say_json
 from deploy.app.texts import file_option, from_files
 from deploy.app.views import referral_document
-from producers.moves import Asked, Moved
+from producers.moves import SAID_SEVERAL_TIMES, Asked, Moved
 from referral_bus.errors import Reason, Refused
 from schemas.lifecycle import MOVES, NOTES, Move, Side, Status
 from schemas.referral_request import IDEMPOTENCY_KEY
@@ -116,7 +116,7 @@ def _command(move: Move) -> Callable[..., None]:
     kinds: dict[str, tuple[Any, Any]] = {
         "referral_id": (ReferralArgument, inspect.Parameter.empty),
         "home": (HomeOption, inspect.Parameter.empty),
-        "again": (AgainOption, False),
+        **({} if move.verb in SAID_SEVERAL_TIMES else {"again": (AgainOption, False)}),
         "json": (JsonOption, False),
         **{name: (kind, None) for name, kind in _options(move).items()},
     }

@@ -137,14 +137,14 @@ class Desk:
 
     def move(self, verb: str, referral_id: str, detail: Mapping[str, Any], local_ref: str | None = None) -> Referral:
         """Says a verb of the life cycle about a referral. Durable when it returns. `referral_id` may be shortened to
-        what is unambiguous, and may name its sender too, as in `family-women/3f2a91`. The very same said again within
-        ten minutes is a second try: it says nothing new."""
-        return self.move_once(verb, referral_id, detail, local_ref, Asked()).referral
+        what is unambiguous, and may name its sender too, as in `family-women/3f2a91`. Takes each word as meant: a
+        program that may ask twice uses `move_once` with an idempotency key."""
+        return self.move_once(verb, referral_id, detail, local_ref, None).referral
 
     def move_once(
-        self, verb: str, referral_id: str, detail: Mapping[str, Any], local_ref: str | None, asked: Asked
+        self, verb: str, referral_id: str, detail: Mapping[str, Any], local_ref: str | None, asked: Asked | None
     ) -> Moved:
-        """As `move`, and tells whether it was a second try."""
+        """As `move`; where it is told who asks, a second try says nothing new, and the answer tells so."""
         if local_ref is not None:
             local_ref = tidy_local_ref(local_ref)
         return move_once(

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from referral_bus.ledger import tables
 from referral_bus.ledger.store import Tx
 from schemas.events import ReferralKey
+from schemas.outcomes import Outcome
 
 
 class Repeat(StrEnum):
@@ -25,26 +26,26 @@ class Repeat(StrEnum):
 
 
 WINDOW = timedelta(minutes=10)
-_C = tables.repeats.c
+_C, _E = tables.repeats.c, tables.events.c
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What came of it the first time, and when that was."""
+    """What came of it the first time. `number` is of the referral's newest event right after it."""
 
     referral: ReferralKey
-    asked_at: datetime
+    number: int
 
 
 def recall(tx: Tx, caller: str, asked: bytes, now: datetime) -> dict[int, Earlier]:
     """What came of the same question of the same caller, by its place in a list; empty if it is a new one."""
-    query = sa.select(_C.place, _C.referral_sender, _C.referral_id, _C.asked_at).where(
+    query = sa.select(_C.place, _C.referral_sender, _C.referral_id, _C.number).where(
         _C.caller == caller,
         _C.digest == tx.at_rest.digest("repeat", asked),
         _C.asked_at.between(now - WINDOW, now + WINDOW),  # a clock that was set back remembers no longer
     )
     return {
-        row.place: Earlier(ReferralKey(row.referral_sender, row.referral_id), row.asked_at)
+        row.place: Earlier(ReferralKey(row.referral_sender, row.referral_id), row.number)
         for row in tx.connection.execute(query)
     }
 
@@ -61,12 +62,20 @@ def remember(tx: Tx, caller: str, asked: bytes, answer: Mapping[int, ReferralKey
             "place": place,
             "referral_sender": key.sender,
             "referral_id": key.referral_id,
+            "number": newest_event(tx, key),
             "asked_at": now,
         }
         for place, key in answer.items()
     ]
     if rows:
         tx.connection.execute(sa.insert(tables.repeats), rows)
+
+
+def newest_event(tx: Tx, key: ReferralKey) -> int:
+    """The number of the newest stored event about a referral: it grows whenever either side has spoken, whatever the
+    clocks say. 0 when there is none."""
+    about = (_E.referral_sender == key.sender, _E.referral_id == key.referral_id, _E.outcome == Outcome.STORED)
+    return tx.connection.execute(sa.select(sa.func.max(_E.number)).where(*about)).scalar() or 0
 
 
 def forget(tx: Tx, key: ReferralKey) -> None:

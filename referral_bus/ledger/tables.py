@@ -358,6 +358,7 @@ repeats = sa.Table(  # what was asked within the last ten minutes, as a keyed di
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("place", sa.Integer, nullable=False),  # in a list
     *_referral_columns(),
+    sa.Column("number", sa.BigInteger, nullable=False),  # of the referral's newest event then
     sa.Column("asked_at", Moment, nullable=False, index=True),
     sa.PrimaryKeyConstraint("caller", "digest", "place"),
     sa.Index(None, "referral_sender", "referral_id"),

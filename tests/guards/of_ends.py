@@ -26,8 +26,36 @@ ENDS_AND_WORDS = (
     Guard(
         "a verb is no second try once something else was said",
         "producers/moves.py",
-        "any(each.asked_at == referral.changed_at for each in earlier.values())",
+        "any(each.number == repeats.newest_event(tx, referral.key) for each in earlier.values())",
         "bool(earlier)",
+        TRIES,
+    ),
+    Guard(
+        "what is said several times by its nature is no second try",
+        "producers/moves.py",
+        "    elif verb not in SAID_SEVERAL_TIMES:\n",
+        "    else:\n",
+        TRIES,
+    ),
+    Guard(
+        "Python takes each word as meant",
+        "deploy/app/desk.py",
+        "return self.move_once(verb, referral_id, detail, local_ref, None).referral",
+        "return self.move_once(verb, referral_id, detail, local_ref, Asked()).referral",
+        TRIES,
+    ),
+    Guard(
+        "a referral that has ended answers no second try",
+        "producers/publish.py",
+        "referral is not None and referral.open and not undelivered(tx, key)",
+        "referral is not None and not undelivered(tx, key)",
+        TRIES,
+    ),
+    Guard(
+        "a referral that was refused answers no second try",
+        "producers/publish.py",
+        "referral is not None and referral.open and not undelivered(tx, key)",
+        "referral is not None and referral.open",
         TRIES,
     ),
     Guard(
@@ -40,7 +68,7 @@ ENDS_AND_WORDS = (
     Guard(
         "a list of which some was erased is not published again by itself",
         "producers/publish.py",
-        "if found and len(found) < len(keyless):",
+        "if stand and len(stand) < len(keyless):",
         "if False:",
         TRIES,
     ),

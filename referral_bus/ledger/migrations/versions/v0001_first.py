@@ -128,6 +128,7 @@ def upgrade() -> None:
         sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("referral_sender", sa.String(), nullable=False),
         sa.Column("referral_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("asked_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("caller", "digest", "place"),
         sqlite_with_rowid=False,

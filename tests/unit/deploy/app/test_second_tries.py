@@ -1,10 +1,13 @@
 """A second try of the very same is answered as the first: by its idempotency key, or within ten minutes."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -20,7 +23,7 @@ from schemas.lifecycle import ErasureReason
 from tests.kit.people import request, request_document
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import RECIPIENT
+from tests.unit.deploy.app.homes import RECIPIENT, Agency, Post
 
 
 @pytest.fixture
@@ -121,22 +124,107 @@ def test_what_is_remembered_holds_nothing_that_was_said(clocked: Clocked) -> Non
     with clocked.desk.ledger.read() as tx:
         [row] = tx.connection.execute(sa.select(tables.repeats))
     assert len(row.digest) == 32
-    assert set(row._fields) == {"caller", "digest", "place", "referral_sender", "referral_id", "asked_at"}
+    assert set(row._fields) == {"caller", "digest", "place", "referral_sender", "referral_id", "number", "asked_at"}
 
 
 def test_a_verb_said_again_is_said_once(federation: Federation, command: Command) -> None:
-    words = ("note", federation.referral, "--kind", "contact-attempted", "--text", "Nobody was at home.")
+    words = ("ask", federation.referral, "--text", "Which invented language does she speak?")
     first = command(federation.recipient, *words, "--json").document
     again = command(federation.recipient, *words)
     assert not first["again"]
     assert again.code == 0
-    assert "note was said before: " in again.out
+    assert "ask was said before: " in again.out
     assert "--again" in again.err
     history = command(federation.recipient, "show", federation.referral, "--json").document["history"]
     command(federation.recipient, *words, "--again")
     longer = command(federation.recipient, "show", federation.referral, "--json").document["history"]
     assert len(longer) == len(history) + 1
     assert command(federation.recipient, *words[:-1], "Other words.", "--json").document["again"] is False
+
+
+def test_two_attempts_to_reach_a_person_are_two_notes_and_one_under_a_key(
+    federation: Federation, command: Command
+) -> None:
+    words = ("note", federation.referral, "--kind", "contact-attempted")
+    for key, again in ((), False), ((), False), (("--idempotency-key", "a"), False), (("--idempotency-key", "a"), True):
+        assert command(federation.recipient, *words, *key, "--json").document["again"] is again
+    assert len(command(federation.recipient, "show", federation.referral, "--json").document["history"]) == 1 + 3
+
+
+def behind(agency: Agency) -> Desk:
+    return open_desk(agency.home, lambda: system_clock() - timedelta(seconds=40))
+
+
+def test_a_cancellation_asked_for_again_after_a_no_is_asked_for_whatever_the_others_clock_says(
+    federation: Federation, command: Command, post: Post
+) -> None:
+    referral, theirs = str(federation.referral), behind(federation.recipient)
+    theirs.move("accept", referral, {})
+    post.settle()
+    for _ in range(2):
+        assert not command(federation.sender, "cancel", referral, "--json").document["again"]
+        assert command(federation.sender, "cancel", referral, "--json").document["again"]
+        post.settle()
+        assert theirs.case(referral).referral.cancel_requested_at is not None
+        theirs.move("refuse-cancel", referral, {"text": "We are on the way."})
+        post.settle()
+
+
+def test_an_answer_to_a_second_question_is_said_whatever_the_others_clock_says(
+    federation: Federation, command: Command, post: Post
+) -> None:
+    referral, theirs = str(federation.referral), behind(federation.recipient)
+    for _ in range(2):
+        theirs.move("ask", referral, {"text": "Is she at home?"})
+        post.settle()
+        assert not command(federation.sender, "answer", referral, "--text", "Yes.", "--json").document["again"]
+        post.settle()
+    assert theirs.case(referral).referral.question_asked_at is None
+
+
+def test_python_takes_each_word_as_meant(federation: Federation) -> None:
+    desk, referral = open_desk(federation.recipient.home), str(federation.referral)
+    for _ in range(2):
+        desk.move("ask", referral, {"text": "Is she at home?"})
+    assert len(desk.case(referral).steps) == 1 + 2
+
+
+def test_what_was_published_and_has_ended_is_published_anew(
+    file: Path, federation: Federation, command: Command, post: Post
+) -> None:
+    [first] = command(federation.sender, "publish", file, "--json").document
+    post.settle()
+    command(federation.sender, "cancel", first["referral_id"])
+    post.settle()
+    assert command(federation.sender, "show", first["referral_id"], "--json").document["status"] == "cancelled"
+    [second] = command(federation.sender, "publish", file, "--json").document
+    assert not second["again"]
+    assert second["referral_id"] != first["referral_id"]
+    [third] = command(federation.sender, "publish", file, "--json").document
+    assert (third["again"], third["referral_id"]) == (True, second["referral_id"])
+
+
+def test_what_was_published_and_refused_is_published_anew(file: Path, federation: Federation, command: Command) -> None:
+    [first] = command(federation.sender, "publish", file, "--json").document
+    with closing(sqlite3.connect(federation.sender.home / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute("UPDATE outbox SET state = 'refused' WHERE referral_id = ?", (UUID(first["referral_id"]).hex,))
+    [second] = command(federation.sender, "publish", file, "--json").document
+    assert not second["again"]
+
+
+def test_a_list_of_which_some_has_ended_is_not_published_again_by_itself(
+    federation: Federation, command: Command, post: Post, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps([request_document(RECIPIENT), request_document(RECIPIENT)]))
+    first, _ = command(federation.sender, "publish", path, "--json").document
+    post.settle()
+    command(federation.sender, "cancel", first["referral_id"])
+    post.settle()
+    said = command(federation.sender, "publish", path)
+    assert said.err.startswith("referral-bus: TRANSITION_REFUSED: ")
+    assert "ended or refused since; say --again" in said.err
+    assert said.code == 2
 
 
 def test_hold_resume_hold_is_three_words(federation: Federation, command: Command) -> None:
