@@ -38,6 +38,27 @@ BROKER = (
         UNPACKED,
     ),
     Guard(
+        "reading never stops before the position that it began at",
+        BATCHES,
+        "            if one.offset < self.fetch_offset:\n",
+        "            if False:\n",
+        UNPACKED,
+    ),
+    Guard(
+        "no position moves back, whatever the broker hands out",
+        BATCHES,
+        "        return max(self.fetch_offset, self._next_fetch_offset)\n",
+        "        return self._next_fetch_offset\n",
+        UNPACKED,
+    ),
+    Guard(
+        "a batch has so many headers and no more",
+        BATCHES,
+        "        if self._headers > HEADERS_OF_ALL:\n",
+        "        if False:\n",
+        UNPACKED,
+    ),
+    Guard(
         "a record has so many headers and no more",
         RECORDS,
         "    if not 0 <= count <= HEADERS:\n",

@@ -26,6 +26,10 @@ UNPACKED_BYTES = 1024 * 1024
 RECORDS = 10_000
 """In one batch. Ours hold some hundreds."""
 
+HEADERS_OF_ALL = 16_384
+"""Of all records of one batch: skipping to the middle of a batch parses all that stands before. Ours hold some thousands
+at most."""
+
 WINDOW_BYTES = 8 * 1024 * 1024
 """What zstd may look back at: as much as every reader of zstd is asked to take (RFC 8878)."""
 
@@ -40,7 +44,8 @@ class BoundedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the lib
     """Put in the place of the class it derives from. An `Unreadable` counts as one record, so that a poll ends soon
     however many there are, and the position moves beyond it, also where nothing follows."""
 
-    next_fetch_offset: int
+    fetch_offset: int
+    _next_fetch_offset = 0
     _until = 0.0
     _enough_bytes = 0
 
@@ -48,9 +53,17 @@ class BoundedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the lib
         self._place = place or Unpacking().place()
         super().__init__(*arguments, **options)
 
+    @property
+    def next_fetch_offset(self) -> int:
+        """Where the position will be saved: never before the offset that was asked for, whatever the broker hands out."""
+        return max(self.fetch_offset, self._next_fetch_offset)
+
+    @next_fetch_offset.setter
+    def next_fetch_offset(self, offset: int) -> None:
+        self._next_fetch_offset = offset
+
     def take(self, n: int | None = None) -> list[Any]:
-        self._until = time.monotonic() + TAKE_S
-        self._enough_bytes = self.bytes_read + TAKE_BYTES
+        self._begin_share()
         try:
             taken: list[Any] = super().take(n)
         finally:
@@ -60,9 +73,15 @@ class BoundedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the lib
     def _unpack_records(self, tp: Any, records: Any, *_deserializers: None) -> Iterator[Any]:
         for one in self._with_unreadable(tp, _BoundedBatches(records, tp, self._place)):
             yield one
-            if time.monotonic() > self._until or self.bytes_read > self._enough_bytes:
+            if one.offset < self.fetch_offset:
+                self._begin_share()  # only skipped: to stop here would begin at the same place again
+            elif time.monotonic() > self._until or self.bytes_read > self._enough_bytes:
                 break
         self.drain()  # what is left over is fetched again
+
+    def _begin_share(self) -> None:
+        self._until = time.monotonic() + TAKE_S
+        self._enough_bytes = self.bytes_read + TAKE_BYTES
 
     def _with_unreadable(self, tp: Any, batches: "_BoundedBatches") -> Iterator[Any]:
         while batches.sound:
@@ -101,6 +120,7 @@ class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
     _decompressed: bool
     _next_record_index: int
     _num_records: int
+    _headers = 0
 
     def __init__(self, buffer: bytearray, tp: Any, place: UnpackingPlace) -> None:
         super().__init__(buffer)
@@ -125,6 +145,9 @@ class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
             self._place.begin(self._digest)
         found = parse_record(self._buffer, self._pos)
         self._pos = found.end
+        self._headers += len(found.headers)
+        if self._headers > HEADERS_OF_ALL:
+            raise CorruptRecordError("a batch has too many headers")
         by_broker = self.timestamp_type == self.LOG_APPEND_TIME
         return DefaultRecord(
             found.size,

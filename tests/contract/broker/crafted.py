@@ -100,6 +100,14 @@ def with_many_headers(count: int) -> bytes:
     return in_zstd(plain([b"v"])[:HEADER] + _varint(len(body)) + body)
 
 
+def of_records_with_headers(records: int, headers: int) -> bytes:
+    """So many records of so many empty headers each."""
+    builder = DefaultRecordBatchBuilder(2, 0, False, -1, -1, -1, 2**31)
+    for offset in range(records):
+        builder.append(offset, 1, b"k", b"v", [("", b"")] * headers)
+    return in_zstd(bytes(builder.build()))
+
+
 def _varint(value: int) -> bytes:
     written = bytearray()
     encode_varint(value, written.append)

@@ -12,7 +12,7 @@ from kafka import TopicPartition
 from kafka.record import MemoryRecords
 
 from referral_bus.broker.kafka import batches
-from referral_bus.broker.kafka.batches import RECORDS, UNPACKED_BYTES, BoundedRecords
+from referral_bus.broker.kafka.batches import HEADERS_OF_ALL, RECORDS, UNPACKED_BYTES, BoundedRecords
 from referral_bus.broker.kafka.records import RECORD_BYTES
 from referral_bus.broker.kafka.unpacking import Unpacking, UnpackingPlace
 from referral_bus.broker.protocols import Unreadable
@@ -215,3 +215,34 @@ def test_millions_of_headers_in_a_small_batch_cost_next_to_nothing() -> None:
 def test_frames_that_follow_each_other_are_all_read() -> None:
     pack = zstandard.ZstdCompressor().compress
     assert batches.unpack(crafted.ZSTD, pack(b"a" * 1000) + pack(b"b" * 1000)) == b"a" * 1000 + b"b" * 1000
+
+
+@pytest.mark.parametrize("wanted", [1, 300, 1_999])
+def test_the_position_never_moves_back_however_long_it_takes_to_come_to_it(
+    wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "TAKE_S", 0.0)
+    records = records_of(at(0, in_one(2_000)), fetched_from=wanted)
+
+    taken = records.take(100)
+
+    assert [one.offset for one in taken] == [wanted]
+    assert records.next_fetch_offset == wanted + 1
+
+
+def test_what_is_only_skipped_takes_no_share_of_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "TAKE_BYTES", 200)
+    records = records_of(at(0, in_one(2_000)), fetched_from=1_990)
+    assert [one.offset for one in records.take(100)] == list(range(1_990, 2_000))
+
+
+def test_a_broker_that_hands_out_what_lies_before_moves_no_position_back() -> None:
+    records = records_of(at(0, FIRST), fetched_from=10)
+    assert all_of(records) == []
+    assert records.next_fetch_offset == 10
+
+
+def test_a_batch_holds_so_many_headers_and_no_more() -> None:
+    room = HEADERS_OF_ALL // 64
+    assert len(unpacked(at(0, crafted.of_records_with_headers(room, 64)))) == room
+    assert unpacked(at(0, crafted.of_records_with_headers(room + 1, 64)))[-1] == gap(room, room + 1)
