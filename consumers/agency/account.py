@@ -1,9 +1,11 @@
 """What was taken in, and what was not: counted each time, logged as a sample."""
 
 import time
+from collections.abc import Sequence
 from typing import assert_never
 
 from consumers.agency.verdicts import Again, Missing, NoRoom, NotTaken, RegisterHeard, Reseal, Taken, Verdict
+from referral_bus.broker.protocols import Unreadable
 from referral_bus.logs import Log, Seldom
 from referral_bus.logs import defect as place_of
 from referral_bus.metrics import ServiceMetrics
@@ -38,10 +40,10 @@ class Account:
             case _:
                 assert_never(verdict)
 
-    def passed_over(self, batches: int) -> None:
+    def passed_over(self, batches: Sequence[Unreadable]) -> None:
         """Batches in Kafka that cannot be unpacked at all. Their writers have no receipts, so they send again."""
-        for _ in range(batches):
-            self._not_taken("unknown", "UNREADABLE_BATCH")
+        for batch in batches:
+            self._not_taken("unknown", batch.code)
 
     def defect(self, error: Exception) -> None:
         self._log.error("defect", where=place_of(error))

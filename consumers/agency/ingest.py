@@ -157,7 +157,7 @@ class Ingest:
         self._metrics.dead_letters_dropped(dropped)
         for verdict in verdicts:
             self._follow(verdict)
-        self._account.passed_over(len(passed))
+        self._account.passed_over(passed)
         return reached
 
     def _judge_held_if_it_can_help(self) -> None:
@@ -215,7 +215,7 @@ class Ingest:
         with self._ledger.write() as tx:
             receiving.read_up_to(tx, reached)
         self._topics.saved(reached)
-        self._account.passed_over(len(passed))
+        self._account.passed_over(passed)
         return reached
 
     def _follow(self, verdict: Verdict) -> None:

@@ -113,8 +113,9 @@ class Reading:
         """One poll, taken in. False when topics have come, gone, or were made anew, or the register has changed."""
         batch = reader.poll(timeout_s, BATCH)
         passed, standing = reader.passed_over(), self._moved_on(reader.reached())
-        if passed and self._seldom("UNREADABLE_BATCH"):
-            self._log.warning("not_taken", code="UNREADABLE_BATCH")
+        for code in sorted({one.code for one in passed}):
+            if self._seldom(code):
+                self._log.warning("not_taken", code=code)
         if batch or standing:
             reader.commit(self.take(batch, standing))
         if time.monotonic() - self._looked < TOPICS_EVERY_S:

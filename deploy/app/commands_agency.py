@@ -77,9 +77,13 @@ def run(home: HomeOption) -> None:
     from referral_bus.broker.kafka import KafkaBroker, Unpacking
 
     desk = desk_of(home)
-    code, unpacking = desk.settings.agency, Unpacking(desk.home.unpacking)
+    code = desk.settings.agency
+
+    def connect(kafka: str) -> KafkaBroker:
+        return KafkaBroker(kafka, f"referral-bus-{code}", unpacking=Unpacking(desk.home.unpacking))
+
     with only_our_words(lambda stream: make_log(stream, agency=code)) as log:
-        finished = run_service(desk, lambda kafka: KafkaBroker(kafka, f"referral-bus-{code}", unpacking=unpacking), log)
+        finished = run_service(desk, connect, log)
     if not finished:
         os._exit(STUCK)  # a thread hangs in a library or a handler; what is accepted is in the ledger
 

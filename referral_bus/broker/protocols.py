@@ -54,6 +54,10 @@ class Delivery:
     appended_at: datetime
 
 
+ENDED_US = "BatchEndedUs"
+"""The cause of what is passed over because this process has ended at it several times."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """Records of one partition, from `offset` to before `next_offset`, that can never be unpacked: a broken or
@@ -64,6 +68,11 @@ class Unreadable:
     offset: int
     next_offset: int
     cause: str
+
+    @property
+    def code(self) -> str:
+        """What a log and a metric say of it."""
+        return "BATCH_ENDED_US" if self.cause == ENDED_US else "UNREADABLE_BATCH"
 
 
 class Sending(Protocol):

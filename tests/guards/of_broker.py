@@ -4,8 +4,10 @@ from tests.guards.guard import Guard
 
 BATCHES = "referral_bus/broker/kafka/batches.py"
 RECORDS = "referral_bus/broker/kafka/records.py"
+UNPACKING = "referral_bus/broker/kafka/unpacking.py"
 UNIT = "tests/unit/referral_bus/broker"
 UNPACKED = (f"{UNIT}/test_kafka_batches.py",)
+MARKED = (f"{UNIT}/test_kafka_unpacking.py",)
 PARSED = (f"{UNIT}/test_kafka_records.py",)
 
 BROKER = (
@@ -81,10 +83,45 @@ BROKER = (
     ),
     Guard(
         "a batch that ended the process is not unpacked again",
-        "referral_bus/broker/kafka/unpacking.py",
+        UNPACKING,
         "        if self._unpacking.ended_us(digest):\n",
         "        if False:\n",
-        (f"{UNIT}/test_kafka_unpacking.py",),
+        MARKED,
+    ),
+    Guard(
+        "one kill says nothing against a batch",
+        UNPACKING,
+        "        return self._ends.get(digest, 0) >= ENDS\n",
+        "        return digest in self._ends\n",
+        MARKED,
+    ),
+    Guard(
+        "a batch that was read to its end is forgotten",
+        UNPACKING,
+        "                self.write(self._entries.pop(digest), None)\n",
+        "                pass\n",
+        MARKED,
+    ),
+    Guard(
+        "reading a batch to its end tells that it is sound",
+        BATCHES,
+        "            self._place.unpacked(self._digest)\n",
+        "",
+        UNPACKED,
+    ),
+    Guard(
+        "a batch that was passed over is tried again by a later process",
+        UNPACKING,
+        "                self.write(self._entries[digest], digest, min(ends, ENDS - 1))\n",
+        "                pass\n",
+        MARKED,
+    ),
+    Guard(
+        "it is tried again only after a process that lived on",
+        UNPACKING,
+        "        if self._seconds() < self._tried_again_at:\n",
+        "        if False:\n",
+        MARKED,
     ),
     Guard(
         "a batch is noted before it is unpacked",

@@ -12,6 +12,20 @@ EDITED = ("tests/unit/deploy/app/test_edited_backups.py",)
 
 HOME = (
     Guard(
+        "a second service takes no mark of the running one for its end",
+        "deploy/app/service.py",
+        "    with running(desk.home):\n        forget_status(desk.home)\n",
+        "    make_broker(desk.settings.kafka)\n    with running(desk.home):\n        forget_status(desk.home)\n",
+        HOMES,
+    ),
+    Guard(
+        "a second monitor opens no file of the running one",
+        "deploy/app/monitor_service.py",
+        "    with running_monitor(home):\n",
+        "    connect(home.settings().kafka)\n    with running_monitor(home):\n",
+        ("tests/unit/consumers/monitor/test_home.py",),
+    ),
+    Guard(
         "a backup is believed by its MAC",
         "deploy/app/backup_files.py",
         "    return not left and hmac.compare_digest(source.read(_MAC + 1), mac.digest())\n",

@@ -27,8 +27,8 @@ RECORDS = 10_000
 """In one batch. Ours hold some hundreds."""
 
 HEADERS_OF_ALL = 16_384
-"""Of all records of one batch: skipping to the middle of a batch parses all that stands before. Ours hold some thousands
-at most."""
+"""Of all records of one batch: skipping to the middle of a batch parses all that stands before. Ours hold some
+thousands at most."""
 
 WINDOW_BYTES = 8 * 1024 * 1024
 """What zstd may look back at: as much as every reader of zstd is asked to take (RFC 8878)."""
@@ -55,7 +55,7 @@ class BoundedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the lib
 
     @property
     def next_fetch_offset(self) -> int:
-        """Where the position will be saved: never before the offset that was asked for, whatever the broker hands out."""
+        """Where the position moves to: never before the offset that was asked for, whatever the broker hands out."""
         return max(self.fetch_offset, self._next_fetch_offset)
 
     @next_fetch_offset.setter
@@ -132,6 +132,7 @@ class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
         """A record whose offset lies outside its batch would carry the position away. Bytes after the last record are
         nobody's."""
         if self._next_record_index >= self._num_records:
+            self._place.unpacked(self._digest)
             raise StopIteration
         record = super().__next__()
         if not self._lowest <= record.offset <= self.last_offset:

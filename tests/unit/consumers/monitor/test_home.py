@@ -13,7 +13,7 @@ from consumers.monitor.home import CurrentRegister, MonitorHome, accept_register
 from consumers.monitor.progress import save_complete_at
 from consumers.monitor.settings import MonitorSettings, load_settings
 from deploy.app import commands_monitor
-from deploy.app.monitor_service import MonitorService, Sources, running_monitor
+from deploy.app.monitor_service import MonitorService, Sources, run_monitor, running_monitor
 from deploy.app.status import ServiceStatus
 from deploy.demo.federation import GeneratedFederation, SignedRegister
 from deploy.provision.topics import wanted_topics
@@ -147,8 +147,8 @@ def test_an_agencys_home_is_no_monitors(home: MonitorHome) -> None:
 
 
 def test_one_monitor_runs_on_a_home(home: MonitorHome) -> None:
-    with running_monitor(home), pytest.raises(Refused, match="this monitor is running already"), running_monitor(home):
-        pass
+    with running_monitor(home), pytest.raises(Refused, match="this monitor is running already"):
+        run_monitor(home, lambda _: pytest.fail("the other one's files were opened"), make_log(LogLines()))
 
 
 def test_status_of_a_monitor_that_never_ran_is_old(home: MonitorHome, capsys: pytest.CaptureFixture[str]) -> None:

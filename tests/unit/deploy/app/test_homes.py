@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from referral_bus.broker.kafka import Unpacking
 from referral_bus.home import Home, running
 from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
@@ -183,6 +184,18 @@ def test_a_second_service_on_the_same_home_is_refused(federation: Federation, co
             file.unlink()
         assert_refused(command(federation.sender, "agency", "run"), "ALREADY_RUNNING", "home")
     assert not (federation.sender.home / "run.json").exists()
+
+
+def test_a_second_service_takes_no_mark_of_the_running_one_for_its_end(
+    federation: Federation, command: Command
+) -> None:
+    home = Home(federation.sender.home)
+    with running(home):
+        Unpacking(home.unpacking).place().begin(bytes(range(16)))
+        before = home.unpacking.read_bytes()
+        for _ in range(3):
+            assert_refused(command(federation.sender, "agency", "run"), "ALREADY_RUNNING", "home")
+    assert home.unpacking.read_bytes() == before
 
 
 def test_a_home_by_another_name_is_locked_too(federation: Federation, command: Command, tmp_path: Path) -> None:

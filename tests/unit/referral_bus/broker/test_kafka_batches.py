@@ -10,12 +10,13 @@ import pytest
 import zstandard
 from kafka import TopicPartition
 from kafka.record import MemoryRecords
+from kafka.record.default_records import DefaultRecordBatch
 
 from referral_bus.broker.kafka import batches
 from referral_bus.broker.kafka.batches import HEADERS_OF_ALL, RECORDS, UNPACKED_BYTES, BoundedRecords
 from referral_bus.broker.kafka.records import RECORD_BYTES
-from referral_bus.broker.kafka.unpacking import Unpacking, UnpackingPlace
-from referral_bus.broker.protocols import Unreadable
+from referral_bus.broker.kafka.unpacking import ENDS, Unpacking, UnpackingPlace, digest_of
+from referral_bus.broker.protocols import ENDED_US, Unreadable
 from tests.contract.broker import crafted
 
 FIRST, SECOND = crafted.plain([b"a", b"b"]), crafted.plain([b"c", b"d", b"e"])
@@ -185,12 +186,22 @@ def test_a_batch_at_which_an_earlier_process_ended_is_passed_over(
     with monkeypatch.context() as patch:
         patch.setattr(batches, "unpack", killed)
         patch.setattr(UnpackingPlace, "end", lambda _: None)  # it does not come so far
-        with pytest.raises(KeyboardInterrupt):
-            all_of(records_of(at(0, FIRST), batch, place=Unpacking(tmp_path / "unpacking").place()))
+        for _ in range(ENDS):
+            with pytest.raises(KeyboardInterrupt):
+                all_of(records_of(at(0, FIRST), batch, place=Unpacking(tmp_path / "unpacking").place()))
 
     found = all_of(records_of(at(0, FIRST), batch, at(5, FIRST), place=Unpacking(tmp_path / "unpacking").place()))
 
-    assert found == [b"a", b"b", gap(2, 5, "BatchEndedUs"), b"a", b"b"]
+    assert found == [b"a", b"b", gap(2, 5, ENDED_US), b"a", b"b"]
+    assert [one.code for one in found if isinstance(one, Unreadable)] == ["BATCH_ENDED_US"]
+
+
+def test_a_batch_at_which_a_process_was_killed_is_read_and_then_not_held_against_it_any_more(tmp_path: Path) -> None:
+    file, batch = tmp_path / "unpacking", crafted.in_zstd(FIRST)
+    digest = digest_of("t", 3, 0, DefaultRecordBatch(bytearray(batch)).crc)
+    for _ in range(ENDS + 1):
+        Unpacking(file).place().begin(digest)
+        assert all_of(records_of(at(0, batch), place=Unpacking(file).place())) == [b"a", b"b"]
 
 
 def test_what_was_read_to_its_end_is_read_again_by_the_next_process(tmp_path: Path) -> None:
