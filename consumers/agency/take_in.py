@@ -9,7 +9,7 @@ from consumers.agency.judging import Judging
 from consumers.agency.taking_erasures import take_erasure
 from consumers.agency.verdicts import Again, NotTaken, RegisterHeard, Surroundings, Taken, Verdict
 from referral_bus.ledger import receiving, tombstones, unasked
-from referral_bus.ledger.dead_letters import NotTakenIn, refused
+from referral_bus.ledger.dead_letters import NotTakenIn, is_kept, refused
 from referral_bus.ledger.holding import hold, judged, release
 from referral_bus.ledger.peers import FAR_AHEAD, take_announcement
 from referral_bus.ledger.receiving import Owed
@@ -47,7 +47,7 @@ def take_in(tx: Tx, raw: RawRecord, around: Surroundings) -> Verdict:
             if outcome is Outcome.HELD:
                 hold(tx, letter, around.now)
             else:
-                if around.arriving:
+                if around.arriving and not is_kept(tx, letter):
                     unasked.count(tx, writer, "unknown", around.now)
                 refused(tx, letter, around.now)
             receiving.owe(tx, [Owed(writer, digest, None, outcome, code, path)])

@@ -27,6 +27,8 @@ MOST_REFUSED_BYTES = 32 * 1024 * 1024
 _D = tables.dead_letters.c
 SIZE = sum((sa.func.coalesce(sa.func.length(each), 0) for each in (_D.key, _D.value, _D.headers)), sa.literal(0))
 """Of one as it is kept: of a value SQLite tells the length without reading it."""
+# Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
+_KEPT = sa.select(_D.number).where(_D.writer == sa.bindparam("of_writer"), _D.value_sha256 == sa.bindparam("digest"))
 
 
 class State(StrEnum):
@@ -71,8 +73,14 @@ def keep(tx: Tx, state: State, letter: NotTakenIn, now: datetime) -> None:
     tx.connection.execute(sa.update(tables.dead_letters).where(_D.number == known.number).values(values))
 
 
+def is_kept(tx: Tx, letter: NotTakenIn) -> bool:
+    """Whether the same bytes of the same writer are kept already: the host can have one record come any number of
+    times, which is not its writer's doing."""
+    return tx.connection.execute(_KEPT, {"of_writer": letter.writer, "digest": letter.value_sha256}).first() is not None
+
+
 def refused(tx: Tx, letter: NotTakenIn, now: datetime) -> None:
-    """It never will be taken. Kept as it came; see `drop_beyond`."""
+    """It will never be taken. Kept as it came; see `drop_beyond`."""
     keep(tx, State.REFUSED, letter, now)
 
 

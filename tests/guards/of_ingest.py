@@ -22,6 +22,13 @@ INGEST = (
         BOUNDS,
     ),
     Guard(
+        "copies of one record are counted against its writer once",
+        TAKING,
+        "                if around.arriving and not is_kept(tx, letter):\n",
+        "                if around.arriving:\n",
+        BOUNDS,
+    ),
+    Guard(
         "of what is refused so many bytes are kept",
         "referral_bus/ledger/dead_letters.py",
         "sa.or_(each.count > most, each.total > most_bytes)",

@@ -72,6 +72,16 @@ def test_what_cannot_be_decoded_is_kept_only_so_often_a_day(trio: Bench) -> None
     assert len(trio[RECIPIENT].owed(THIRD)) == 1
 
 
+def test_copies_of_one_record_that_cannot_be_decoded_use_up_nothing_of_its_writers_share(trio: Bench) -> None:
+    malformed = _malformed(trio)
+    _read(trio, *[malformed] * (3 * FEW))
+    others = [_malformed(trio) for _ in range(FEW - 1)]
+    _read(trio, *others)
+    assert len(_kept(trio)) == FEW
+    _read(trio, malformed)
+    assert len(trio[RECIPIENT].owed(SENDER)) == FEW, "it is answered, also when the share is used up"
+
+
 def test_of_what_is_refused_so_many_bytes_are_kept_and_the_largest_writer_makes_room(
     trio: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
