@@ -101,6 +101,10 @@ def test_a_refusal_under_it_falls(watched: tuple[Bench, Lookout]) -> None:
     _revoke(bench)
     _settle(bench, monitor)
     assert monitor.open(STOLEN_FROM) == {"not-handed-over": 1}
+    bench[STOLEN_FROM].go_on()
+    bench[STOLEN_FROM].say("accept", referral)
+    _settle(bench, monitor)
+    assert monitor.open(STOLEN_FROM) == {"in-service": 1}
 
 
 def test_a_refusal_under_it_that_came_before_its_referral_falls(watched: tuple[Bench, Lookout]) -> None:

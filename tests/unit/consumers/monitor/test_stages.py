@@ -21,7 +21,8 @@ def bring_to(stage: str, bench: Bench, monitor: Lookout) -> None:
     monitor.hear(a_receipt(bench, RECIPIENT, SENDER, bytes(32), event_id=referral.event_id))
     if stage == "not-handed-over":
         return
-    announced = an_announcement(bench, RECIPIENT, 2, handed_over_before=bench.clock() + timedelta(seconds=1))
+    bench.clock.move(timedelta(seconds=1))
+    announced = an_announcement(bench, RECIPIENT, 2, handed_over_before=bench.clock())
     monitor.hear(signed(bench, announced))
     for number, (later_stage, status) in enumerate((("not-answered", "received"), ("in-service", "accepted")), 1):
         if stage == "not-seen":
