@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from consumers.monitor import tables
 from consumers.monitor.metrics import OTHER
 from consumers.monitor.stages import due_column, flows_with_agencies, overdue, stage_column
-from referral_bus.broker.send_failures import NOTICE_CODES, TOLD_EVERY
+from referral_bus.broker.send_failures import MENDED_AFTER, NOTICE_CODES
 from referral_bus.stages import Stage
 from schemas.lifecycle import ENDED
 from schemas.outcomes import Code
@@ -130,7 +130,7 @@ def dead_letters(tx: Connection) -> Mapping[tuple[str, ...], int]:
     given_up = sa.and_(_N.code == Code.HANDOVER_EXHAUSTED.value, _A.handed_over_before > _N.issued_at)
     query = sa.select(_N.agency, _N.code, sa.func.sum(_N.count))
     query = query.select_from(tables.notices.outerjoin(tables.agencies, _A.code == _N.agency))
-    lasts = int(3 * TOLD_EVERY.total_seconds() * 1000)  # two notices may be lost
+    lasts = int(MENDED_AFTER.total_seconds() * 1000)
     mended = sa.and_(
         _N.code.in_(sorted(NOTICE_CODES)),
         sa.type_coerce(_A.issued_at, sa.BigInteger) > sa.type_coerce(_N.issued_at, sa.BigInteger) + lasts,

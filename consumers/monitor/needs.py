@@ -12,6 +12,7 @@ from consumers.monitor.progress import Counted
 from consumers.monitor.silence import CLOCK_OFF, Presence
 from consumers.monitor.tally import CounterName
 from consumers.monitor.unbelieved import expected_writers
+from referral_bus.broker.send_failures import advice_of
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_models import Contact
 
@@ -40,7 +41,8 @@ class NeedKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One thing for a person. `agency` is whom to call, with `contact` from the register."""
+    """One thing for a person. `agency` is whom to call, with `contact` from the register; where the operators of the
+    bus must act themselves there is no contact, and `operators_do` says what."""
 
     kind: NeedKind
     agency: str | None
@@ -48,6 +50,7 @@ class Need:
     number: int
     since: datetime | None
     contact: Contact | None
+    operators_do: str | None = None
 
 
 def behind(complete: datetime | None, now: datetime, kafka_answers: bool) -> Iterator[Need]:
@@ -140,7 +143,9 @@ def lost(agencies: tuple[AgencyState, ...]) -> Iterator[Need]:
 
 def dead_letters(found: Mapping[tuple[str, ...], int], register: Register) -> Iterator[Need]:
     for (agency, reason), number in sorted(found.items()):
-        yield Need(NeedKind.DEAD_LETTERS, agency, reason, number, None, contact_of(register, agency))
+        advice = advice_of(reason)
+        contact = None if advice else contact_of(register, agency)
+        yield Need(NeedKind.DEAD_LETTERS, agency, reason, number, None, contact, advice)
 
 
 def clocks(agencies: tuple[AgencyState, ...]) -> Iterator[Need]:

@@ -7,8 +7,10 @@ import typer
 from deploy.app.desk import Desk
 from deploy.app.layout import entries
 from deploy.app.options import HomeOption, JsonOption, desk_of
-from deploy.app.output import local_time, say, say_all, say_json
+from deploy.app.output import local_time, say, say_all, say_error, say_json
+from deploy.app.status import own_service
 from referral_bus.silence import Presence
+from referral_bus.stages import OwnService
 
 
 def agencies(
@@ -23,6 +25,10 @@ def agencies(
     if json:
         say_json([_document(desk, each) for each in found])
         return
+    if (service := own_service(desk.home)) is not OwnService.WORKS:
+        why = "is not running; start it with `referral-bus agency run`"
+        why = why if service is OwnService.STOPPED else "does not reach Kafka or its inbox there"
+        say_error(f"warning: our own service {why}: what is said here of the others may be old")
     say_all(entries(f"{each.agency.code}  {_state(desk, each)}  {_offers(desk, each)}" for each in found))
     if not found:
         say("no agreement in force lets us refer to any agency")

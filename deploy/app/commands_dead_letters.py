@@ -20,6 +20,7 @@ from deploy.app.dead_letter_views import (
 )
 from deploy.app.desk import Desk
 from deploy.app.layout import entries
+from deploy.app.leaving import leaving_document, warn_if_nothing_leaves
 from deploy.app.list_views import left_out, page_document
 from deploy.app.options import HomeOption, JsonOption, desk_of
 from deploy.app.output import already_done, answer, say, say_all, say_json
@@ -105,7 +106,7 @@ def retry(
     if dry_run:
         _say_meant(desk, letters, "would be retried", json)
         return
-    _say_done("retried", use.retry(desk.ledger, letters, _around(desk), desk.writing().by), json)
+    _say_done(desk, "retried", use.retry(desk.ledger, letters, _around(desk), desk.writing().by), json)
 
 
 @dead_letters.command("discard")
@@ -128,7 +129,7 @@ def discard(
     if dry_run:
         _say_meant(desk, letters, "would be discarded", json)
         return
-    _say_done("discarded", use.discard(desk.ledger, letters, why, _around(desk), desk.writing().by), json)
+    _say_done(desk, "discarded", use.discard(desk.ledger, letters, why, _around(desk), desk.writing().by), json)
 
 
 def _checked_reason(reason: str | None, reason_file: str | None) -> str:
@@ -158,9 +159,11 @@ def _say_meant(desk: Desk, letters: list[DeadLetter], what: str, json: bool) -> 
     say(f"{len(letters)} {what}; nothing was changed")
 
 
-def _say_done(what: str, done: list[Done], json: bool) -> None:
+def _say_done(desk: Desk, what: str, done: list[Done], json: bool) -> None:
     with already_done(f"{what}: {', '.join(str(each.letter.number) for each in done)}"):
-        answer([done_document(each) for each in done], list(entries(done_line(each) for each in done)), json)
+        leaving = leaving_document(desk)
+        answer([done_document(each) | leaving for each in done], list(entries(done_line(each) for each in done)), json)
+        warn_if_nothing_leaves(desk, json)
 
 
 def add_to(app: typer.Typer) -> None:

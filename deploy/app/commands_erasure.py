@@ -10,6 +10,7 @@ from deploy.app.case_view import erased_lines
 from deploy.app.desk import Desk
 from deploy.app.erasures import erasure_document, erasure_lines, erasure_sentence
 from deploy.app.layout import entries, page_width
+from deploy.app.leaving import leaving_document, warn_if_nothing_leaves
 from deploy.app.list_views import left_out, page_document
 from deploy.app.options import HomeOption, JsonOption, WholeIdArgument, desk_of
 from deploy.app.output import already_done, answer, say, say_all, say_json
@@ -40,8 +41,9 @@ def _erase(referral_id: str, home: Path, reason: ErasureReason, yes: bool, json:
         _ask(desk, referral_id, reason, json)
     left = desk.withdraw(referral_id, reason)
     with already_done(f"{left.key.referral_id} is erased here and the other side is asked to erase it"):
-        document = erasure_document(left, desk.believed)
+        document = erasure_document(left, desk.believed) | leaving_document(desk)
         answer(document, entries([erasure_sentence(left, desk.clock(), desk.settings, desk.believed)]), json)
+        warn_if_nothing_leaves(desk, json)
 
 
 def _ask(desk: Desk, referral_id: str, reason: ErasureReason, json: bool) -> None:

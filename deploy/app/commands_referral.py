@@ -10,7 +10,7 @@ import typer
 
 from deploy.app.desk import Desk
 from deploy.app.example_request import example_request
-from deploy.app.explain import CUT_OFF, STOPPED
+from deploy.app.leaving import warn_if_nothing_leaves
 from deploy.app.options import AgainOption, HomeOption, JsonOption, desk_of
 from deploy.app.output import already_done, local_time, say, say_error, say_json
 from deploy.app.status import own_service
@@ -66,8 +66,7 @@ def _answer(desk: Desk, requests: Sequence[ReferralRequest], published: list[Pub
         pairs = zip(requests, published, strict=True)
         say_json([_document(each, service, silent=request.recipient in silent) for request, each in pairs])
         return
-    if service is not OwnService.WORKS:
-        say_error(f"warning: {STOPPED if service is OwnService.STOPPED else CUT_OFF}")
+    warn_if_nothing_leaves(desk)
     if any(each.again and request.idempotency_key is None for request, each in zip(requests, published, strict=True)):
         say_error(f"warning: {SECOND_TRY}")
     for code, one in silent.items():

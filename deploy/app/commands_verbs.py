@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from deploy.app.desk import Desk
+from deploy.app.leaving import leaving_document, warn_if_nothing_leaves
 from deploy.app.option_names import by_option_names
 from deploy.app.options import AgainOption, HomeOption, JsonOption, ReferralArgument, desk_of, parse_time
 from deploy.app.output import already_done, say, say_error, say_json
@@ -93,7 +94,7 @@ def _answer(desk: Desk, move: Move, moved: Moved, asked: Asked, json: bool) -> N
     if left:
         say_error(f"warning: {referral.peer} has left the register; it stands here, and reaches no one there")
     if json:
-        say_json(referral_document(referral) | {"other_left": left, "again": moved.again})
+        say_json(referral_document(referral) | {"other_left": left, "again": moved.again} | leaving_document(desk))
         return
     if moved.again and asked.key is None:
         say_error("warning: the very same was said a few minutes ago, and nothing was said now; --again if it is meant")
@@ -112,6 +113,7 @@ def _command(move: Move) -> Callable[..., None]:
         was = "was said before" if moved.again else "said"
         with already_done(f"{move.verb} {was} about {moved.referral.key.referral_id}"):
             _answer(desk, move, moved, asked, json)
+            warn_if_nothing_leaves(desk, json)
 
     kinds: dict[str, tuple[Any, Any]] = {
         "referral_id": (ReferralArgument, inspect.Parameter.empty),

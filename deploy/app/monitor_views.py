@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from consumers.monitor.agency_states import AgencyState
-from consumers.monitor.needs import NeedKind
+from consumers.monitor.needs import Need, NeedKind
 from consumers.monitor.overview import Overview
 from consumers.monitor.silence import Presence
 from deploy.app.listing import Listing
@@ -51,7 +51,7 @@ def _needs(seen: Overview, zone: str) -> Listing:
     table = Listing("Needs a person now", ("what", "agency", "", "number", "since", "whom to call"))
     for need in seen.needs:
         since = local_time(need.since, zone) if need.since else ""
-        cells = (need.kind, need.agency or "", need.what, need.number, since, _call(need.contact))
+        cells = (need.kind, need.agency or "", need.what, need.number, since, _acts(need))
         table.add(cells, "bold red" if need.kind in _RED else "yellow")
     return table
 
@@ -93,6 +93,10 @@ def _waiting(seen: Overview, zone: str) -> Listing:
         short, call = str(one.referral_id)[:_SHORT], _call(contacts.get(one.recipient))
         table.add((short, one.sender, one.recipient, one.stage, due, left, call), "yellow" if late else "")
     return table
+
+
+def _acts(need: Need) -> str:
+    return f"the operators of the bus: {need.operators_do}" if need.operators_do else _call(need.contact)
 
 
 def _call(contact: Contact | None) -> str:

@@ -52,7 +52,19 @@ def notice_code(failure: SendFailure) -> str:
     return f"NOT_SENT_{failure.upper()}"
 
 
-TOLD_EVERY = timedelta(minutes=10)
+TOLD_EVERY = timedelta(minutes=2)
 """So often the operators get a notice of a failure that lasts."""
 
-NOTICE_CODES = frozenset(notice_code(failure) for failure in get_args(SendFailure))
+MENDED_AFTER = timedelta(minutes=5)
+"""A service that has sent no such notice for so long and goes on announcing itself sends again; one may be lost."""
+
+NOTICE_FAILURES: Mapping[str, SendFailure] = MappingProxyType(
+    {notice_code(failure): failure for failure in get_args(SendFailure)}
+)
+NOTICE_CODES = frozenset(NOTICE_FAILURES)
+
+
+def advice_of(code: str) -> str | None:
+    """What the operators of the bus do about a notice with this code; None where it is about something else."""
+    failure = NOTICE_FAILURES.get(code)
+    return SEND_FAILURES[failure].advice if failure else None

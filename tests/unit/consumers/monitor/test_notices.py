@@ -5,7 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from consumers.monitor.announced import MOST_COUNTED
-from referral_bus.broker.send_failures import TOLD_EVERY
+from referral_bus.broker.send_failures import MENDED_AFTER, TOLD_EVERY
 from tests.kit.forge import a_receipt, an_announcement, signed
 from tests.unit.consumers.monitor.lookout import a_notice, lookout
 
@@ -63,7 +63,7 @@ def test_what_an_agency_cannot_send_is_shown_once_and_for_as_long_as_it_is_told(
         assert monitor.total("dead_letters_waiting", agency=SENDER, reason=code) == 3, "each stands for all of it"
         monitor.hear(a_notice(bench, SENDER, code=code, count=4, issued_at=again))
         assert monitor.total("dead_letters_waiting", agency=SENDER, reason=code) == 4
-        monitor.hear(signed(bench, an_announcement(bench, SENDER, 7, issued_at=again + 3 * TOLD_EVERY)))
+        monitor.hear(signed(bench, an_announcement(bench, SENDER, 7, issued_at=again + MENDED_AFTER)))
         assert [need.what for need in monitor.need("dead letters")] == [code]
-        monitor.hear(signed(bench, an_announcement(bench, SENDER, 8, issued_at=again + 3 * TOLD_EVERY + minute)))
+        monitor.hear(signed(bench, an_announcement(bench, SENDER, 8, issued_at=again + MENDED_AFTER + minute)))
         assert monitor.need("dead letters") == []

@@ -15,7 +15,7 @@ from referral_bus.federation.register import Register
 from referral_bus.silence import SILENT_AFTER
 from tests.kit.forge import a_referral, an_announcement, event_record, signed
 from tests.kit.registers import changed
-from tests.unit.consumers.monitor.lookout import HEARTBEAT, later, lookout, read_on
+from tests.unit.consumers.monitor.lookout import HEARTBEAT, a_notice, later, lookout, read_on
 
 SENDER, RECIPIENT, OFFICE, RARE = "family-women", "public-health", "law-university", "intilish"
 
@@ -149,3 +149,14 @@ def test_the_end_of_time_can_be_shown(tmp_path: Path) -> None:
 
         assert "9999-12-31 23:59 +00:00" in drawn(monitor.overview(), bench.register)
         assert monitor.open(RECIPIENT) == {"not-stored": 1}
+
+
+def test_what_an_agency_cannot_send_is_for_the_operators_and_not_for_its_desk(tmp_path: Path) -> None:
+    with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
+        monitor.hear(a_notice(bench, SENDER, code="NOT_SENT_TOPIC_MISSING"), a_notice(bench, RECIPIENT))
+        page = drawn(monitor.overview(), bench.register)
+        [line] = [line for line in page.splitlines() if "NOT_SENT_TOPIC_MISSING" in line]
+        assert "the operators of the bus: make it with `register apply`" in line
+        assert "referral desk" not in line
+        [line] = [line for line in page.splitlines() if "CODE_UNKNOWN" in line]
+        assert "referral desk" in line

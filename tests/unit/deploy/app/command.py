@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 
 from deploy.app.cli import run
+from deploy.app.explain import STOPPED
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED
 from tests.unit.deploy.app.homes import Agency
 
 PLANTED = "PLANTED-7731"
 """Stands in whatever a test types or writes; no message may hold it."""
+
+NOTHING_LEAVES = f"referral-bus: warning: {STOPPED}\n"
+"""What a command says that writes something while the agency's service is stopped."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from referral_bus.home import accept_register, open_home
 from referral_bus.ledger import handing_over
 from referral_bus.ledger.handing_over import Patience
 from tests.kit.people import PLANTED_NAME
-from tests.unit.deploy.app.command import PLANTED, Command, Said, assert_one_line, assert_refused
+from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Said, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import NEED, Federation
 from tests.unit.deploy.app.homes import RECIPIENT, SENDER, Agency, Post, signed_register
 
@@ -101,7 +101,9 @@ def test_a_dry_run_says_which_ones_are_meant_and_changes_nothing(
 
 def test_a_retry_says_what_became_of_each(two: Federation, command: Command) -> None:
     exhausted, held = numbers(command, two.recipient)
-    assert command(two.recipient, "dead-letters", "retry", held).out.endswith("still held, REGISTER_NEWER\n")
+    said = command(two.recipient, "dead-letters", "retry", held)
+    assert said.out.endswith("still held, REGISTER_NEWER\n")
+    assert said.err == NOTHING_LEAVES
     done = command(two.recipient, "dead-letters", "retry", exhausted, held, "--json").document
     assert [(each["number"], each["result"]) for each in done] == [
         (exhausted, "due again: handed over once the service runs"),

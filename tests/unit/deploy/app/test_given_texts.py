@@ -10,7 +10,7 @@ import pytest
 
 from referral_bus.errors import Refused
 from referral_bus.home import open_home
-from tests.unit.deploy.app.command import PLANTED, Command, Said, assert_refused
+from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Said, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import Agency
 
@@ -85,7 +85,7 @@ def test_what_is_typed_in_another_locale_arrives_as_typed(
         "accept", str(federation.referral), "--text", UZBEK, "--local-ref-file", str(file), "--home",
         str(federation.recipient.home),
     )  # fmt: skip
-    assert (said.returncode, said.stderr) == (0, b"")
+    assert (said.returncode, said.stderr) == (0, NOTHING_LEAVES.encode())
     view = shown(command, federation)
     assert "qoʻngʻiroq" in view
     assert "PH 4411" in view
@@ -127,7 +127,7 @@ def test_a_byte_order_mark_in_a_file_of_the_home_is_passed_over(federation: Fede
     for name in ("settings.toml", "register.pin.json", "keys/signing.key", "outside-backups/high-water.json"):
         file = home / name
         file.write_bytes(MARK + file.read_bytes())
-        said = command(federation.recipient, "agencies")
+        said = command(federation.recipient, "inbox")
         assert (said.code, said.err) == (0, ""), name
 
 

@@ -12,7 +12,7 @@ from producers.moves import SAID_SEVERAL_TIMES
 from producers.publish import publish
 from schemas.lifecycle import MOVES, Side
 from tests.kit.people import request
-from tests.unit.deploy.app.command import PLANTED, Command, Said, assert_refused
+from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Said, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import RECIPIENT, Agency, Post
 
@@ -70,7 +70,7 @@ def test_the_recipient_takes_a_referral_through_its_life(
 ) -> None:
     for verb in verbs:
         said = command(federation.recipient, verb, federation.referral, *NEEDS.get(verb, ()))
-        assert (said.code, said.err) == (0, "")
+        assert (said.code, said.err) == (0, NOTHING_LEAVES)
         assert said.out.startswith(f"{federation.referral}  {verb}: ")
     shown = command(federation.recipient, "show", federation.referral, "--json").document
     assert [step["way"] for step in shown["history"]] == ["received", *["sent"] * len(verbs)]
@@ -89,7 +89,7 @@ def test_the_sender_answers_and_asks_to_cancel_and_the_recipient_refuses_or_conf
         (federation.recipient, "confirm-cancel"),
     ]
     for agency, verb in steps:
-        assert command(agency, verb, federation.referral, *NEEDS.get(verb, ())).err == ""
+        assert command(agency, verb, federation.referral, *NEEDS.get(verb, ())).err == NOTHING_LEAVES
         post.settle()
     for agency in (federation.sender, federation.recipient):
         assert command(agency, "show", federation.referral, "--json").document["status"] == "cancelled"
