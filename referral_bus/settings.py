@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from referral_bus.broker.loopback import refuse_elsewhere
 from referral_bus.errors import Reason, Refused
 from referral_bus.files import read_own
 from referral_bus.ledger.retaining import Retention
+from referral_bus.setting_forms import no_such, place_of_setting, refused_setting
 from schemas.bounded_toml import NotToml, load_toml
 from schemas.deadlines import Limits
 from schemas.events import AgencyCode
-from schemas.problems import problems
 
 PREFIX = "REFERRAL_BUS_"
 MAX_PORT = 65_535
@@ -56,7 +57,7 @@ def refuse_unknown_variables(prefix: str, known: Collection[str], aside: tuple[s
     names = [name for name in os.environ if name.upper().startswith(prefix)]
     for name in sorted(names):
         if name.upper() not in known and not name.upper().startswith(aside):
-            raise Refused(Reason.SETTINGS_INVALID, "there is no such variable; see the settings in the guide", name)
+            raise Refused(Reason.SETTINGS_INVALID, no_such("variable", name.upper(), known, prefix), name)
 
 
 Kafka = Annotated[
@@ -155,18 +156,25 @@ def load_settings(path: Path) -> Settings:
     except NotToml as error:
         raise Refused(Reason.SETTINGS_INVALID, error.why, path.name) from None
     if unknown := sorted(set(content) - set(Settings.model_fields)):  # some names would be options of the library
-        raise Refused(Reason.SETTINGS_INVALID, "there is no such setting", ", ".join(unknown))
+        raise Refused(
+            Reason.SETTINGS_INVALID, no_such("setting", unknown[0], Settings.model_fields), ", ".join(unknown)
+        )
     try:
-        return Settings(**content)
+        settings = Settings(**content)
     except ValidationError as error:
-        raise refused_setting(error, path.name) from None
+        raise refused_setting(error, Settings, PREFIX, path.name) from None
+    refuse_elsewhere(settings.kafka, place_of_setting("kafka", PREFIX, "kafka"))
+    return settings
 
 
-def refused_setting(error: ValidationError, file: str) -> Refused:
-    """The first setting that is wrong, and what it takes."""
-    first = problems(error)[0]
-    advice = f"; write {first.form}" if first.form else ""
-    return Refused(Reason.SETTINGS_INVALID, f"this setting is missing or wrong{advice}", first.path or file)
+def new_settings(agency: str, federation: str, kafka: str) -> Settings:
+    """For a new home. Raises `Refused` naming the option, or the variable that wins over it."""
+    try:
+        settings = Settings(agency=agency, federation=federation, kafka=kafka)
+    except ValidationError as error:
+        raise refused_setting(error, Settings, PREFIX, "settings.toml", "--") from None
+    refuse_elsewhere(settings.kafka, place_of_setting("kafka", PREFIX, "--kafka"))
+    return settings
 
 
 def render_settings(settings: Settings) -> str:

@@ -10,12 +10,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from referral_bus.broker.loopback import refuse_elsewhere
 from referral_bus.errors import Reason, Refused
 from referral_bus.files import read_own
-from referral_bus.settings import PREFIX, Kafka, Seconds, Settings, refuse_unknown_variables, refused_setting
+from referral_bus.setting_forms import no_such, place_of_setting, refused_setting
+from referral_bus.settings import PREFIX, Kafka, Seconds, Settings, refuse_unknown_variables
 from schemas.bounded_toml import NotToml, load_toml
 
 FILE = "settings.toml"
+MONITOR_PREFIX = f"{PREFIX}MONITOR_"
 
 
 def _zone(name: str) -> str:
@@ -30,7 +33,7 @@ class MonitorSettings(BaseSettings):
     """Every setting, with its default."""
 
     model_config = SettingsConfigDict(
-        env_prefix="REFERRAL_BUS_MONITOR_",
+        env_prefix=MONITOR_PREFIX,
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
@@ -62,7 +65,7 @@ class MonitorSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        own = {f"{PREFIX}MONITOR_{name.upper()}" for name in (*cls.model_fields, "home")}
+        own = {f"{MONITOR_PREFIX}{name.upper()}" for name in (*cls.model_fields, "home")}
         refuse_unknown_variables(PREFIX, Settings.variables() | own)
         return env_settings, init_settings
 
@@ -76,11 +79,24 @@ def load_settings(folder: Path) -> MonitorSettings:
     except NotToml as error:
         raise Refused(Reason.SETTINGS_INVALID, error.why, FILE) from None
     if unknown := sorted(set(content) - set(MonitorSettings.model_fields)):
-        raise Refused(Reason.SETTINGS_INVALID, "there is no such setting", ", ".join(unknown))
+        advice = no_such("setting", unknown[0], MonitorSettings.model_fields)
+        raise Refused(Reason.SETTINGS_INVALID, advice, ", ".join(unknown))
     try:
-        return MonitorSettings(**content)
+        settings = MonitorSettings(**content)
     except ValidationError as error:
-        raise refused_setting(error, FILE) from None
+        raise refused_setting(error, MonitorSettings, MONITOR_PREFIX, FILE) from None
+    refuse_elsewhere(settings.kafka, place_of_setting("kafka", MONITOR_PREFIX, "kafka"))
+    return settings
+
+
+def new_settings(federation: str, kafka: str) -> MonitorSettings:
+    """For a new home. Raises `Refused` naming the option, or the variable that wins over it."""
+    try:
+        settings = MonitorSettings(federation=federation, kafka=kafka)
+    except ValidationError as error:
+        raise refused_setting(error, MonitorSettings, MONITOR_PREFIX, FILE, "--") from None
+    refuse_elsewhere(settings.kafka, place_of_setting("kafka", MONITOR_PREFIX, "--kafka"))
+    return settings
 
 
 def render_settings(settings: MonitorSettings) -> str:

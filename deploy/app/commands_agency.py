@@ -5,19 +5,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from deploy.app.foreign_words import only_our_words
 from deploy.app.options import HomeOption, JsonOption, desk_of
 from deploy.app.output import already_done, answer, say, say_all, say_json
 from deploy.app.status import read_status
 from referral_bus.clock import system_clock
-from referral_bus.errors import Reason, Refused
 from referral_bus.federation.possession import prove_possession
 from referral_bus.home import create_home, open_home
 from referral_bus.logs import make_log
-from referral_bus.settings import Settings
-from schemas.problems import problems
+from referral_bus.settings import new_settings
 
 agency = typer.Typer(help="An agency's home folder and its service.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -34,12 +31,7 @@ def init(
     json: JsonOption = False,
 ) -> None:
     """Make a home folder: keys, settings, an empty ledger."""
-    try:
-        settings = Settings(agency=code, federation=federation, kafka=kafka)
-    except ValidationError as error:
-        field = problems(error)[0].path
-        raise Refused(Reason.SETTINGS_INVALID, "this is not of the form it must have", f"--{field}") from None
-    create_home(home, settings, system_clock(), again)
+    create_home(home, new_settings(code, federation, kafka), system_clock(), again)
     with already_done("the home is made; `referral-bus agency key` shows its key"):
         _say_key(home, json)
 

@@ -12,7 +12,6 @@ from deploy.app.layout import list_width
 from deploy.app.options import JsonOption, RegisterArgument, SignaturesArgument, read_file
 from deploy.app.output import already_done, answer, say_json
 from referral_bus.clock import system_clock
-from referral_bus.errors import Reason, Refused
 
 if TYPE_CHECKING:
     from consumers.monitor.home import MonitorHome
@@ -48,18 +47,10 @@ def init(
     json: JsonOption = False,
 ) -> None:
     """Make a home folder: settings only; a monitor has no keys."""
-    from pydantic import ValidationError
-
     from consumers.monitor.home import create_monitor_home
-    from consumers.monitor.settings import MonitorSettings
-    from schemas.problems import problems
+    from consumers.monitor.settings import new_settings
 
-    try:
-        settings = MonitorSettings(federation=federation, kafka=kafka)
-    except ValidationError as error:
-        field = problems(error)[0].path
-        raise Refused(Reason.SETTINGS_INVALID, "this is not of the form it must have", f"--{field}") from None
-    create_monitor_home(home, settings)
+    create_monitor_home(home, new_settings(federation, kafka))
     says = f"home of a monitor of {federation}"
     with already_done(says):
         then = "Now take the register that the stewards have signed: referral-bus monitor accept"
@@ -72,7 +63,8 @@ def accept(
     signatures: SignaturesArgument,
     home: MonitorHomeOption,
     sha256: Annotated[
-        str | None, typer.Option("--sha256", help="For the first register: its SHA-256, as the stewards tell it.")
+        str | None,
+        typer.Option("--sha256", help="Its SHA-256, as the stewards tell it; the first one needs it."),
     ] = None,
     json: JsonOption = False,
 ) -> None:

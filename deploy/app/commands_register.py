@@ -29,7 +29,8 @@ def accept(
     signatures: SignaturesArgument,
     home: HomeOption,
     sha256: Annotated[
-        str | None, typer.Option("--sha256", help="For the first register: its SHA-256, as the stewards tell it.")
+        str | None,
+        typer.Option("--sha256", help="Its SHA-256, as the stewards tell it; the first one needs it."),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -9,6 +9,7 @@ or the new one, never a mixture.
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -60,7 +61,9 @@ class RegisterFolder:
         step: Step = lambda _: None,
     ) -> Register:
         """Takes a register in place of the one in force. The first one needs the SHA-256 that the stewards told by
-        another way, because a register names its own stewards. `step` is told what is durable by now."""
+        another way, because a register names its own stewards; a later one must match it too, where it is given. `step`
+        is told what is durable by now."""
+        told = None if sha256 is None else _digest(sha256)
         given = parse_signatures(signatures)
         with self._alone(), private():
             before = self._find_pin()
@@ -68,7 +71,9 @@ class RegisterFolder:
                 register, pin = accept(before, data, given, now, self.services)
             else:
                 register, pin = first_pin(data, given, now, self.services)
-                _refuse_untold(register, sha256)
+                _refuse_untold(told)
+            if told not in (None, register.sha256):
+                raise Refused(Reason.REGISTER_UNSIGNED, "the SHA-256 of this register is another one", "sha256")
             if register.federation != federation:
                 raise Refused(Reason.REGISTER_INVALID, "this is another federation's register", "federation")
             if pin != before or not self._place(pin).exists():
@@ -138,7 +143,16 @@ class RegisterFolder:
             raise Refused(Reason.HOME_INVALID, f"it is missing; accept it again, see `{self.how}`", path.name) from None
 
 
-def _refuse_untold(register: Register, sha256: str | None) -> None:
-    if "".join((sha256 or "").lower().split()) != register.sha256:  # it is read out over the telephone
-        advice = "the first register needs --sha256 with the value that the stewards give; this file's is another"
+def _digest(text: str) -> str:
+    """As it is read out over the telephone: in groups, in letters of any size."""
+    digits = "".join(text.lower().split())
+    if re.fullmatch("[0-9a-f]{64}", digits) is None:
+        advice = "this is no SHA-256; accepted: 64 hexadecimal digits, in groups if you like"
+        raise Refused(Reason.VALUE_REFUSED, advice, "sha256")
+    return digits
+
+
+def _refuse_untold(told: str | None) -> None:
+    if told is None:
+        advice = "--sha256 is missing: the first register of a home needs it, as the stewards tell it by another way"
         raise Refused(Reason.REGISTER_UNSIGNED, advice, "sha256")

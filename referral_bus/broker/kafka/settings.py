@@ -1,12 +1,12 @@
 """Where Kafka is, who we are there, and how the way to it is protected. Values only; nothing connects here."""
 
-import ipaddress
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from referral_bus.broker.loopback import NOT_HERE, is_loopback
 from referral_bus.errors import Reason, Refused, Unreachable
 
 SCRAM = "SCRAM-SHA-512"
@@ -46,7 +46,7 @@ class Connection:
                 raise Refused(
                     Reason.SETTINGS_INVALID,
                     'Write each Kafka address as "host:port", the port from 1 to 65535.',
-                    "kafka.bootstrap",
+                    "kafka",
                 )
             self.refuse_unprotected(host)
 
@@ -57,7 +57,7 @@ class Connection:
     def refuse_unprotected(self, host: str) -> None:
         """Also for the hosts that Kafka names itself: it decides where a client connects next."""
         if self.security.protocol == "PLAINTEXT" and not is_loopback(host):
-            raise Refused(Reason.NOT_LOOPBACK, "Use SASL_SSL: PLAINTEXT is for this machine only.", "kafka.bootstrap")
+            raise Refused(Reason.NOT_LOOPBACK, NOT_HERE, "kafka")
 
     def options(self) -> Mapping[str, Any]:
         """As the library wants them. Raises `Unreachable` when the CA file cannot be read."""
@@ -72,14 +72,6 @@ class Connection:
             "sasl_plain_username": self.security.username,
             "sasl_plain_password": self.security.password,
         }
-
-
-def is_loopback(host: str) -> bool:
-    """Only what says so by itself: a name would have to be looked up, and the answer could be anything."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _trusting(ca_file: Path | None) -> ssl.SSLContext:

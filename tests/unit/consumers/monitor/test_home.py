@@ -91,7 +91,7 @@ def test_settings_of_a_wrong_form_are_named(tmp_path: Path) -> None:
 
 
 def test_settings_come_back_as_they_were_written(tmp_path: Path) -> None:
-    settings = MonitorSettings(federation="f", kafka='a:1,"b:2', http_port=0, look_every_s=1.5, keep_days=30)
+    settings = MonitorSettings(federation="f", kafka="127.0.0.1:1,[::1]:2", http_port=0, look_every_s=1.5, keep_days=30)
 
     assert load_settings(create_monitor_home(tmp_path / "home", settings).folder) == settings
 
@@ -229,3 +229,19 @@ def _by(generated: GeneratedFederation, stewards: int) -> SignedRegister:
     data = render_register(content.model_copy(update={"version": content.version + 1}))
     keys = list(generated.steward_keys.values())[:stewards]
     return SignedRegister(data, render_signatures([sign_register(data, key) for key in keys]))
+
+
+def test_the_monitor_takes_a_register_by_its_hash_wherever_one_is_given(
+    home: MonitorHome, files: tuple[Path, Path, str]
+) -> None:
+    register, signatures, sha256 = map(str, files)
+    for wrong, reason in (("abc", "VALUE_REFUSED"), ("0" * 64, "REGISTER_UNSIGNED")):
+        with pytest.raises(Refused, match=f"{reason} at sha256"):
+            call("accept", register, signatures, "--home", str(home.folder), "--sha256", wrong)
+    call("accept", register, signatures, "--home", str(home.folder), "--sha256", sha256)
+
+
+def test_a_kafka_elsewhere_is_refused_before_a_home_is_made(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="NOT_LOOPBACK at --kafka"):
+        call("init", "--home", str(tmp_path / "home"), "--federation", "test-federation", "--kafka", "kafka:9092")
+    assert not (tmp_path / "home").exists()

@@ -107,7 +107,7 @@ def test_a_setting_of_the_environment_wins_and_is_checked_like_one_of_the_file(
     monkeypatch.setenv("REFERRAL_BUS_TIME_ZONE", "Europe/Istanbul")
     assert "+03:00" in command(federation.recipient, "inbox").out
     monkeypatch.setenv("REFERRAL_BUS_TIME_ZONE", PLANTED)
-    assert_refused(command(federation.recipient, "inbox"), "SETTINGS_INVALID", "time_zone")
+    assert_refused(command(federation.recipient, "inbox"), "SETTINGS_INVALID", "REFERRAL_BUS_TIME_ZONE")
 
 
 def no_database(home: Path) -> None:

@@ -95,9 +95,23 @@ def test_another_federations_is_refused(federation: Federation, accept: Accept) 
 def test_the_first_one_is_taken_by_the_hash_that_the_stewards_tell_only(unjoined: Federation, accept: Accept) -> None:
     first = signed_register(unjoined.folder, unjoined.stewards)
     sha256 = read_register(first.register).sha256
-    for options in ((), ("--sha256", PLANTED), ("--sha256", "0" * 64), ("--sha256", "")):
-        assert_refused(accept(first, *options), "REGISTER_UNSIGNED", "sha256")
+    missing = accept(first)
+    assert_refused(missing, "REGISTER_UNSIGNED", "sha256")
+    assert "--sha256 is missing" in missing.err
+    assert_refused(accept(first, "--sha256", "0" * 64), "REGISTER_UNSIGNED", "sha256")
+    for wrong in (PLANTED, "", "0" * 63, "0" * 65):
+        said = accept(first, "--sha256", wrong)
+        assert_refused(said, "VALUE_REFUSED", "sha256")
+        assert "64 hexadecimal digits" in said.err
     assert accept(first, "--sha256", f"{sha256[:32]} {sha256[32:]}".upper()).code == 0
+
+
+def test_a_later_one_must_match_the_hash_too_where_one_is_given(federation: Federation, accept: Accept) -> None:
+    newer = signed_register(federation.folder, federation.stewards, version=2)
+    assert_refused(accept(newer, "--sha256", "abc"), "VALUE_REFUSED", "sha256")
+    assert_refused(accept(newer, "--sha256", "0" * 64), "REGISTER_UNSIGNED", "sha256")
+    assert read_register(in_force(federation.sender).read_bytes()).version == 1
+    assert accept(newer, "--sha256", read_register(newer.register).sha256).code == 0
 
 
 def test_another_federations_is_not_taken_as_the_first_one_either(unjoined: Federation, accept: Accept) -> None:
@@ -152,7 +166,7 @@ def test_an_address_of_kafka_that_will_not_do_is_refused(
     kafka: str, reason: str, federation: Federation, command: Command
 ) -> None:
     register = in_force(federation.sender)
-    assert_refused(command(None, "register", "plan", register, "--kafka", kafka), reason, "kafka.bootstrap")
+    assert_refused(command(None, "register", "plan", register, "--kafka", kafka), reason, "kafka")
 
 
 def test_lint_finds_nothing_in_the_example_and_says_what_is_wrong_elsewhere(command: Command, tmp_path: Path) -> None:

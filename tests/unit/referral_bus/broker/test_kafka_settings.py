@@ -1,7 +1,7 @@
 import pytest
 
 from referral_bus.broker.kafka import Connection, KafkaBroker, Security
-from referral_bus.broker.kafka.settings import is_loopback
+from referral_bus.broker.loopback import is_loopback
 from referral_bus.errors import Reason, Refused, Unreachable
 
 

@@ -1,0 +1,64 @@
+"""What each setting takes, in words, and the refusal of one that is missing, wrong or misspelt. Never its value."""
+
+import os
+from collections.abc import Collection
+from difflib import get_close_matches
+
+from pydantic import BaseModel, ValidationError
+
+from referral_bus.errors import Reason, Refused
+from schemas.problems import problems
+
+WHERE = "see the settings in docs/integrate.md"
+_FORMS = {
+    "agency": "the agency's code in the register, as in family-women",
+    "federation": "the federation's id, in lower case, as in example-federation",
+    "kafka": "host:port, several with commas, each port from 1 to 65535",
+    "producer": "true or false",
+    "consumer": "true or false",
+    "handler": "module:factory, as in our_system.handler:make",
+    "webhook_url": "an https address, or http on this machine, without a user and a fragment",
+    "time_zone": "the name of a time zone, as in Asia/Tashkent",
+}
+
+
+def form_of_setting(model: type[BaseModel], name: str) -> str:
+    """As in "a whole number from 0 to 65535"."""
+    if name in _FORMS:
+        return _FORMS[name]
+    field = model.model_fields[name]
+    kind = "a whole number" if field.annotation is int else "a number"
+    limits = {
+        each: getattr(bound, each) for bound in field.metadata for each in ("ge", "gt", "le") if hasattr(bound, each)
+    }
+    low = f"from {limits['ge']} to" if "ge" in limits else f"above {limits['gt']} and up to"
+    return f"{kind} {low} {limits['le']}"
+
+
+def place_of_setting(name: str, prefix: str, else_at: str) -> str:
+    """The variable that the setting came from, as it is spelt; `else_at` where it came from elsewhere."""
+    variable = f"{prefix}{name}".upper()
+    return next((each for each in os.environ if each.upper() == variable), else_at)
+
+
+def refused_setting(
+    error: ValidationError, model: type[BaseModel], prefix: str, file: str, option: str = ""
+) -> Refused:
+    """The first setting that is wrong, by its variable or its own name, and what it takes. `option` stands before the
+    name where settings are typed as options."""
+    first = problems(error)[0]
+    name = first.path.partition(".")[0].partition("[")[0]
+    if name not in model.model_fields:
+        return Refused(Reason.SETTINGS_INVALID, f"this is not as settings are; {WHERE}", name or file)
+    what = "is missing" if first.kind == "missing" else "is not of the form it must have"
+    unseen = f"{first.form}; " if "U+" in first.form else ""
+    advice = f"this setting {what}; accepted: {unseen}{form_of_setting(model, name)}"
+    return Refused(Reason.SETTINGS_INVALID, advice, place_of_setting(name, prefix, option + name))
+
+
+def no_such(what: str, name: str, known: Collection[str], prefix: str = "") -> str:
+    """About a name that is not known: which one is probably meant, or where they all are. `prefix` is what all of them
+    begin with."""
+    ends = sorted(each.removeprefix(prefix) for each in known)
+    nearest = get_close_matches(name.removeprefix(prefix), ends, 1, 0.75)
+    return f"there is no such {what}; {f'is {prefix}{nearest[0]} meant?' if nearest else WHERE}"
