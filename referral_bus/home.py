@@ -4,7 +4,6 @@ settings.toml   register/   register.pin.json   keys/   ledger.sqlite   outside-
 """
 
 import fcntl
-import os
 import stat
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from referral_bus.files import private, refuse_open_to_others, trouble, work_as_
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.restoring import begin_anew, incarnation_by_clock
 from referral_bus.ledger.store import Ledger, create_ledger, open_ledger
+from referral_bus.locks import close_folder, open_folder
 from referral_bus.outside_backups import OutsideBackups
 from referral_bus.settings import Settings, load_settings, render_settings
 from schemas.code_lists import load_code_list
@@ -134,14 +134,14 @@ def running(home: Home) -> Iterator[None]:
     """Holds the home's lock: one running service for each ledger. Commands may write beside it. The lock is on the
     folder itself, which has no second name and cannot be removed under the service."""
     try:
-        descriptor = os.open(home.folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = open_folder(home.folder)
     except OSError as error:
         raise trouble(error, home.folder, "home") from None
     try:
         _lock(descriptor)
         yield
     finally:
-        os.close(descriptor)
+        close_folder(descriptor)
 
 
 def _lock(descriptor: int) -> None:

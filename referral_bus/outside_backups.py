@@ -25,6 +25,7 @@ from referral_bus.ledger import audit, tombstones
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.tombstones import MOMENTS, Tombstone
+from referral_bus.locks import close_folder, open_folder
 from schemas.bounded_json import SMALL_FILE, Bounds, load_json
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import ErasureReason, Side, Status
@@ -187,13 +188,13 @@ def _writing(folder: Path) -> Iterator[None]:
     """One process at a time; a full disk is something to wait for."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = open_folder(folder)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
             os.fsync(descriptor)
         finally:
-            os.close(descriptor)
+            close_folder(descriptor)
     except OSError as error:
         raise trouble(error, folder, folder.name, "written") from None
 

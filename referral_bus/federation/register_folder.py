@@ -8,7 +8,6 @@ or the new one, never a mixture.
 """
 
 import fcntl
-import os
 import re
 import shutil
 import tempfile
@@ -23,6 +22,7 @@ from referral_bus.federation.pin import Pin, load_pin, save_pin
 from referral_bus.federation.register import Register
 from referral_bus.federation.trust import accept, first_pin, parse_signatures
 from referral_bus.files import private, read_own, sync_folder, trouble, write_through
+from referral_bus.locks import close_folder, open_folder
 
 REGISTER, SIGNATURES = "register.yaml", "register.signatures.yaml"
 Step = Callable[[str], None]
@@ -127,12 +127,12 @@ class RegisterFolder:
         folder = self.home / "register"
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = open_folder(folder)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 yield
             finally:
-                os.close(descriptor)
+                close_folder(descriptor)
         except OSError as error:
             raise trouble(error, folder, REGISTER, "written") from None
 
