@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,7 +27,7 @@ _OUT_OF_BOUNDS = {
 }
 
 
-def read_requests(path: str, standard_input: BinaryIO) -> tuple[ReferralRequest, ...]:
+def read_requests(path: str, standard_input: Callable[[], BinaryIO]) -> tuple[ReferralRequest, ...]:
     """The requests of a file, or of standard input for `-`. Raises `Refused` naming everything that is wrong."""
     return parse(_read(path, standard_input))
 
@@ -95,10 +96,10 @@ def _refuse_repeated(value: Any, path: str) -> None:
             _refuse_repeated(item, f"{path}.{name}".removeprefix("."))
 
 
-def _read(path: str, standard_input: BinaryIO) -> bytes:
+def _read(path: str, standard_input: Callable[[], BinaryIO]) -> bytes:
     try:
         if path == "-":
-            content = standard_input.read(MAX_FILE + 1)
+            content = standard_input().read(MAX_FILE + 1)
         else:
             with Path(path).open("rb") as file:
                 content = file.read(MAX_FILE + 1)

@@ -48,7 +48,7 @@ def _erase(referral_id: str, home: Path, reason: ErasureReason, yes: bool, json:
 
 def _ask(desk: Desk, referral_id: str, reason: ErasureReason, json: bool) -> None:
     """Ends the command unless a person agrees. What is erased already by a person's wish needs no question."""
-    if json or not sys.stdin.isatty():
+    if json or not (sys.stdin.isatty() and sys.stdout.isatty()):  # in a file the question would be asked of no one
         raise Refused(Reason.FIELD_MISSING, "this erases for good and there is no one to ask here; add --yes", "--yes")
     about = desk.to_withdraw(referral_id, reason)
     if isinstance(about, Tombstone):

@@ -45,7 +45,7 @@ def publish(
         return
     if file is None or example is not None or to is not None:
         raise Refused(Reason.FIELD_MISSING, "name a file, or --example (and with it --to)", "FILE")
-    requests = read_requests(file, sys.stdin.buffer)
+    requests = read_requests(file, lambda: sys.stdin.buffer)
     desk = desk_of(home)
     if not desk.settings.producer:
         raise Refused(Reason.STARTS_NO_REFERRALS, "this service's intake is off; set producer = true", "producer")

@@ -79,15 +79,16 @@ def publish(
     broker, now = KafkaBroker(kafka, "referral-bus-register"), system_clock()
     try:
         before = version_before(broker, parsed, now)
-        if before is not None:
-            for line in cut_off(before, parsed, open_at(broker, before, left_by(before, parsed), now)):
-                say_error(f"warning: {line}")
+        counts = {} if before is None else open_at(broker, before, left_by(before, parsed), now)
+        cuts = [] if before is None else cut_off(before, parsed, counts)
+        for line in () if json else cuts:  # before the version is out; a program finds them in the answer
+            say_error(f"warning: {line}")
         publish_register(broker, parsed, data, given, _steward_key(key))
     finally:
         broker.close()
     says = f"version {parsed.version} published"
     with already_done(says):
-        answer({"version": parsed.version}, [says], json)
+        answer({"version": parsed.version, "cuts_off": cuts}, [says], json)
 
 
 def _given(path: Path) -> tuple[StewardSignature, ...]:

@@ -91,7 +91,7 @@ def _checked_key(key: str | None) -> str | None:
 def _answer(desk: Desk, move: Move, moved: Moved, asked: Asked, json: bool) -> None:
     referral = moved.referral
     left = referral.peer not in desk.believed
-    if left:
+    if left and not json:
         say_error(f"warning: {referral.peer} has left the register; it stands here, and reaches no one there")
     if json:
         say_json(referral_document(referral) | {"other_left": left, "again": moved.again} | leaving_document(desk))

@@ -8,7 +8,45 @@ NOT_SAID = ("tests/unit/deploy/app/test_not_said.py",)
 WORDS = ("tests/unit/deploy/app/test_foreign_words.py",)
 ENDS = ("tests/unit/deploy/app/test_ends_of_commands.py",)
 
+LOCKS = ("tests/unit/referral_bus/test_locks.py",)
+ERASURES = ("tests/unit/deploy/app/test_erasure_commands.py",)
+
 ENDS_AND_WORDS = (
+    Guard(
+        "a forked child lets go of our locks",
+        "referral_bus/locks.py",
+        "    for descriptor in _open:\n        os.close(descriptor)\n",
+        "",
+        LOCKS,
+    ),
+    Guard(
+        "a forked child closes a lock once only",
+        "referral_bus/locks.py",
+        "        if descriptor in _open:\n            _open.remove(descriptor)\n",
+        "        if True:\n            _open.discard(descriptor)\n",
+        LOCKS,
+    ),
+    Guard(
+        "a question that goes to a file is asked of no one",
+        "deploy/app/commands_erasure.py",
+        "not (sys.stdin.isatty() and sys.stdout.isatty())",
+        "not sys.stdin.isatty()",
+        ERASURES,
+    ),
+    Guard(
+        "under --json no warning stands on standard error",
+        "deploy/app/commands_verbs.py",
+        "    if left and not json:\n",
+        "    if left:\n",
+        ("tests/unit/deploy/app/test_moves.py",),
+    ),
+    Guard(
+        "under --json what a register cuts off is in the answer",
+        "deploy/app/commands_steward.py",
+        "for line in () if json else cuts:",
+        "for line in cuts:",
+        ("tests/unit/deploy/app/test_steward_commands.py",),
+    ),
     Guard(
         "the very same file is a second try",
         "deploy/app/commands_referral.py",

@@ -42,7 +42,7 @@ def test_a_list_is_read_in_its_order() -> None:
 def test_a_file_and_standard_input_are_read_alike(tmp_path: Path) -> None:
     content = _json(request_document(RECIPIENT))
     (tmp_path / "one.json").write_bytes(content)
-    assert read_requests(str(tmp_path / "one.json"), NO_INPUT) == read_requests("-", BytesIO(content))
+    assert read_requests(str(tmp_path / "one.json"), lambda: NO_INPUT) == read_requests("-", lambda: BytesIO(content))
 
 
 def _without_need(document: dict[str, Any]) -> None:
@@ -135,18 +135,18 @@ def test_a_list_has_a_longest_length() -> None:
 
 def test_a_file_over_16_mib_is_not_read_whole() -> None:
     with pytest.raises(Refused) as refused:
-        read_requests("-", BytesIO(b" " * (MAX_FILE + 1)))
+        read_requests("-", lambda: BytesIO(b" " * (MAX_FILE + 1)))
     assert refused.value.reason is Reason.TOO_LARGE
 
 
 def test_a_folder_a_missing_file_and_an_unreadable_one_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(Refused) as folder:
-        read_requests(str(tmp_path), NO_INPUT)
+        read_requests(str(tmp_path), lambda: NO_INPUT)
     with pytest.raises(Refused) as missing:
-        read_requests(str(tmp_path / "missing.json"), NO_INPUT)
+        read_requests(str(tmp_path / "missing.json"), lambda: NO_INPUT)
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(Unreachable) as unreadable:
-        read_requests(str(tmp_path / "loop"), NO_INPUT)
+        read_requests(str(tmp_path / "loop"), lambda: NO_INPUT)
     reasons = (folder.value.reason, missing.value.reason, unreadable.value.reason)
     assert reasons == (Reason.NOT_JSON, Reason.FILE_UNREADABLE, Reason.FILE_UNREADABLE)
 

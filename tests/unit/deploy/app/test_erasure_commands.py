@@ -136,18 +136,23 @@ class Terminal(io.StringIO):
         return True
 
 
+def at_terminal(typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+
+
 @pytest.mark.parametrize("verb", ["withdraw", "entered-in-error"])
 def test_before_anything_is_erased_it_is_shown_and_asked(
     verb: str, federation: Federation, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    at_terminal("n\n", monkeypatch)
     kept = command(federation.sender, verb, federation.referral)
     assert kept.code == 2
     for shown in (str(federation.referral), PLANTED_NAME, RECIPIENT, "mhpss"):
         assert shown in kept.out
     assert kept.out.endswith("nothing was erased\n")
     assert "requested" in command(federation.sender, "show", federation.referral).out
-    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    at_terminal("y\n", monkeypatch)
     erased = command(federation.sender, verb, federation.referral)
     assert erased.code == 0
     assert "was erased here" in erased.out
@@ -166,6 +171,15 @@ def test_where_there_is_no_one_to_ask_nothing_is_erased_without_yes(
 
 
 @pytest.mark.parametrize("verb", ["withdraw", "entered-in-error"])
+def test_what_goes_to_a_file_asks_no_one_and_puts_nothing_of_the_person_there(
+    verb: str, federation: Federation, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert_refused(command(federation.sender, verb, federation.referral), "FIELD_MISSING", "--yes")
+    assert "requested" in command(federation.sender, "show", federation.referral).out
+
+
+@pytest.mark.parametrize("verb", ["withdraw", "entered-in-error"])
 def test_a_shortened_id_erases_nothing(verb: str, federation: Federation, command: Command) -> None:
     short = str(federation.referral)[:8]
     for name in (short, f"{SENDER}/{short}", "", str(federation.referral)[:-1]):
@@ -176,8 +190,8 @@ def test_a_shortened_id_erases_nothing(verb: str, federation: Federation, comman
 def test_what_is_erased_already_needs_no_question(
     federation: Federation, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    at_terminal("", monkeypatch)
     first = command(federation.sender, "withdraw", federation.referral, "--yes")
-    monkeypatch.setattr("sys.stdin", Terminal(""))
     assert command(federation.sender, "withdraw", federation.referral) == first
 
 

@@ -209,3 +209,13 @@ def test_an_appointment_and_our_case_number_are_kept(federation: Federation, com
     shown: dict[str, Any] = command(federation.recipient, "show", federation.referral, "--json").document
     assert shown["local_ref"] == "№ 17/4"
     assert shown["history"][-1]["body"]["appointment"] == {"time": "2030-01-01T05:00:00Z", "place": "Room 4"}
+
+
+def test_that_the_sender_has_left_is_a_warning_for_people_and_a_field_for_programs(
+    federation: Federation, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.app.desk.Desk.believed", frozenset())
+    assert command(federation.recipient, "see", federation.referral, "--json").document["other_left"] is True
+    said = command(federation.recipient, "accept", federation.referral)
+    assert said.err.startswith("referral-bus: warning: family-women has left the register; ")
+    assert said.code == 0

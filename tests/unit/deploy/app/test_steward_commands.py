@@ -6,11 +6,14 @@ import pytest
 
 from deploy.demo.federation import example_template
 from deploy.provision.register_topic import MOST_SIGNATURES, as_record
+from deploy.provision.topics import wanted_topics
+from referral_bus.broker.memory import MemoryBroker
+from referral_bus.clock import system_clock
 from referral_bus.errors import Reason, Refused
-from referral_bus.federation.register import parse_register
+from referral_bus.federation.register import parse_register, render_register
 from referral_bus.home import known_services
 from schemas.events import StewardSignature
-from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line, assert_refused
+from tests.unit.deploy.app.command import PLANTED, Command, Said, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import DEAD_KAFKA, Agency
 
@@ -115,6 +118,32 @@ def test_a_register_is_published_to_a_kafka_that_is_there(
     said = command(None, "register", "publish", register, signatures, "--kafka", DEAD_KAFKA, "--key", keys[0])
     assert_one_line(said)
     assert said.code == 3
+
+
+def test_what_a_version_cuts_off_is_a_warning_for_people_and_a_field_for_programs(
+    register: Path, keys: list[Path], command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, first = MemoryBroker(system_clock), parse_register(register.read_bytes(), known_services())
+    monkeypatch.setattr(broker, "close", lambda: None)
+    monkeypatch.setattr("referral_bus.broker.kafka.KafkaBroker", lambda *_: broker)
+    for plan in wanted_topics(first):
+        broker.create_topic(plan)
+
+    def publish(version: int, *options: str) -> Said:
+        content = first.content.model_copy(
+            update={"version": version, "agreements": first.content.agreements[:-version]}
+        )
+        register.write_bytes(render_register(content))
+        signatures = tmp_path / f"{version}.signatures.yaml"
+        for key in keys[:2]:
+            assert command(None, "register", "sign", register, signatures, "--key", key).code == 0
+        at = ("--kafka", DEAD_KAFKA, "--key", keys[0])
+        return command(None, "register", "publish", register, signatures, *at, *options)
+
+    assert publish(1, "--json").document == {"version": 1, "cuts_off": []}
+    [cut] = publish(2, "--json").document["cuts_off"]
+    assert "is not listed any more" in cut
+    assert publish(3).err.startswith("referral-bus: warning: the agreement from ")
 
 
 def test_a_register_that_no_record_can_carry_is_not_signed(
