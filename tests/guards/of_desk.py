@@ -94,7 +94,7 @@ DESK = (
     Guard(
         "nothing is erased where no person can be asked",
         "deploy/app/commands_erasure.py",
-        "if json or not sys.stdin.isatty():",
+        "if json or not (sys.stdin.isatty() and sys.stdout.isatty()):",
         "if False:",
         ERASED,
     ),
