@@ -20,7 +20,7 @@ from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import Writing, write_word
 from schemas.code_lists import form_of, list_at
-from schemas.lifecycle import MOVE_BY_VERB, NOT_PROVIDED, NOTES, Illegal, Move, Side, Status, judge
+from schemas.lifecycle import MOVE_BY_VERB, MOVES, NOT_PROVIDED, NOTES, Illegal, Move, Side, Status, judge
 from schemas.personal import StatusBody
 from schemas.problems import problems
 from schemas.text import tidy_all
@@ -122,13 +122,20 @@ def _legal(tx: Tx, wanted: Move, referral: Referral) -> Status:
     if isinstance(result, Illegal):
         advice = {
             "wrong_side": f"only the {wanted.by} of a referral can {wanted.verb} it",
-            "wrong_status": f"a referral that is {referral.status} allows no {wanted.verb}",
+            "wrong_status": f"a referral that is {referral.status} allows no {wanted.verb}{_allowed(referral)}",
             "no_cancel_request": "its sender has not asked for cancellation",
         }
         raise Refused(Reason.TRANSITION_REFUSED, advice[result.why], wanted.verb)
     if referral.side is Side.SENDER and undelivered(tx, referral.key):
         raise Refused(Reason.TRANSITION_REFUSED, "the recipient has refused this referral; see `why`", wanted.verb)
     return result
+
+
+def _allowed(referral: Referral) -> str:
+    """The verbs that we may say now."""
+    asked = referral.cancel_requested_at is not None
+    verbs = [each.verb for each in MOVES if not isinstance(judge(each, referral.side, referral.status, asked), Illegal)]
+    return f"; it allows {', '.join(verbs)}" if verbs else "; it has ended, and only withdraw is left"
 
 
 def _refuse_if_left(register: Register, recipient: str, now: datetime, verb: str) -> None:
@@ -167,7 +174,8 @@ def _body(wanted: Move, detail: Mapping[str, Any], *, consent_over: bool) -> Sta
 def _check_needs(wanted: Move, said: Mapping[str, Any]) -> None:
     for need in wanted.needs:
         if need not in said:
-            raise Refused(Reason.FIELD_MISSING, f"{wanted.verb} needs it{_accepted(need)}", need)
+            accepted = f"; accepted: one of {', '.join(sorted(NOTES))}" if wanted.verb == "note" else _accepted(need)
+            raise Refused(Reason.FIELD_MISSING, f"{wanted.verb} needs it{accepted}", need)
     if said.get("outcome") == NOT_PROVIDED and "outcome_reason" not in said:
         advice = f"what was {NOT_PROVIDED} needs its reason{_accepted('outcome_reason')}"
         raise Refused(Reason.FIELD_MISSING, advice, "outcome_reason")

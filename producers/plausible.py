@@ -4,9 +4,14 @@ Only the sender's intake asks this. A recipient never refuses an event for it: t
 clock, and by a register and a ledger that the sender does not have.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from json import dumps
+from typing import Any
 from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
 
 from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register import Register
@@ -15,9 +20,13 @@ from referral_bus.ledger.store import Tx
 from schemas.lifecycle import APPOINTED
 from schemas.personal import StatusBody
 from schemas.referral_request import ReferralRequest
+from schemas.times import Instant
 
 CLOCKS_DIFFER = timedelta(minutes=10)  # what is attested now may carry the time of a clock that is ahead of ours
 EARLIEST_ZONE = timedelta(hours=14)  # where the calendar is furthest ahead of UTC
+
+_DEADLINES = ("acknowledge_by", "respond_by")
+_INSTANT: TypeAdapter[datetime | None] = TypeAdapter(Instant | None)
 
 
 def implausible_request(tx: Tx, request: ReferralRequest, now: datetime, at: str) -> Iterator[Refused]:
@@ -27,14 +36,32 @@ def implausible_request(tx: Tx, request: ReferralRequest, now: datetime, at: str
         yield _untrue(f"{at}body.person.date_of_birth", "this day is to come; a date of birth is not after today")
     if request.body.consent.attested_at > now + CLOCKS_DIFFER:
         yield _untrue(f"{at}body.consent.attested_at", "this time is to come; consent is attested once it was given")
-    for name in ("acknowledge_by", "respond_by"):
-        deadline = getattr(request, name)
-        if deadline is not None and deadline <= now:
-            yield _untrue(at + name, "this time has passed; give a later one, or none for that of the priority")
+    for name in _DEADLINES:
+        yield from _deadline(getattr(request, name), now, at + name)
     replaces = request.body.request.replaces
     if replaces is not None and not _known_here(tx, replaces):
         path = f"{at}body.request.replaces"
         yield Refused(Reason.REFERRAL_UNKNOWN, "no referral here has this id; give the whole id of one", path)
+
+
+def implausible_parts(item: Mapping[str, Any], register: Register, now: datetime, at: str) -> Iterator[Refused]:
+    """Of a request whose form is wrong somewhere: its recipient and its deadlines, where their own form is right."""
+    recipient = item.get("recipient")
+    if isinstance(recipient, str) and register.agency(recipient) is None:
+        yield unknown_agency(f"{at}recipient")
+    for name in _DEADLINES:
+        with suppress(ValidationError):
+            yield from _deadline(_INSTANT.validate_json(dumps(item.get(name))), now, at + name)
+
+
+def unknown_agency(path: str) -> Refused:
+    advice = "no agency of the register has this code; see `referral-bus agencies`"
+    return Refused(Reason.AGENCY_UNKNOWN, advice, path)
+
+
+def _deadline(deadline: datetime | None, now: datetime, path: str) -> Iterator[Refused]:
+    if deadline is not None and deadline <= now:
+        yield _untrue(path, "this time has passed; give a later one, or none for that of the priority")
 
 
 def implausible_word(body: StatusBody, register: Register, now: datetime) -> Iterator[Refused]:
@@ -45,8 +72,7 @@ def implausible_word(body: StatusBody, register: Register, now: datetime) -> Ite
         elif body.appointment.time <= now:
             yield _untrue("appointment.time", "this time has passed; an appointment is scheduled for a later one")
     if body.suggested_agency is not None and register.agency(body.suggested_agency) is None:
-        advice = "no agency of the register has this code; see `referral-bus agencies`"
-        yield Refused(Reason.AGENCY_UNKNOWN, advice, "suggested_agency")
+        yield unknown_agency("suggested_agency")
 
 
 def _untrue(path: str, advice: str) -> Refused:

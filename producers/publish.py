@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from producers.plausible import implausible_request
+from producers.plausible import implausible_request, unknown_agency
 from producers.refusals import unknown_code_refusals
 from referral_bus.clock import Clock
 from referral_bus.errors import Reason, Refused, RefusedEach, refused_together
@@ -151,8 +151,7 @@ def _recipient(register: Register, sender: str, request: ReferralRequest, now: d
     recipient, path = request.recipient, f"{at}recipient"
     agency = register.agency(recipient)
     if agency is None:
-        advice = "no agency of the register has this code; see `referral-bus agencies`"
-        yield Refused(Reason.AGENCY_UNKNOWN, advice, path)
+        yield unknown_agency(path)
     elif not agency.receives_referrals:
         yield Refused(Reason.RECEIVES_NO_REFERRALS, f"this agency receives no referrals{_successor(agency)}", path)
     elif register.expired(now):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from referral_bus.errors import Reason, Refused
 from schemas.code_lists import form_of, list_at, unknown_codes
+from schemas.field_names import model_at
 from schemas.problems import Problem, ProblemKind, problems
 from schemas.text import line, tidy
 
@@ -15,7 +16,7 @@ _LOCAL_REF: TypeAdapter[str] = TypeAdapter(Annotated[str, line(120)])
 
 _REASONS: dict[ProblemKind, tuple[Reason, str]] = {
     "missing": (Reason.FIELD_MISSING, "this field is needed"),
-    "unknown_field": (Reason.FIELD_UNKNOWN, "it holds a field that is not part of a referral; check the spelling"),
+    "unknown_field": (Reason.FIELD_UNKNOWN, "holds a field that is not part of a referral; check the spelling"),
     "wrong_type": (Reason.TYPE_WRONG, "this is not the kind of value that belongs here"),
     "naive_time": (Reason.TIME_NAIVE, "give the time with its offset, as in 2026-11-23T19:00:00+05:00"),
     "too_long": (Reason.TOO_LARGE, "it is longer than allowed; shorten it"),
@@ -25,11 +26,19 @@ _REASONS: dict[ProblemKind, tuple[Reason, str]] = {
 
 
 def refused(problem: Problem, model: type[BaseModel] | None = None) -> Refused:
-    """`model` is what the path begins at; with it the codes of a coded field are told."""
+    """`model` is what the path begins at; with it the codes of a coded field are told, and an object's fields."""
     reason, advice = _REASONS[problem.kind]
-    list_name = list_at(model, problem.path) if model and problem.kind != "unknown_field" else None
+    if problem.kind == "unknown_field":
+        whose = "it" if problem.path else "the request"
+        return Refused(reason, f"{whose} {advice}{_names(model, problem.path)}", problem.path or None)
+    list_name = list_at(model, problem.path) if model else None
     form = form_of(list_name) if list_name and problem.kind != "too_long" else problem.form
     return Refused(reason, f"{advice}; accepted: {form}" if form else advice, problem.path or None)
+
+
+def _names(model: type[BaseModel] | None, path: str) -> str:
+    here = model_at(model, path) if model else None
+    return f"; accepted: {', '.join(here.model_fields)}" if here else ""
 
 
 def unknown_code_refusals(said: BaseModel, at: str = "") -> list[Refused]:

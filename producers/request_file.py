@@ -3,15 +3,16 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from producers.refusals import refused, unknown_code_refusals
 from referral_bus.errors import Reason, Refused, Unreachable, refused_together
 from schemas.bounded_json import Bounds, NotJson, OutOfBounds, load_json
+from schemas.field_names import model_of
 from schemas.problems import problems
 from schemas.referral_request import MOST_REQUESTS, ReferralRequest, parse_requests, well_formed
 from schemas.text import tidy_all
@@ -27,12 +28,18 @@ _OUT_OF_BOUNDS = {
 }
 
 
-def read_requests(path: str, standard_input: Callable[[], BinaryIO]) -> tuple[ReferralRequest, ...]:
+Judge = Callable[[Mapping[str, Any], str], Iterable[Refused]]
+"""What cannot be true in one request whose form is wrong elsewhere; the text stands before each path."""
+
+
+def read_requests(
+    path: str, standard_input: Callable[[], BinaryIO], judge: Judge = lambda _item, _at: ()
+) -> tuple[ReferralRequest, ...]:
     """The requests of a file, or of standard input for `-`. Raises `Refused` naming everything that is wrong."""
-    return parse(_read(path, standard_input))
+    return parse(_read(path, standard_input), judge)
 
 
-def parse(content: bytes) -> tuple[ReferralRequest, ...]:
+def parse(content: bytes, judge: Judge = lambda _item, _at: ()) -> tuple[ReferralRequest, ...]:
     """Line ends and tabs of the texts are made what may travel; every other character is kept or refused."""
     document = _document(content)
     text = json.dumps(tidy_all(document), ensure_ascii=False)
@@ -41,19 +48,32 @@ def parse(content: bytes) -> tuple[ReferralRequest, ...]:
     except UnicodeEncodeError as error:
         half = f"U+{ord(text[error.start]):04X}"
         raise Refused(Reason.VALUE_REFUSED, f"a text holds {half}, which is half a character; remove it") from None
+    repeated = list(_repeated(document, "", ReferralRequest))
     try:
         requests = parse_requests(text)
     except ValidationError as error:
-        raise refused_together(_mistakes(error, text)) from None
-    _refuse_repeated(document, "")
+        raise refused_together(_in_order([*_mistakes(error, text), *repeated], document, judge)) from None
+    if repeated:
+        raise refused_together(_in_order(repeated, document, judge))
     return requests
 
 
 def _mistakes(error: ValidationError, text: str) -> list[Refused]:
-    """What is wrong in form, and the unknown codes of those in a list whose form is right, in the list's order."""
+    """What is wrong in form, and the unknown codes of those in a list whose form is right."""
     found = [refused(problem, ReferralRequest) for problem in problems(error)]
     for place, request in well_formed(text):
         found += unknown_code_refusals(request, f"[{place}].")
+    return found
+
+
+def _in_order(found: list[Refused], document: Any, judge: Judge) -> list[Refused]:
+    """In the list's order, with what `judge` finds beside it at other places."""
+    items = enumerate(document) if isinstance(document, list) else [(-1, document)]
+    places = {each.path for each in found}
+    for place, item in items:
+        if isinstance(item, dict):
+            judged = judge(item, f"[{place}]." if place >= 0 else "")
+            found += [each for each in judged if each.path not in places]
     return sorted(found, key=lambda each: _place(each.path))
 
 
@@ -80,20 +100,23 @@ class _Object(dict[str, Any]):
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
         times = Counter(name for name, _ in pairs) if len(self) < len(pairs) else Counter[str]()
-        self.twice = next((name for name in self if times[name] > 1), None)
+        self.twice = tuple(name for name in self if times[name] > 1)
 
 
-def _refuse_repeated(value: Any, path: str) -> None:
-    """Of JSON that is a request by its last fields, so that every name in the path is one of ours."""
+def _repeated(value: Any, path: str, model: type[BaseModel] | None) -> Iterator[Refused]:
+    """Every field that stands twice. Only names of ours come into a path: what an unknown field holds is passed over,
+    and that it is unknown is told anyway."""
     if isinstance(value, list):
         for place, item in enumerate(value):
-            _refuse_repeated(item, f"{path}[{place}]")
-    elif isinstance(value, _Object):
-        if value.twice is not None:
-            inner = f"{path}.{value.twice}".removeprefix(".")
-            raise Refused(Reason.VALUE_REFUSED, "this field stands here twice; keep one", inner)
+            yield from _repeated(item, f"{path}[{place}]", model)
+    elif isinstance(value, _Object) and model is not None:
+        for name in value.twice:
+            if name in model.model_fields:
+                inner = f"{path}.{name}".removeprefix(".")
+                yield Refused(Reason.VALUE_REFUSED, "this field stands here twice; keep one", inner)
         for name, item in value.items():
-            _refuse_repeated(item, f"{path}.{name}".removeprefix("."))
+            if name in model.model_fields:
+                yield from _repeated(item, f"{path}.{name}".removeprefix("."), model_of(model, name))
 
 
 def _read(path: str, standard_input: Callable[[], BinaryIO]) -> bytes:

@@ -117,7 +117,7 @@ def list_at(model: type[BaseModel], path: str) -> str | None:
         list_name = dict(coded_fields(model)).get(name)
         if list_name is not None or name not in model.model_fields:
             return list_name
-        inner = [part for part in _parts(model.model_fields[name].annotation) if _is_model(part)]
+        inner = [part for part in parts_of(model.model_fields[name].annotation) if is_model(part)]
         if not inner:
             return None
         model = inner[0]
@@ -153,21 +153,21 @@ def coded_fields(model: type[BaseModel]) -> tuple[tuple[str, str | None], ...]:
     """The fields worth looking at: those that hold codes, with their list, and those that hold records, with None."""
     found: list[tuple[str, str | None]] = []
     for name, field in model.model_fields.items():
-        parts = [*field.metadata, *_parts(field.annotation)]
+        parts = [*field.metadata, *parts_of(field.annotation)]
         lists = [part.list_name for part in parts if isinstance(part, Coded)]
         if lists:
             found.append((name, lists[0]))
-        elif any(_is_model(part) for part in parts):
+        elif any(is_model(part) for part in parts):
             found.append((name, None))
     return tuple(found)
 
 
-def _is_model(part: Any) -> bool:
+def is_model(part: Any) -> bool:
     return isinstance(part, type) and issubclass(part, BaseModel)
 
 
-def _parts(annotation: Any) -> Iterator[Any]:
+def parts_of(annotation: Any) -> Iterator[Any]:
     """Everything an annotation is made of: the types, and what Annotated adds to them."""
     yield annotation
     for part in get_args(annotation):
-        yield from _parts(part)
+        yield from parts_of(part)

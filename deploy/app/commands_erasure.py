@@ -15,6 +15,7 @@ from deploy.app.list_views import left_out, page_document
 from deploy.app.options import HomeOption, JsonOption, WholeIdArgument, desk_of
 from deploy.app.output import already_done, answer, say, say_all, say_json
 from referral_bus.errors import Reason, Refused
+from referral_bus.ledger.naming import check_whole
 from referral_bus.ledger.tombstones import Tombstone
 from schemas.lifecycle import ErasureReason
 
@@ -37,6 +38,7 @@ def entered_in_error(
 
 def _erase(referral_id: str, home: Path, reason: ErasureReason, yes: bool, json: bool) -> None:
     desk = desk_of(home)
+    check_whole(referral_id)
     if not yes:
         _ask(desk, referral_id, reason, json)
     left = desk.withdraw(referral_id, reason)

@@ -1,7 +1,8 @@
 """`publish`: start referrals."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -14,9 +15,12 @@ from deploy.app.leaving import warn_if_nothing_leaves
 from deploy.app.options import AgainOption, HomeOption, JsonOption, desk_of
 from deploy.app.output import already_done, local_time, say, say_error, say_json
 from deploy.app.status import own_service
+from producers.plausible import implausible_parts
 from producers.publish import Published
-from producers.request_file import read_requests
-from referral_bus.errors import Reason, Refused
+from producers.request_file import Judge, read_requests
+from referral_bus.clock import system_clock
+from referral_bus.errors import BusError, Reason, Refused
+from referral_bus.federation.register import Register
 from referral_bus.ledger.repeats import Repeat
 from referral_bus.stages import OwnService
 from schemas.referral_request import ReferralRequest
@@ -45,13 +49,30 @@ def publish(
         return
     if file is None or example is not None or to is not None:
         raise Refused(Reason.FIELD_MISSING, "name a file, or --example (and with it --to)", "FILE")
-    requests = read_requests(file, lambda: sys.stdin.buffer)
+    requests = read_requests(file, lambda: sys.stdin.buffer, _judge(home))
     desk = desk_of(home)
     if not desk.settings.producer:
         raise Refused(Reason.STARTS_NO_REFERRALS, "this service's intake is off; set producer = true", "producer")
     published = desk.publish(requests, repeat=Repeat.IS_MEANT if again else Repeat.IS_NOTICED)
     with already_done(f"published {', '.join(str(each.referral_id) for each in published)}"):
         _answer(desk, requests, published, json)
+
+
+def _judge(home: Path) -> Judge:
+    """By the home's register and our clock; nothing where the home is not in order, which is told afterwards."""
+
+    @cache
+    def register() -> Register | None:
+        try:
+            return desk_of(home).register
+        except BusError:
+            return None
+
+    def judge(item: Mapping[str, Any], at: str) -> Iterable[Refused]:
+        found = register()
+        return () if found is None else implausible_parts(item, found, system_clock(), at)
+
+    return judge
 
 
 def _say_example(home: Path, service: str, to: str | None) -> None:

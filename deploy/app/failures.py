@@ -81,13 +81,18 @@ def of_usage(error: TyperException) -> Failure:
     name = parameter.metavar if isinstance(parameter, TyperArgument) else parameter and parameter.opts[0]
     hint = f" {name}" if name else ""
     line = {
-        "MissingParameter": f"USAGE:{hint} is missing; see --help",
+        "MissingParameter": f"USAGE:{hint} is missing{_or_variable(parameter)}; see --help",
         "NoSuchOption": "USAGE: there is no such option; see --help",
         "NoArgsIsHelpError": "USAGE: name a command; see --help",
         "BadParameter": f"USAGE:{hint} has a value of the wrong kind; see --help",
         "BadOptionUsage": "USAGE: an option lacks its value; see --help",
     }.get(type(error).__name__, "USAGE: no such command, or too many arguments; put texts in quotes, see --help")
     return Failure(ExitCode.REFUSED, line, "USAGE", line.removeprefix("USAGE: "), name or None)
+
+
+def _or_variable(parameter: object) -> str:
+    variable = getattr(parameter, "envvar", None)
+    return f"; give it, or set {variable}" if isinstance(variable, str) else ""
 
 
 def wants_json(arguments: Sequence[str]) -> bool:

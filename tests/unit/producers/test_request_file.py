@@ -12,6 +12,7 @@ import pytest
 from producers.request_file import MAX_FILE, parse, read_requests
 from referral_bus.errors import Reason, Refused, RefusedEach, Unreachable
 from schemas.code_lists import form_of
+from schemas.personal import Consent
 from schemas.referral_request import MOST_REQUESTS
 from tests.kit.full_referral import FULL
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, THIRD, request, request_document
@@ -202,3 +203,30 @@ def test_a_long_list_of_codes_is_not_spelled_out() -> None:
 
 def test_json_that_does_not_parse_is_told_by_line_and_column() -> None:
     assert _refusal(b'{\n  "recipient": x}').path == "line 2, column 16"
+
+
+def test_a_field_that_stands_twice_is_named_beside_what_is_missing_or_unknown() -> None:
+    document = request_document(RECIPIENT)
+    del document["body"]["consent"]["method"]
+    document[PLANTED_NAME] = {"need": 1}
+    text = json.dumps(document)
+    twice = f'{{"priority": "stat", "{PLANTED_NAME}": 1, {text[1:]}'.replace('"need": "', '"need": "x", "need": "')
+    error = _refusal(twice.encode())
+    assert isinstance(error, RefusedEach)
+    assert {(each.reason, each.path) for each in error.each} == {
+        (Reason.FIELD_MISSING, "body.consent.method"),
+        (Reason.FIELD_UNKNOWN, None),
+        (Reason.VALUE_REFUSED, "priority"),
+        (Reason.VALUE_REFUSED, "body.request.need"),
+    }
+
+
+def test_an_unknown_field_is_told_the_names_that_its_object_takes() -> None:
+    document = request_document(RECIPIENT)
+    document["body"]["consent"][PLANTED_NAME] = 1
+    error = _refusal(_json(document))
+    assert (error.reason, error.path) == (Reason.FIELD_UNKNOWN, "body.consent")
+    assert error.advice.endswith(f"; accepted: {', '.join(Consent.model_fields)}")
+    top = _refusal(_json(request_document(RECIPIENT) | {PLANTED_NAME: 1}))
+    assert top.advice.startswith("the request holds a field that is not part of a referral")
+    assert "recipient, priority" in top.advice

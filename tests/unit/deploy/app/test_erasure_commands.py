@@ -222,3 +222,8 @@ def test_how_many_erasures_were_left_out_is_said(federation: Federation, command
     assert command(federation.sender, "erasures", "--most", 1).out.endswith("\n1 of 2 shown; --most shows more\n")
     document = command(federation.sender, "erasures", "--most", 1, "--json").document
     assert (document["shown"], document["total"], len(document["erasures"])) == (1, 2, 1)
+
+
+def test_a_shortened_id_is_refused_before_anything_is_asked(federation: Federation, command: Command) -> None:
+    said = command(federation.recipient, "withdraw", str(federation.referral)[:8])
+    assert_refused(said, "VALUE_REFUSED", "id")

@@ -10,7 +10,7 @@ from deploy.app.cli import app, run
 from deploy.app.desk import open_desk
 from producers.moves import SAID_SEVERAL_TIMES
 from producers.publish import publish
-from schemas.lifecycle import MOVES, Side
+from schemas.lifecycle import MOVES, NOTES, Side
 from tests.kit.people import request
 from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Said, assert_refused
 from tests.unit.deploy.app.conftest import Federation
@@ -219,3 +219,13 @@ def test_that_the_sender_has_left_is_a_warning_for_people_and_a_field_for_progra
     said = command(federation.recipient, "accept", federation.referral)
     assert said.err.startswith("referral-bus: warning: family-women has left the register; ")
     assert said.code == 0
+
+
+def test_a_refused_verb_is_told_with_those_that_the_status_allows(federation: Federation, command: Command) -> None:
+    said = command(federation.recipient, "resume", federation.referral)
+    assert said.err.endswith("; it allows see, accept, reject, note, ask\n"), said.err
+
+
+def test_a_note_without_its_kind_is_told_the_kinds_of_a_note_only(federation: Federation, command: Command) -> None:
+    said = refused(command, federation.recipient, "FIELD_MISSING", "--kind", "note", federation.referral)
+    assert said.err.endswith(f"accepted: one of {', '.join(sorted(NOTES))}\n")

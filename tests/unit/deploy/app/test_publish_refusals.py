@@ -147,3 +147,24 @@ def test_of_a_list_every_mistake_has_a_line_or_is_a_problem_in_json(
     (tmp_path / "wrong.json").write_text(json.dumps(wrong), encoding="utf-8")
     document = json.loads(command(federation.sender, "publish", tmp_path / "wrong.json", "--json").err)
     assert [each["path"] for each in document["error"]["problems"]] == paths
+
+
+def test_what_cannot_be_true_is_named_beside_mistakes_of_form(publish: Publish) -> None:
+    document = request_document("planted-7731")
+    document |= {"acknowledge_by": "2020-01-01T00:00:00+05:00", "respond_by": "2031-01-01T00:00:00"}
+    said = publish(document)
+    assert said.code == 2
+    assert {tuple(line.split(": ")[1].split(" at ")) for line in said.err.splitlines()} == {
+        ("TIME_NAIVE", "respond_by"),
+        ("AGENCY_UNKNOWN", "recipient"),
+        ("VALUE_REFUSED", "acknowledge_by"),
+    }
+
+
+def test_what_cannot_be_true_is_named_in_a_list_at_its_place(publish: Publish) -> None:
+    late = changed("acknowledge_by", hours_ago(1))
+    said = publish([late, changed("body.request.need", None)])
+    assert [line.split(": ")[1].split(" at ")[1] for line in said.err.splitlines()] == [
+        "[0].acknowledge_by",
+        "[1].body.request.need",
+    ]

@@ -69,3 +69,11 @@ def test_a_kafka_elsewhere_is_refused_at_init_and_by_every_command(
     assert not (tmp_path / "new").exists()
     monkeypatch.setenv("REFERRAL_BUS_KAFKA", f"127.0.0.1:9092,{PLANTED}.example:9092")
     assert_refused(command(federation.sender, "inbox"), "NOT_LOOPBACK", "REFERRAL_BUS_KAFKA")
+
+
+def test_a_home_that_is_not_named_can_be_given_by_its_variable(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REFERRAL_BUS_HOME", raising=False)
+    said = command(None, "inbox")
+    assert said.err == "referral-bus: USAGE: --home is missing; give it, or set REFERRAL_BUS_HOME; see --help\n"
