@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import referrals, restored_peers, tables
+from referral_bus.ledger import referrals, resending, restored_peers, tables
 from referral_bus.ledger.erasing import peer_took
 from referral_bus.ledger.peers import learn_incarnation
 from referral_bus.ledger.sending import FINAL, State
@@ -26,7 +26,7 @@ _ROW_OF_VALUE = (
 _SET_ROW = sa.update(tables.outbox).where(_OUT.number == sa.bindparam("of_number"))
 _RECORD_OF = sa.select(tables.events.c.record).where(tables.events.c.number == sa.bindparam("of_number"))
 _FOLLOWING = (
-    sa.select(_OUT.number, _OUT.missed, _OUT.state, _OUT.next_send_at)
+    sa.select(_OUT.number, _OUT.missed, _OUT.state, _OUT.next_send_at, _OUT.sends)
     .where(
         _OUT.referral_sender == sa.bindparam("of_sender"),
         _OUT.referral_id == sa.bindparam("of_referral", type_=sa.Uuid()),
@@ -100,7 +100,8 @@ def _settle(
     if following is None or State(following.state) in FINAL:
         return
     if following.missed or (following.next_send_at is None and State(following.state) in (State.SENT, State.HELD)):
-        send = {"missed": False, "asked": following.missed, "next_send_at": now}
+        at = _turn(tx, receipt.writer, following.sends, now) if following.missed else now
+        send = {"missed": False, "asked": following.missed, "next_send_at": at}
         tx.connection.execute(_SET_ROW, send | {"of_number": following.number})
 
 
@@ -138,7 +139,7 @@ def _seal_anew(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> None:
         "state": State.SENT.value,
         "missed": False,
         "asked": True,
-        "next_send_at": now,
+        "next_send_at": _turn(tx, held["addressee"], held["sends"], now),
     }
     tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == held["number"]).values(values))
 
@@ -149,13 +150,23 @@ def _send_missing(tx: Tx, row: sa.Row[tuple[object, ...]], held_place: Place, no
     tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == held["number"]).values(missed=True))
     later = sa.tuple_(_OUT.incarnation, _OUT.sequence) > sa.tuple_(held_place.incarnation, held_place.sequence)
     first = tx.connection.execute(
-        sa.select(_OUT.number, _OUT.state).where(*_same_referral(held), later).order_by(_OUT.number).limit(1)
+        sa.select(_OUT.number, _OUT.state, _OUT.sends, _OUT.next_send_at)
+        .where(*_same_referral(held), later)
+        .order_by(_OUT.number)
+        .limit(1)
     ).one_or_none()
     if first is None or first.number == held["number"] or first.state in (State.HELD, State.UNDELIVERABLE):
         return  # a held one waits for somebody at the recipient; what follows goes when it is final
-    values = {"asked": True, "next_send_at": now}
+    at = _turn(tx, held["addressee"], first.sends, now)
+    values = {"asked": True, "next_send_at": at if first.next_send_at is None else min(at, first.next_send_at)}
     known = (_OUT.number == first.number, _OUT.value.is_not(None))
     tx.connection.execute(sa.update(tables.outbox).where(*known).values(values))
+
+
+def _turn(tx: Tx, addressee: str, sends: int, now: datetime) -> datetime:
+    """When an event goes again that its addressee asks for. The first time at once; then in the addressee's turn, since
+    one receipt can ask for hundreds, again and again."""
+    return now if sends <= 1 else resending.next_turn(tx, addressee, now)
 
 
 def _same_referral(held: sa.RowMapping) -> tuple[sa.ColumnElement[bool], ...]:

@@ -41,7 +41,7 @@ def _wake_keyless(tx: Tx, now: datetime) -> None:
 def _wake_put_off(tx: Tx, now: datetime, first_pause: timedelta) -> None:
     """Sends what was put off by a clock that was ahead: what waits for longer than its own pause, which doubles with
     each time that it is sent."""
-    pauses = [(sends, min(first_pause * (1 << sends), LONGEST_PAUSE)) for sends in range(21)]
+    pauses = [(sends, max(min(first_pause * (1 << sends), LONGEST_PAUSE), resending.SHORTEST)) for sends in range(21)]
     put_off = sa.or_(
         *(sa.and_(_OUT.sends <= sends, _OUT.next_send_at > now + pause) for sends, pause in pauses),
         _OUT.next_send_at > now + LONGEST_PAUSE,
