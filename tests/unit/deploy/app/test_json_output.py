@@ -18,8 +18,8 @@ from tests.unit.deploy.app.homes import OTHER, RECIPIENT, SENDER, Agency, Post
 
 NEED_KAFKA = {"register plan", "register apply", "register publish", "kafka start", "kafka stop"}
 TESTED_WITH_THE_MONITOR = {"monitor status", "monitor init", "monitor accept"}
-WITHOUT_JSON = {"agency run", "monitor run", "demo", "completion"}
-"""Services, whose log is JSON, a story for people, and a script for a shell."""
+WITHOUT_JSON = {"agency run", "monitor run", "demo", "completion", "schemas json"}
+"""Services, whose log is JSON, a story for people, a script for a shell, and what prints JSON in any case."""
 TESTED_WITH_STEWARDS = {"register keygen", "register sign", "register accept", "register lint", "agency backup"}
 TESTED_WITH_DEAD_LETTERS = {
     "dead-letters list", "dead-letters show", "dead-letters retry", "dead-letters discard", "agency webhook-secret",
@@ -139,6 +139,9 @@ def test_without_json_there_are_lines_for_people(
 ) -> None:
     agency = None if arguments == ("codes",) else federation.recipient
     said = command(agency, *(each.format(id=federation.referral) for each in arguments))
-    assert (said.code, said.err) == (0, "")
+    assert said.code == 0
+    assert all(
+        line.startswith("referral-bus: warning: our own service is not running") for line in said.err.splitlines()
+    )
     assert said.out.endswith("\n")
     assert "{" not in said.out

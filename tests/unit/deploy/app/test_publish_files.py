@@ -18,27 +18,30 @@ MEGABYTE = 1024 * 1024
 FILES: dict[str, tuple[bytes, str, str | None]] = {
     "empty": (b"", "NOT_JSON", None),
     "blank": (b" \n\t\r\n", "NOT_JSON", None),
-    "only a mark": (b"\xef\xbb\xbf", "NOT_JSON", None),
-    "cut off": (GOOD[:-1].encode(), "NOT_JSON", None),
-    "a word": (PLANTED.encode(), "NOT_JSON", None),
+    "only a mark": (b"\xef\xbb\xbf", "NOT_JSON", "line 1, column 1"),
+    "cut off": (GOOD[:-1].encode(), "NOT_JSON", f"line 1, column {len(GOOD)}"),
+    "a word": (PLANTED.encode(), "NOT_JSON", "line 1, column 1"),
     "a text": (f'"{PLANTED}"'.encode(), "TYPE_WRONG", None),
     "null": (b"null", "TYPE_WRONG", None),
-    "two documents": (f"{GOOD}\n{GOOD}".encode(), "NOT_JSON", None),
-    "a comma too many": (f"[{GOOD},]".encode(), "NOT_JSON", None),
+    "two documents": (f"{GOOD}\n{GOOD}".encode(), "NOT_JSON", "line 2, column 1"),
+    "a comma too many": (f"[{GOOD},]".encode(), "NOT_JSON", f"line 1, column {len(GOOD) + 3}"),
     "an empty list": (b"[]", "VALUE_REFUSED", None),
-    "an empty object": (b"{}", "FIELD_MISSING", "recipient"),
     "a list in a list": (f"[[{GOOD}]]".encode(), "TYPE_WRONG", "[0]"),
     "more than 500": (f"[{','.join([GOOD] * 501)}]".encode(), "TOO_LARGE", None),
-    "binary": (bytes(range(256)) * 8, "NOT_JSON", None),
-    "UTF-16": (GOOD.encode("utf-16"), "NOT_JSON", None),
-    "Windows-1251": (GOOD.replace("Sinovova", "Синовова").encode("cp1251", "replace"), "NOT_JSON", None),
-    "zero bytes": (bytes(4096), "NOT_JSON", None),
-    "half a letter": (GOOD.replace("Sinovova", "\\ud83d").encode(), "NOT_JSON", None),
+    "binary": (bytes(range(256)) * 8, "NOT_JSON", "line 2, column 118"),
+    "UTF-16": (GOOD.encode("utf-16"), "NOT_JSON", "line 1, column 1"),
+    "Windows-1251": (
+        GOOD.replace("Sinovova", "Синовова").encode("cp1251", "replace"),
+        "NOT_JSON",
+        "line 1, column 164",
+    ),
+    "zero bytes": (bytes(4096), "NOT_JSON", "line 1, column 1"),
+    "half a letter": (GOOD.replace("Sinovova", "\\ud83d").encode(), "VALUE_REFUSED", None),
     "deep lists": (DEEP.encode(), "NOT_JSON", None),
     "deep objects": (('{"body":' * 200_000).encode(), "NOT_JSON", None),
     "deep inside": (GOOD.replace('"urgent"', DEEP + "]" * 200_000).encode(), "NOT_JSON", None),
     "a big number": (GOOD.replace('"urgent"', "7" * 4000).encode(), "TYPE_WRONG", "priority"),
-    "a huge number": (GOOD.replace('"urgent"', "7" * 100_000).encode(), "NOT_JSON", None),
+    "a huge number": (GOOD.replace('"urgent"', "7" * 100_000).encode(), "NOT_JSON", "line 1, column 1"),
     "17 MB": (b" " * (17 * MEGABYTE) + GOOD.encode(), "TOO_LARGE", None),
 }
 
@@ -54,6 +57,17 @@ def test_a_file_that_is_no_referral_is_refused_in_one_line(
     said = command(federation.sender, "publish", file)
     assert federation.sender.rows() == before
     assert_refused(said, reason, path)
+
+
+def test_of_an_empty_object_every_field_that_is_missing_is_named(
+    federation: Federation, command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "empty.json"
+    file.write_text("{}", encoding="utf-8")
+    said = command(federation.sender, "publish", file)
+    assert (said.code, said.out) == (2, "")
+    lines = [line.removeprefix("referral-bus: ").split(":")[0] for line in said.err.splitlines()]
+    assert lines == [f"FIELD_MISSING at {field}" for field in ("recipient", "priority", "body")]
 
 
 def test_of_a_huge_file_only_the_beginning_is_read(federation: Federation, command: Command, tmp_path: Path) -> None:
@@ -115,4 +129,4 @@ def test_standard_input_is_read_like_a_file(
     said = command(federation.sender, "publish", "-")
     assert said.code == code
     if code:
-        assert_refused(said, "NOT_JSON")
+        assert_refused(said, "NOT_JSON", "line 1, column 12")
