@@ -120,7 +120,8 @@ def _say_referrals(desk: Desk, found: Found, json: bool) -> None:
         say_json(found_document(found, now))
         return
     say_all(entries(stood_line(each, now, zone) for each in found.referrals))
-    say(f"{limited(len(found.referrals), found.total)} referrals" if found.total else "no referral fits")
+    name = "referral" if found.total == 1 else "referrals"
+    say(f"{limited(len(found.referrals), found.total)} {name}" if found.total else "no referral fits")
 
 
 def todo(home: HomeOption, most: MostOption = 100, json: JsonOption = False) -> None:
@@ -134,7 +135,8 @@ def todo(home: HomeOption, most: MostOption = 100, json: JsonOption = False) -> 
     say_all(entries(task_line(task, now, desk.settings.time_zone) for task in found.tasks))
     say(f"{limited(len(found.tasks), found.total)} wait for us" if found.total else "nothing waits for us")
     if found.dead_letters:
-        say(f"{found.dead_letters} dead letters wait; see `referral-bus dead-letters list`")
+        waits = "dead letter waits" if found.dead_letters == 1 else "dead letters wait"
+        say(f"{found.dead_letters} {waits}; see `referral-bus dead-letters list`")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -85,10 +85,10 @@ def _act(case: Case, sender: str, recipient: str, us: str, register: Register, z
         Actor.NONE: "",
         Actor.SENDER_SERVICE: f"the service of {sender}, by itself",
         Actor.RECIPIENT_SERVICE: f"the service of {recipient}, by itself once it runs",
-        Actor.RECIPIENT_STAFF: f"the staff of {recipient}",
-        Actor.SENDER_STAFF: f"the staff of {sender}",
-        Actor.SENDER_OPERATORS: f"the operators of {sender}",
-        Actor.RECIPIENT_OPERATORS: f"the operators of {recipient}",
+        Actor.RECIPIENT_STAFF: _people("staff", recipient, us),
+        Actor.SENDER_STAFF: _people("staff", sender, us),
+        Actor.SENDER_OPERATORS: _people("operators", sender, us),
+        Actor.RECIPIENT_OPERATORS: _people("operators", recipient, us),
         Actor.OPERATORS: "the operators of the bus",
     }
     if standing.actor == Actor.NONE:
@@ -98,6 +98,10 @@ def _act(case: Case, sender: str, recipient: str, us: str, register: Register, z
     if agency == us or standing.actor == Actor.OPERATORS:
         return act
     return f"{act}{_contact(register, agency)}{_silence(case.other, zone)}"
+
+
+def _people(who: str, agency: str, us: str) -> str:
+    return f"our {who}" if agency == us else f"the {who} of {agency}"
 
 
 def _silence(other: Presence | None, zone: str) -> str:

@@ -99,13 +99,13 @@ def test_the_sender_reads_where_it_is_whom_to_call_and_until_when(
 
 def test_the_recipient_is_not_told_its_own_telephone_number() -> None:
     said = sentence(case(Standing(Stage.NOT_SEEN, Actor.RECIPIENT_STAFF, DUE, None), Side.RECIPIENT))
-    assert f"next must act the staff of public-health; {LEFT}." in said
+    assert f"next must act our staff; {LEFT}." in said
 
 
 @pytest.mark.parametrize(
     ("code", "actor", "who"),
     [
-        (Code.CONSENT_INVALID, Actor.SENDER_STAFF, "the staff of family-women"),
+        (Code.CONSENT_INVALID, Actor.SENDER_STAFF, "our staff"),
         (Code.NOT_A_PARTY, Actor.OPERATORS, "the operators of the bus"),
     ],
 )
@@ -117,7 +117,7 @@ def test_what_was_refused_names_the_code_and_who_acts(code: Code, actor: Actor, 
 def test_what_can_never_be_delivered_any_more_says_so() -> None:
     said = sentence(case(Standing(Stage.UNDELIVERED, Actor.SENDER_STAFF, DUE, None)))
     assert "cannot be delivered any more: consent has expired, or public-health has left or erased it; next" in said
-    assert f"must act the staff of family-women; {LEFT}." in said
+    assert f"must act our staff; {LEFT}." in said
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_hand_over_that_has_failed_for_good_says_what_to_do_at_the_recipient()
     standing = Standing(Stage.NOT_HANDED_OVER, Actor.RECIPIENT_STAFF, DUE, None, Code.HANDOVER_EXHAUSTED)
     said = sentence(case(standing, Side.RECIPIENT))
     assert "not yet handed over to its system; its hand-over here has failed for good (HANDOVER_EXHAUSTED), " in said
-    assert f"retry or discard the dead letter; next must act the staff of public-health; {LEFT}." in said
+    assert f"retry or discard the dead letter; next must act our staff; {LEFT}." in said
 
 
 WAITS_FOR_THEM = Standing(Stage.NOT_SEEN, Actor.RECIPIENT_STAFF, DUE, None)
@@ -179,10 +179,10 @@ def test_of_what_has_ended_nobody_has_to_act(status: Status) -> None:
 
 def test_a_question_and_a_request_to_cancel_are_said() -> None:
     asked = Standing(Stage.IN_SERVICE, Actor.SENDER_STAFF, DUE, "question")
-    assert "the staff of family-women: a question waits for an answer; 23 hours left" in sentence(case(asked))
+    assert "our staff: a question waits for an answer; 23 hours left" in sentence(case(asked))
     cancel = Standing(Stage.IN_SERVICE, Actor.RECIPIENT_STAFF, DUE, "cancellation")
     said = sentence(case(cancel, Side.RECIPIENT))
-    assert "the staff of public-health: the sender asks to cancel it, confirm or refuse; 23 hours left" in said
+    assert "our staff: the sender asks to cancel it, confirm or refuse; 23 hours left" in said
 
 
 SPANS = [
@@ -228,7 +228,7 @@ def test_what_kafka_does_not_take_is_not_the_recipients_fault() -> None:
 @pytest.mark.parametrize(
     ("service", "actor", "why_not", "who"),
     [
-        (OwnService.STOPPED, Actor.SENDER_OPERATORS, STOPPED, "the operators of family-women"),
+        (OwnService.STOPPED, Actor.SENDER_OPERATORS, STOPPED, "our operators"),
         (OwnService.CUT_OFF, Actor.OPERATORS, CUT_OFF, "the operators of the bus"),
     ],
 )
@@ -243,7 +243,7 @@ def test_with_our_own_service_stopped_or_cut_off_that_is_said_and_who_mends_it(
 
 def test_a_recipient_that_has_left_the_register_is_said_to_have_and_what_to_do() -> None:
     left = Standing(Stage.OTHER_SIDE_LEFT, Actor.SENDER_STAFF, DUE, None, other_left=True)
-    to_do = "refer anew, then withdraw this one; next must act the staff of family-women; "
+    to_do = "refer anew, then withdraw this one; next must act our staff; "
     said = sentence(case(left))
     assert f"went to public-health, which has left the register, so that nothing it says counts; {to_do}" in said
     never = sentence(case(replace(left, stage=Stage.UNDELIVERED)))

@@ -41,7 +41,7 @@ def test_without_a_running_service_of_our_own_it_is_published_and_said_that_noth
     assert published["own_service"] == "stopped"
     looked = command(federation.sender, "why", published["referral_id"], "--json").document
     assert (looked["actor"], looked["own_service"]) == ("sender-operators", "stopped")
-    assert f"; {STOPPED}; next must act the operators of " in looked["sentence"]
+    assert f"; {STOPPED}; next must act our operators" in looked["sentence"]
     assert STOPPED in " ".join(command(federation.sender, "show", published["referral_id"]).out.split())
     with running(Home(federation.sender.home)):
         assert STOPPED not in command(federation.sender, "publish", file).err
