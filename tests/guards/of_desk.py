@@ -22,6 +22,20 @@ _UNTRUE = (
 
 DESK = (
     Guard(
+        "a register must have the SHA-256 that is given, the first one and a later one",
+        "referral_bus/federation/register_folder.py",
+        "if told not in (None, register.sha256):",
+        "if False:",
+        ("tests/unit/deploy/app/test_register_commands.py",),
+    ),
+    Guard(
+        "a Kafka on another machine is refused when settings are loaded",
+        "referral_bus/broker/loopback.py",
+        'if not all(is_loopback(address.strip().rpartition(":")[0]) for address in addresses.split(",")):',
+        "if False:",
+        ("tests/unit/deploy/app/test_wrong_settings.py",),
+    ),
+    Guard(
         "what turns text round never reaches a terminal",
         OUTPUT,
         "return _STEERING_FORMAT.match(sign) is not None",
