@@ -10,7 +10,7 @@ import pytest
 
 from referral_bus.files import trouble
 from tests.kit.users import OWNER, ROOT, STRANGER, command_as, folder_for_all, give
-from tests.unit.deploy.app.command import Command, assert_refused
+from tests.unit.deploy.app.command import NOTHING_LEAVES, Command, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 
 
@@ -34,7 +34,7 @@ def test_what_root_types_leaves_every_file_to_the_homes_owner(home: Path, federa
     newest = max((home / "keys").glob("sealing-*"))
     newest.unlink()
     withdrawn = command_as(ROOT, "withdraw", federation.referral, "--yes", "--home", home)
-    assert (withdrawn.returncode, withdrawn.stderr) == (0, "")
+    assert (withdrawn.returncode, withdrawn.stderr) == (0, NOTHING_LEAVES)
     assert newest.exists()
     assert (home / "outside-backups" / "high-water.json").exists()
     assert command_as(ROOT, "agency", "webhook-secret", "--home", home).returncode == 0
