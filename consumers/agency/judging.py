@@ -9,6 +9,7 @@ Only what stands in order is judged by its content, so that an event is refused 
 from dataclasses import dataclass
 from datetime import datetime
 
+from consumers.agency.places import places_of
 from consumers.agency.verdicts import Again, Missing, NotTaken, Reseal, Surroundings, Taken, Verdict
 from referral_bus.ledger import receiving, referrals, tombstones, unasked
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
@@ -48,21 +49,10 @@ class Judging:
         self.digest = digest
         self.raw = raw
         self.around = around
-        self.held = self._place_held()
+        believes = around.believes(event.writer)
+        self.places = places_of(tx, event.referral, event.writer, event.follows, believes)
         known = referrals.load(tx, event.referral)
         self.referral = known if known is not None and known.peer == event.writer else None
-
-    def _place_held(self) -> Place:
-        """The last place of its writer that counts. One that was said under a key that the register has revoked keeps
-        nothing out but what is said under the same or a higher incarnation."""
-        event, around = self.event, self.around
-        held = referrals.place_held(self.tx, event.referral, event.writer)
-        if event.incarnation >= held.incarnation:
-            return held
-        said_by = referrals.place_key(self.tx, event.referral, event.writer)
-        if said_by is None or around.register.believes(event.writer, said_by, around.now):
-            return held
-        return referrals.place_below(self.tx, event.referral, event.writer, event.incarnation)
 
     def take(self) -> Verdict:
         event = self.event
@@ -70,7 +60,7 @@ class Judging:
         if self._erased():
             self._owe(Outcome.ERASED, None)
             return Again(event.record)
-        earlier = receiving.known(self.tx, event.writer, event.event_id)
+        earlier = receiving.known(self.tx, event, self.around.believes(event.writer))
         if earlier is not None:
             self._owe(earlier.outcome, earlier.code)
             return Again(event.record)
@@ -78,11 +68,11 @@ class Judging:
         if held_code is not None:
             self._owe(Outcome.HELD, held_code)
             return Again(event.record)
-        if event.place <= self.held:
-            older = event.incarnation < self.held.incarnation
+        if event.place <= self.places.held:
+            older = event.incarnation < self.places.held.incarnation
             return self._refuse(_No(Code.OLD_INCARNATION if older else Code.EQUIVOCATION))
-        if not event.follows <= self.held:
-            self._owe(Outcome.MISSING, None)
+        if not event.follows <= self.places.reached:
+            self._owe(Outcome.MISSING, None, self.places.reached)
             return Missing(event.record)
         return self._judge()
 
@@ -96,7 +86,7 @@ class Judging:
         if left is None or left.peer != self.event.writer:
             return False
         let_go(self.tx, self.event.writer, self.event.event_id)
-        newer = self.event.incarnation > max(self.held.incarnation, left.taken.incarnation)
+        newer = self.event.incarnation > max(self.places.held.incarnation, left.taken.incarnation)
         if newer and not left.chased and left.side is Side.SENDER and isinstance(self.event, StatusEvent):
             take_place(self.tx, left, Place(self.event.incarnation, 0))
             tell(self.tx, left, ErasureKind.REQUESTED, self.around.writing)
@@ -104,7 +94,7 @@ class Judging:
 
     def discard(self) -> Verdict:
         """Somebody here has decided against a held event. Its place is used up, as by any refusal."""
-        if self._erased() or not self.event.follows <= self.held < self.event.place:
+        if self._erased() or self.event.follows > self.places.reached or self.event.place <= self.places.held:
             return self.take()  # meanwhile it is over, or another has taken its place
         return self._refuse(_No(Code.DISCARDED), self.referral if isinstance(self.event, StatusEvent) else None)
 
@@ -158,7 +148,7 @@ class Judging:
             return self._refuse(_No(Code.TRANSITION_REFUSED, "status"))
         by = Side.SENDER if event.from_sender else Side.RECIPIENT
         automatic = by is Side.RECIPIENT and self._by_itself()
-        word = Word(by, status, body.business_status, self._written_at(), automatic)
+        word = Word(by, status, body.business_status, self._written_at(), automatic, self.places.corrects)
         now, key_id = self.around.now, self.raw.key_id
         changed = receiving.store_word(self.tx, event, body, referral, word, key_id, now)
         self._owe(Outcome.STORED, None, event.place)
@@ -167,13 +157,14 @@ class Judging:
         return Taken(event.record)
 
     def _may_follow(self, referral: Referral, status: Status) -> bool:
-        """The first event of a higher incarnation sets the status unchecked: its writer's ledger was restored."""
-        restored = self.event.incarnation > self.held.incarnation > 0
-        return restored or may_follow(referral.status, status)
+        """The first event of a higher incarnation sets the status unchecked: its writer's ledger was restored. So does
+        the first one after those of a revoked key."""
+        restored = self.event.incarnation > self.places.reached.incarnation > 0
+        return restored or self.places.corrects or may_follow(referral.status, status)
 
     def _by_itself(self) -> bool:
         """The first word of an incarnation above 1 is always its service's automatic one."""
-        return self.event.incarnation > max(1, self.held.incarnation)
+        return self.event.incarnation > max(1, self.places.reached.incarnation)
 
     def _written_at(self) -> datetime:
         """As the writer says; but nothing was written in the future."""
@@ -188,7 +179,7 @@ class Judging:
         refused(self.tx, self._letter(no), self.around.now)
         status = _status(event)
         if referral is not None and status is not None and not event.from_sender and self._may_follow(referral, status):
-            said = Word(Side.RECIPIENT, status, None, self._written_at(), self._by_itself())
+            said = Word(Side.RECIPIENT, status, None, self._written_at(), self._by_itself(), self.places.corrects)
             referrals.save(self.tx, referrals.after(referral, said))
         self._owe(Outcome.REFUSED, no.code, event.place if CODES[no.code].place else None, no.path)
         return NotTaken(event.record, no.code, owed=True)
@@ -205,7 +196,7 @@ class Judging:
 
     def _owe(self, outcome: Outcome, code: Code | None, held: Place | None = None, path: str | None = None) -> None:
         event = self.event
-        owed = Owed(event.writer, self.digest, event.event_id, outcome, code, path, held or self.held)
+        owed = Owed(event.writer, self.digest, event.event_id, outcome, code, path, held or self.places.held)
         receiving.owe(self.tx, [owed])
 
 

@@ -6,6 +6,7 @@ known already?  ->  codes, status?  ->  about a referral of ours, by one of its 
 
 from dataclasses import dataclass
 
+from consumers.agency.places import places_of
 from consumers.agency.verdicts import Again, NotTaken, Surroundings, Taken, Verdict
 from referral_bus.ledger import receiving, referrals, tombstones, unasked
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
@@ -32,7 +33,7 @@ class _Party:
 
 def take_erasure(tx: Tx, event: ErasureEvent, digest: bytes, raw: RawRecord, around: Surroundings) -> Verdict:
     hear_incarnation(tx, event.writer, event.incarnation, raw.key_id, around.now)
-    earlier = receiving.known(tx, event.writer, event.event_id)
+    earlier = receiving.known(tx, event, around.believes(event.writer))
     if earlier is not None:
         receiving.owe(tx, [_item(event, digest, earlier.outcome, earlier.code)])
         return Again(event.record)
@@ -46,11 +47,11 @@ def take_erasure(tx: Tx, event: ErasureEvent, digest: bytes, raw: RawRecord, aro
         unasked.count(tx, event.writer, event.record, around.now)
     if isinstance(party, Code):
         path = "status" if party is Code.VALUE_REFUSED else None
-        receiving.refuse_erasure(tx, event, party, around.now)
+        receiving.refuse_erasure(tx, event, party, raw.key_id, around.now)
         refused(tx, NotTakenIn(raw, digest, event.writer, event, party, path), around.now)
         receiving.owe(tx, [_item(event, digest, Outcome.REFUSED, party, path)])
         return NotTaken(event.record, party, owed=True)
-    number = receiving.store_erasure(tx, event, around.now)
+    number = receiving.store_erasure(tx, event, raw.key_id, around.now)
     receiving.owe(tx, [_item(event, digest, Outcome.STORED, None)])
     _apply(tx, event, party, around)
     receiving.owe_handover(tx, event, number, around.now)
@@ -70,20 +71,21 @@ def _party(tx: Tx, event: ErasureEvent) -> _Party | Code:
 def _apply(tx: Tx, event: ErasureEvent, party: _Party, around: Surroundings) -> None:
     key, kind, reason = event.referral, ErasureKind(event.kind), ErasureReason(event.reason)
     status = None if event.status is None else Status(event.status)
+    held = places_of(tx, key, event.writer, NOWHERE, around.believes(event.writer)).held
     if reason is ErasureReason.RETENTION and kind is ErasureKind.REQUESTED and status is not None:
         there = tombstones.load(tx, key)
         if there is None:
-            peer_forgot(tx, key, status, event.place, around.now)
+            peer_forgot(tx, key, status, event.place, held, around.now)
         else:
-            take_status(tx, there, status, event.place)
+            take_status(tx, there, status, event.place, held)
         return
-    later = event.place > referrals.place_held(tx, key, event.writer)
+    later = event.place > held
     told = (status, event.place) if status is not None and later else (None, NOWHERE)
     asked = kind is ErasureKind.REQUESTED
     grounds = Grounds(reason, asked_by_us=False, asked_by_peer=asked, status=told[0], taken=told[1])
     left, new = erase(tx, key, party.side, party.peer, grounds, around.writing)
     if not new and status is not None:
-        left = take_status(tx, left, status, event.place)
+        left = take_status(tx, left, status, event.place, held)
     left = peer_has_erased(tx, left, kind, around.now)
     if asked or new:
         tell(tx, left, ErasureKind.ERASED, around.writing)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from consumers.agency.places import Believes
 from referral_bus.federation.register import Register
 from referral_bus.ledger.writing import Writing
 from referral_bus.wire.record import KeyFinder
@@ -28,6 +29,10 @@ class Surroundings:
     def writing(self) -> Writing:
         """For what the service answers by itself."""
         return Writing(self.now, self.register.version, self.new_id)
+
+    def believes(self, code: str) -> Believes:
+        """Whether what a signing key of this agency has said still counts."""
+        return lambda key_id: self.register.believes(code, key_id, self.now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,12 @@ nothing, and with it nothing comes back that was erased.
 
 import fcntl
 import os
+import secrets
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from deploy.app.backup_files import backup_key, take_out, write_backup
@@ -16,7 +19,7 @@ from deploy.app.desk import Desk
 from referral_bus.errors import Reason, Refused
 from referral_bus.files import sync_folder, trouble
 from referral_bus.home import Home, running
-from referral_bus.ledger.restoring import restored
+from referral_bus.ledger.restoring import incarnation_by_clock, restored
 from referral_bus.ledger.schema import is_whole
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
@@ -27,6 +30,10 @@ from schemas.events import HIGHEST_INCARNATION
 
 _COPY_PREFIX, _COPY_SUFFIX = "ledger.", ".backing-up"
 LOG_FILES = ("-wal", "-shm")
+LONGEST_LEAP = 1 << 16  # of incarnations in one restore; the clock gives as many in 45 days
+
+RandomBelow = Callable[[int], int]
+"""A whole number from 0 up to and not including this one, as `secrets.randbelow` draws it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ def go_on_after_restore(desk: Desk, backup: Path | None) -> Restored:
             raise damaged()
         ledger = home.open_ledger(desk.keyring, desk.settings.agency)
         try:
-            return go_on(ledger, desk.outside, desk.writing(), desk.own_key_counts)
+            return go_on(ledger, desk.outside, desk.writing(), desk.own_key_counts, secrets.randbelow)
         finally:
             ledger.close()
 
@@ -85,17 +92,32 @@ def _check_what_stays(desk: Desk) -> None:
 
 
 def next_incarnation(highest: int) -> int:
-    """Raises `Refused` before anything is written when there is no higher one."""
+    """The one above `highest`. Raises `Refused` before anything is written when there is none."""
     if highest >= HIGHEST_INCARNATION:
         advice = "the highest one was announced with this agency's key, so a thief has it; have it revoked first"
         raise Refused(Reason.INCARNATIONS_USED_UP, advice, "keys/signing.key")
     return highest + 1
 
 
-def go_on(ledger: Ledger, outside: OutsideBackups, writing: Writing, believed: Believed = every_key) -> Restored:
+def unguessed_incarnation(known: int, heard: int, now: datetime, random_below: RandomBelow) -> int:
+    """One above `known`, and above what revoked keys were `heard` to say where that leaves room, at a distance that a
+    thief cannot guess. It stays below `incarnation_by_clock`, for a new start that remembers nothing."""
+    ceiling = min(incarnation_by_clock(now), HIGHEST_INCARNATION)
+    base = heard if known < heard <= ceiling - LONGEST_LEAP else known
+    return next_incarnation(base) + random_below(max(1, min(LONGEST_LEAP, ceiling - base)))
+
+
+def go_on(
+    ledger: Ledger,
+    outside: OutsideBackups,
+    writing: Writing,
+    believed: Believed = every_key,
+    random_below: RandomBelow = lambda _: 0,
+) -> Restored:
     """Under an incarnation that exceeds every one ever used, but for those that a revoked key has announced."""
     with ledger.read() as tx:
-        incarnation = next_incarnation(max(own_incarnation(tx), outside.mark(believed).incarnation))
+        known = max(own_incarnation(tx), outside.mark(believed).incarnation)
+    incarnation = unguessed_incarnation(known, outside.mark().incarnation, writing.now, random_below)
     outside.raise_to(HighWater(incarnation, 0))
     journal = outside.journal()
     with ledger.write() as tx:

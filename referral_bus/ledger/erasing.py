@@ -113,10 +113,9 @@ def ask(tx: Tx, key: ReferralKey, side: Side, peer: str, reason: ErasureReason, 
     return left
 
 
-def take_status(tx: Tx, left: Tombstone, status: Status, place: Place) -> Tombstone:
-    """The recipient's final status, unless a later word of it was taken before."""
-    before = max(left.taken, referrals.place_held(tx, left.key, left.peer))
-    if left.side is not Side.SENDER or place <= before:
+def take_status(tx: Tx, left: Tombstone, status: Status, place: Place, held: Place) -> Tombstone:
+    """The recipient's final status, unless a later word of it was taken before. `held` is its last one's place."""
+    if left.side is not Side.SENDER or place <= max(left.taken, held):
         return left
     return tombstones.save(tx, replace(left, status=status, taken=place))
 
@@ -155,10 +154,11 @@ def acknowledged(tx: Tx, keys: Sequence[ReferralKey], writing: Writing) -> None:
             tell(tx, left, ErasureKind.CONFIRMED, writing)
 
 
-def peer_forgot(tx: Tx, key: ReferralKey, status: Status, place: Place, now: datetime) -> None:
-    """The recipient's retention has erased its side before all its words had arrived: this is its last one."""
+def peer_forgot(tx: Tx, key: ReferralKey, status: Status, place: Place, held: Place, now: datetime) -> None:
+    """The recipient's retention has erased its side before all its words had arrived: this is its last one. `held` is
+    the place of the last one that we have."""
     referral = referrals.load(tx, key)
-    if referral is None or place <= referrals.place_held(tx, key, referral.peer):
+    if referral is None or place <= held:
         return
     answered_at = referral.answered_at or now
     referrals.save(tx, replace(referral, status=status, answered_at=answered_at, changed_at=now, peer_forgot_at=now))

@@ -1,6 +1,6 @@
 """Ingest's transactions: what is known, stored or refused, which receipts are owed, how far we have read."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -22,7 +22,10 @@ from schemas.outcomes import CODES, Code, Outcome
 from schemas.personal import ReferralBody, StatusBody
 
 # Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
-_KNOWN = sa.select(tables.events.c.outcome, tables.events.c.code).where(
+_SAME = ("record", "referral_sender", "referral_id", "incarnation", "sequence", "occurred_at")
+_KNOWN = sa.select(
+    *(tables.events.c[name] for name in ("outcome", "code", "key_id", *_SAME)),
+).where(
     tables.events.c.writer == sa.bindparam("of_writer"),
     tables.events.c.event_id == sa.bindparam("of_event", type_=sa.Uuid()),
 )
@@ -38,11 +41,16 @@ class Judged:
     code: Code | None
 
 
-def known(tx: Tx, writer: str, event_id: UUID) -> Judged | None:
+def known(tx: Tx, event: AnyEvent, believes: Callable[[str], bool]) -> Judged | None:
     """The earlier judgement of this writer's event, whichever copy it was. Another writer's use of the id is nothing
-    to it: the host can see ids, and an agency could otherwise have somebody else's event taken for known."""
-    row = tx.connection.execute(_KNOWN, {"of_writer": writer, "of_event": event_id}).one_or_none()
-    return None if row is None else Judged(Outcome(row.outcome), None if row.code is None else Code(row.code))
+    to it: the host can see ids, and an agency could otherwise have somebody else's event taken for known. Nor is a use
+    of it under a key that is not believed any more, unless that stored this very event."""
+    about = {"of_writer": event.writer, "of_event": event.event_id}
+    for row in tx.connection.execute(_KNOWN, about).all():
+        said_again = row.outcome == Outcome.STORED and all(getattr(row, name) == getattr(event, name) for name in _SAME)
+        if said_again or row.key_id is None or believes(row.key_id):
+            return Judged(Outcome(row.outcome), None if row.code is None else Code(row.code))
+    return None
 
 
 def store_referral(tx: Tx, event: ReferralEvent, body: ReferralBody, key_id: str, now: datetime) -> Referral:
@@ -78,7 +86,7 @@ def _store(tx: Tx, event: SealableEvent, body: ReferralBody | StatusBody, key_id
     wrapped = referrals.body_key(tx, event.referral)
     body_name = body_of(event.writer, event.event_id)
     encrypted = None if wrapped is None else tx.at_rest.encrypt(wrapped, event.referral, body_name, encode(body))
-    number = record_event(tx, event, now, Outcome.STORED, None, encrypted)
+    number = record_event(tx, event, now, Outcome.STORED, None, encrypted, key_id)
     _use_place(tx, event, key_id)
     owe_handover(tx, event, number, now)
     audit.note(tx, Action.RECEIVED, now, referral=event.referral, event_id=event.event_id, peer=event.writer)
@@ -97,29 +105,29 @@ def owe_handover(tx: Tx, event: AnyEvent, number: int, now: datetime) -> None:
 
 def refuse(tx: Tx, event: SealableEvent, code: Code, key_id: str, now: datetime) -> None:
     """It never will be stored. Its body is not kept; its place is used up unless the code says otherwise."""
-    record_event(tx, event, now, Outcome.REFUSED, code, None)
+    record_event(tx, event, now, Outcome.REFUSED, code, None, key_id)
     key, writer = event.referral, event.writer
     audit.note(tx, Action.REFUSED, now, referral=key, event_id=event.event_id, peer=writer, code=code)
     if CODES[code].place:
         _use_place(tx, event, key_id)
 
 
-def store_erasure(tx: Tx, event: ErasureEvent, now: datetime) -> int:
+def store_erasure(tx: Tx, event: ErasureEvent, key_id: str, now: datetime) -> int:
     """A word about an erasure: known from now on. It uses no place. Returns its number, under which it is owed to our
     own system once it has taken effect."""
-    number = record_event(tx, event, now, Outcome.STORED, None, None)
+    number = record_event(tx, event, now, Outcome.STORED, None, None, key_id)
     audit.note(tx, Action.RECEIVED, now, referral=event.referral, event_id=event.event_id, peer=event.writer)
     return number
 
 
-def refuse_erasure(tx: Tx, event: ErasureEvent, code: Code, now: datetime) -> None:
-    record_event(tx, event, now, Outcome.REFUSED, code, None)
+def refuse_erasure(tx: Tx, event: ErasureEvent, code: Code, key_id: str, now: datetime) -> None:
+    record_event(tx, event, now, Outcome.REFUSED, code, None, key_id)
     key, writer = event.referral, event.writer
     audit.note(tx, Action.REFUSED, now, referral=key, event_id=event.event_id, peer=writer, code=code)
 
 
 def _use_place(tx: Tx, event: SealableEvent, key_id: str) -> None:
-    before = referrals.place_held(tx, event.referral, event.writer)
+    before, _ = referrals.place_said(tx, event.referral, event.writer)
     referrals.hold_place(tx, event.referral, event.writer, before, event.place, key_id)
 
 

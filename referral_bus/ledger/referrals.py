@@ -48,13 +48,15 @@ class Referral:
 class Word:
     """What an event says about its referral. `status` is None from the sender. `at` is when it was written, never in
     the future: a restored ledger takes a word a second time, which makes no old word new. `restored` marks the first
-    word of a restored recipient: no person has acted, so it meets no deadline, and it may take a status back."""
+    word of a restored recipient: no person has acted, so it meets no deadline, and it may take a status back.
+    `corrects` marks the first word after those of a revoked key, which may take a status back, too."""
 
     by: Side
     status: Status | None
     business_status: str | None
     at: datetime
     restored: bool = False
+    corrects: bool = False
 
 
 def after(referral: Referral, word: Word) -> Referral:
@@ -71,7 +73,7 @@ def after(referral: Referral, word: Word) -> Referral:
     if word.restored:
         return taken_back(changed, status, word.at)
     settles_cancellation = status != referral.status or word.business_status == "cancellation-refused"
-    return replace(
+    moved = replace(
         changed,
         status=status,
         acknowledged_at=referral.acknowledged_at or word.at,
@@ -79,6 +81,7 @@ def after(referral: Referral, word: Word) -> Referral:
         cancel_requested_at=None if settles_cancellation else referral.cancel_requested_at,
         question_asked_at=word.at if word.business_status == "information-requested" else referral.question_asked_at,
     )
+    return taken_back(moved, status, word.at) if word.corrects else moved
 
 
 def taken_back(referral: Referral, status: Status, at: datetime) -> Referral:
@@ -165,22 +168,22 @@ def set_local_ref(tx: Tx, key: ReferralKey, local_ref: str) -> None:
 
 def place_held(tx: Tx, key: ReferralKey, writer: str) -> Place:
     """The last place of `writer` in this referral that we hold, or have used up by a refusal."""
-    row = tx.connection.execute(_PLACE_HELD, _named(key) | {"of_writer": writer}).one_or_none()
-    return NOWHERE if row is None else Place(row.incarnation, row.sequence)
+    return place_said(tx, key, writer)[0]
 
 
-def place_key(tx: Tx, key: ReferralKey, writer: str) -> str | None:
-    """The signing key under which `writer` said its last place; None for our own."""
-    return tx.connection.execute(_PLACE_KEY, _named(key) | {"of_writer": writer}).scalar_one_or_none()
+def place_said(tx: Tx, key: ReferralKey, writer: str) -> tuple[Place, str | None]:
+    """As `place_held`, with the signing key under which `writer` said so; None for our own and for none."""
+    row = tx.connection.execute(_PLACE_SAID, _named(key) | {"of_writer": writer}).one_or_none()
+    return (NOWHERE, None) if row is None else (Place(row.incarnation, row.sequence), row.key_id)
 
 
-def place_below(tx: Tx, key: ReferralKey, writer: str, incarnation: int) -> Place:
-    """The last place that `writer` had used in incarnations up to this one."""
+def places_used(tx: Tx, key: ReferralKey, writer: str) -> list[tuple[Place, str]]:
+    """Every place that `writer` has used, the highest first, each with its signing key."""
     used = (_E.outcome == Outcome.STORED) | _E.code.in_([code.value for code, rule in CODES.items() if rule.place])
-    here = (*_is(key, tables.events), _E.writer == writer, _E.incarnation <= incarnation)
-    place = sa.select(_E.incarnation, _E.sequence).where(*here, used, _E.record != ErasureEvent.record)
-    row = tx.connection.execute(place.order_by(_E.incarnation.desc(), _E.sequence.desc()).limit(1)).one_or_none()
-    return NOWHERE if row is None else Place(row.incarnation, row.sequence)
+    here = (*_is(key, tables.events), _E.writer == writer, used, _E.record != ErasureEvent.record)
+    rows = sa.select(_E.incarnation, _E.sequence, _E.key_id).where(*here)
+    in_order = rows.order_by(_E.incarnation.desc(), _E.sequence.desc())
+    return [(Place(row.incarnation, row.sequence), row.key_id) for row in tx.connection.execute(in_order)]
 
 
 def hold_place(tx: Tx, key: ReferralKey, writer: str, before: Place, place: Place, key_id: str | None = None) -> None:
@@ -233,7 +236,8 @@ _OPEN_ABOUT = (
 )
 _BODY_KEY = sa.select(tables.referrals.c.body_key).where(*_of(tables.referrals))
 _STREAM = (*_of(tables.streams), tables.streams.c.writer == sa.bindparam("of_writer"))
-_PLACE_HELD = sa.select(tables.streams.c.incarnation, tables.streams.c.sequence).where(*_STREAM)
-_PLACE_KEY = sa.select(tables.streams.c.key_id).where(*_STREAM)
+_PLACE_SAID = sa.select(tables.streams.c.incarnation, tables.streams.c.sequence, tables.streams.c.key_id).where(
+    *_STREAM
+)
 _FIRST_PLACE = sa.insert(tables.streams)
 _NEXT_PLACE = sa.update(tables.streams).where(*_STREAM)

@@ -23,8 +23,8 @@ _FIRST_MINUTE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def incarnation_by_clock(now: datetime) -> int:
-    """For an agency that begins anew and does not know how far it had come: minutes since 2026. A restore raises an
-    incarnation by one, so no agency has ever used a higher one, unless it was restored every minute."""
+    """For an agency that begins anew and does not know how far it had come: minutes since 2026. A restore
+    stays below that as long as it can, so no agency has ever used a higher one, unless it was restored every minute."""
     return max(2, (now - _FIRST_MINUTE) // timedelta(minutes=1))
 
 

@@ -121,7 +121,8 @@ events = sa.Table(  # every event written or judged here; `number` follows commi
     sa.Column("kind", sa.String),  # of an ErasureEvent; as is the reason
     sa.Column("reason", sa.String),
     sa.Column("body", sa.LargeBinary),
-    sa.UniqueConstraint("writer", "event_id"),  # an id counts only together with its writer
+    sa.Column("key_id", sa.String),  # the signing key that said so; None for our own
+    sa.UniqueConstraint("writer", "event_id", "key_id"),  # an id counts only together with its writer and the key
     sa.Index(None, "referral_sender", "referral_id", "writer", "incarnation", "sequence"),
     sqlite_autoincrement=True,
 )

@@ -140,7 +140,7 @@ def _ready(tx: Tx, event: AnyEvent, before: Place, writing: Writing, body: bytes
     """Takes the event's place and lays it into the outbox."""
     now = writing.now
     referrals.hold_place(tx, event.referral, tx.code, before, event.place)
-    number = record_event(tx, event, now, "STORED", None, body)
+    number = record_event(tx, event, now, "STORED", None, body, None)
     row = {
         "number": number,
         "event_id": event.event_id,
@@ -176,9 +176,11 @@ def _common(tx: Tx, key: ReferralKey, peer: str, place: Place, writing: Writing)
     }
 
 
-def record_event(tx: Tx, event: AnyEvent, now: datetime, outcome: str, code: str | None, body: bytes | None) -> int:
+def record_event(
+    tx: Tx, event: AnyEvent, now: datetime, outcome: str, code: str | None, body: bytes | None, key_id: str | None
+) -> int:
     """One row of `events`; returns its number, which follows commit order. A status that we do not know is not kept:
-    such an event is refused or held."""
+    such an event is refused or held. `key_id` is the signing key's of another agency's event."""
     status = None if isinstance(event, ReferralEvent) else event.status
     row = {
         "event_id": event.event_id,
@@ -196,6 +198,7 @@ def record_event(tx: Tx, event: AnyEvent, now: datetime, outcome: str, code: str
         "kind": event.kind if isinstance(event, ErasureEvent) else None,
         "reason": event.reason if isinstance(event, ErasureEvent) else None,
         "body": body,
+        "key_id": key_id,
     }
     if body is None:  # else its referral is there
         tombstones.recorded_again(tx, event.referral)

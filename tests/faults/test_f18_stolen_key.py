@@ -1,7 +1,9 @@
-"""F18: a thief announces the highest incarnation and sealing keys of the thief's; then the stolen key is revoked."""
+"""F18: a thief announces the highest incarnation and sealing keys of the thief's, and says another status of a referral
+at the highest place; then the stolen key is revoked."""
 
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -15,11 +17,16 @@ from referral_bus.broker.kafka import KafkaBroker
 from referral_bus.clock import system_clock
 from referral_bus.errors import BusError, Reason
 from referral_bus.federation.keyring import write_key
-from referral_bus.ledger import tables
+from referral_bus.ledger import looking, referrals, tables
 from referral_bus.ledger.peers import all_peers
+from referral_bus.ledger.store import Tx
+from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.record import write
+from referral_bus.wire.sealing import seal
 from referral_bus.wire.signing import key_id_of
-from schemas.events import HIGHEST_INCARNATION
+from schemas.events import HIGHEST_INCARNATION, AnyRecord, ReferralKey, StatusEvent
+from schemas.lifecycle import Status
+from schemas.personal import StatusBody
 from tests.faults.books import written_by
 from tests.faults.conftest import Report
 from tests.faults.dose import Dose
@@ -41,10 +48,11 @@ def test_f18_what_a_stolen_key_has_said_falls_with_it(
         field.load.want(referrals_for(events))
         assert field.settle().kept
         _announce_as_the_thief(field)
+        word = _speak_as_the_thief(field)
         field.load.ask_for(Flow(FIRST, MIDDLE), UNANSWERED, events // 10)
         wait_until(lambda: _sealed_to_the_thief(field) > 0, 60)
         _stopped_until_revoked(field)
-        _revoke(field)
+        _revoke(field, word)
         result = field.settle()
         assert _sealed_to_the_thief(field) == 0
     report("F18", f"{events // 10} sealed to the thief and sealed anew", result)
@@ -56,17 +64,63 @@ def _announce_as_the_thief(field: Field) -> None:
     keys = tuple(key.model_copy(update={"public_key": THIEFS}) for key in desk.keyring.announced(now))
     said = next_announcement(desk.ledger, desk.register, keys, now, "0.0.0")
     highest = said.model_copy(update={"incarnation": HIGHEST_INCARNATION, "counter": 2**53 - 1})
-    raw = write(highest, desk.register.announcement(MIDDLE) or "", desk.register.federation, desk.keyring.signing)
-    with closing(KafkaBroker(field.services.kafka, "thief")) as broker, closing(broker.sender()) as sender:
-        sending = sender.send(raw)
-        assert sending is not None
-        wait_until(sending.done)
+    _send_as_the_thief(field, highest, desk.register.announcement(MIDDLE))
 
     def heard() -> bool:
         with field.desks[FIRST].ledger.read() as tx:
             return all_peers(tx)[MIDDLE].announcement == highest
 
     wait_until(heard)
+
+
+def _speak_as_the_thief(field: Field) -> UUID:
+    """A status that the referral does not have, to its sender. Returns once it is believed there; the event's id."""
+    desk, to, now = field.desks[MIDDLE], field.desks[FIRST], system_clock()
+    with to.ledger.read() as tx:
+        known = looking.statuses(tx)
+        key = next(key for key in known if (key.sender, _peer(tx, key)) == (FIRST, MIDDLE))
+        follows = referrals.place_held(tx, key, MIDDLE)
+    status = Status.REJECTED if known[key] is not Status.REJECTED else Status.COMPLETED
+    word = StatusEvent(
+        event_id=uuid4(),
+        referral_id=key.referral_id,
+        referral_sender=key.sender,
+        writer=MIDDLE,
+        addressee=FIRST,
+        occurred_at=now,
+        register_version=desk.register.version,
+        incarnation=HIGHEST_INCARNATION,
+        sequence=2**53 - 1,
+        follows_incarnation=follows.incarnation,
+        follows_sequence=follows.sequence,
+        sealing_key_id="0" * 32,
+        sealed=b"",
+        status=status,
+    )
+    sealing = to.keyring.announced(now)[0].public_key
+    named = word.model_copy(update={"sealing_key_id": key_id_of(sealing)})
+    _send_as_the_thief(field, seal(named, encode(StatusBody()), sealing), desk.register.inbox(FIRST))
+
+    def believed() -> bool:
+        with to.ledger.read() as tx:
+            return looking.statuses(tx)[key] == status
+
+    wait_until(believed)
+    return word.event_id
+
+
+def _peer(tx: Tx, key: ReferralKey) -> str | None:
+    referral = referrals.load(tx, key)
+    return None if referral is None else referral.peer
+
+
+def _send_as_the_thief(field: Field, record: AnyRecord, topic: str | None) -> None:
+    desk = field.desks[MIDDLE]
+    raw = write(record, topic or "", desk.register.federation, desk.keyring.signing)
+    with closing(KafkaBroker(field.services.kafka, "thief")) as broker, closing(broker.sender()) as sender:
+        sending = sender.send(raw)
+        assert sending is not None
+        wait_until(sending.done)
 
 
 def _sealed_to_the_thief(field: Field) -> int:
@@ -89,8 +143,9 @@ def _stopped_until_revoked(field: Field) -> None:
     assert (home / "outside-backups" / "high-water.json").read_bytes() == before
 
 
-def _revoke(field: Field) -> None:
-    """The stewards drop the stolen key and list another one, with which the agency goes on."""
+def _revoke(field: Field, thiefs: UUID) -> None:
+    """The stewards drop the stolen key and list another one, with which the agency goes on. It has never written the
+    event whose id is `thiefs`, which stays at the other side."""
     home = field.agency(MIDDLE).home
     field.kill(FIRST)
     with field.load.at_rest():
@@ -101,5 +156,5 @@ def _revoke(field: Field) -> None:
         field.services.join(2)
         with closing(open_desk(home)) as desk:
             go_on_after_restore(desk, None)
-        field.begin_again(MIDDLE, wrote)
+        field.begin_again(MIDDLE, wrote | {thiefs})
     field.start_and_wait(FIRST, MIDDLE)

@@ -107,14 +107,14 @@ ERASURE = (
     Guard(
         "the final status is taken in order",
         ERASING,
-        "if left.side is not Side.SENDER or place <= before:",
+        "if left.side is not Side.SENDER or place <= max(left.taken, held):",
         "if left.side is not Side.SENDER:",
         RULES,
     ),
     Guard(
         "an older final status is not taken",
         TAKING,
-        "later = event.place > referrals.place_held(tx, key, event.writer)",
+        "later = event.place > held",
         "later = True",
         RULES,
     ),

@@ -84,8 +84,8 @@ HAND_OVER = (
     Guard(
         "nothing is discarded that is over already",
         "consumers/agency/judging.py",
-        "if self._erased() or not self.event.follows",
-        "if not self.event.follows",
+        "if self._erased() or self.event.follows",
+        "if self.event.follows",
         SETTLED,
     ),
     Guard(

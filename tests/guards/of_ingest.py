@@ -145,8 +145,8 @@ INGEST = (
     ),
     Guard("a known event is not stored again", JUDGING, "if earlier is not None:", "if False:", TAKE_IN),
     Guard("a held event stays held", JUDGING, "if held_code is not None:", "if False:", TAKE_IN),
-    Guard("a place that is taken is taken", JUDGING, "if event.place <= self.held:", "if False:", TAKE_IN),
-    Guard("order", JUDGING, "if not event.follows <= self.held:", "if False:", TAKE_IN),
+    Guard("a place that is taken is taken", JUDGING, "if event.place <= self.places.held:", "if False:", TAKE_IN),
+    Guard("order", JUDGING, "if not event.follows <= self.places.reached:", "if False:", TAKE_IN),
     Guard(
         "an older register waits for the newer one",
         JUDGING,
@@ -210,14 +210,14 @@ INGEST = (
     Guard(
         "the first word of a restored recipient is taken as it is",
         JUDGING,
-        "restored = self.event.incarnation > self.held.incarnation > 0",
+        "restored = self.event.incarnation > self.places.reached.incarnation > 0",
         "restored = False",
         ("tests/unit/producers/test_restoring.py",),
     ),
     Guard(
         "an automatic word meets no deadline",
         JUDGING,
-        "return self.event.incarnation > max(1, self.held.incarnation)",
+        "return self.event.incarnation > max(1, self.places.reached.incarnation)",
         "return False",
         ("tests/unit/producers/test_restoring.py",),
     ),

@@ -381,7 +381,7 @@ SENDING = (
     Guard(
         "a new incarnation exceeds every one used",
         "deploy/app/backups.py",
-        "incarnation = next_incarnation(max(own_incarnation(tx), outside.mark(believed).incarnation))",
+        "known = max(own_incarnation(tx), outside.mark(believed).incarnation)",
         "incarnation = own_incarnation(tx) + 1",
         RESTORING,
     ),

@@ -4,6 +4,9 @@ from tests.guards.guard import Guard
 
 REVOKED = ("tests/unit/consumers/agency/test_revoked_keys.py",)
 OUTSIDERS = ("tests/unit/consumers/agency/test_outsiders.py",)
+CORRECTED = ("tests/unit/consumers/agency/test_corrected.py",)
+RESTORED = ("tests/unit/deploy/app/test_backup_commands.py",)
+PLACES = "consumers/agency/places.py"
 OWN = ("tests/unit/producers/test_stolen_own_key.py",)
 VECTORS = ("tests/contract/test_vectors.py",)
 BODIES = ("tests/unit/referral_bus/ledger/test_at_rest.py", "tests/unit/producers/test_exchanged_bodies.py")
@@ -43,10 +46,66 @@ TRUST = (
     ),
     Guard(
         "a place that a revoked key has used keeps nothing out",
+        PLACES,
+        "if key_id is None or believes(key_id):",
+        "if True:",
+        CORRECTED,
+    ),
+    Guard(
+        "what stands under a revoked key is followed, but no place that was never used",
+        PLACES,
+        "for place, _ in used if place <= follows)",
+        "for place, _ in used)",
+        CORRECTED,
+    ),
+    Guard(
+        "the first word after those of a revoked key sets the status unchecked",
         "consumers/agency/judging.py",
-        "        return referrals.place_below(self.tx, event.referral, event.writer, event.incarnation)\n",
-        "        return held\n",
-        REVOKED,
+        "restored or self.places.corrects or may_follow",
+        "restored or may_follow",
+        CORRECTED,
+    ),
+    Guard(
+        "a deadline that only a thief has met is met anew",
+        "referral_bus/ledger/referrals.py",
+        "return taken_back(moved, status, word.at) if word.corrects else moved",
+        "return moved",
+        CORRECTED,
+    ),
+    Guard(
+        "an event id that a revoked key has used is free",
+        "referral_bus/ledger/receiving.py",
+        "if said_again or row.key_id is None or believes(row.key_id):",
+        "if True:",
+        CORRECTED,
+    ),
+    Guard(
+        "what was stored under a key that is revoked since is not stored twice",
+        "referral_bus/ledger/receiving.py",
+        "said_again = row.outcome == Outcome.STORED",
+        "said_again = False",
+        CORRECTED,
+    ),
+    Guard(
+        "no thief can guess under which incarnation a restored agency goes on",
+        "deploy/app/backups.py",
+        "            return go_on(ledger, desk.outside, desk.writing(), desk.own_key_counts, secrets.randbelow)\n",
+        "            return go_on(ledger, desk.outside, desk.writing(), desk.own_key_counts)\n",
+        RESTORED,
+    ),
+    Guard(
+        "a restored agency leaves room for a new start that remembers nothing",
+        "deploy/app/backups.py",
+        "min(LONGEST_LEAP, ceiling - base)",
+        "LONGEST_LEAP",
+        OWN,
+    ),
+    Guard(
+        "a restored agency goes on above what a revoked key has announced, where there is room",
+        "deploy/app/backups.py",
+        "base = heard if known < heard <= ceiling - LONGEST_LEAP else known",
+        "base = known",
+        OWN,
     ),
     Guard(
         "an announcement of the far future is not taken",

@@ -2,8 +2,9 @@
 
 import pytest
 
-from deploy.app.backups import go_on
+from deploy.app.backups import LONGEST_LEAP, go_on, unguessed_incarnation
 from referral_bus.errors import BusError, Reason
+from referral_bus.ledger.restoring import incarnation_by_clock
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.outside_backups import HighWater
 from schemas.events import HIGHEST_INCARNATION
@@ -57,3 +58,19 @@ def test_what_was_announced_with_a_key_that_counts_is_exceeded(pair: Bench) -> N
         station.outside.heard(station.ledger, HighWater(7, 3, "1" * 32))
     go_on(station.ledger, station.outside, station.writing(), _counts)
     assert _incarnation(station) == 8
+
+
+def test_a_restored_agency_leaps_so_that_no_thief_can_guess_where_it_goes_on(pair: Bench) -> None:
+    """But not above what a new start would take that remembers nothing."""
+    now = pair.clock()
+    ceiling = incarnation_by_clock(now)
+    for known, heard, nearest, farthest in (
+        (1, 1, 2, 1 + LONGEST_LEAP),
+        (1, 7, 8, 7 + LONGEST_LEAP),  # which a revoked key has announced
+        (1, HIGHEST_INCARNATION, 2, 1 + LONGEST_LEAP),
+        (ceiling - 10, 1, ceiling - 9, ceiling),
+        (ceiling, 1, ceiling + 1, ceiling + 1),
+        (ceiling + 5, 1, ceiling + 6, ceiling + 6),
+    ):
+        assert unguessed_incarnation(known, heard, now, lambda _: 0) == nearest
+        assert unguessed_incarnation(known, heard, now, lambda most: most - 1) == farthest

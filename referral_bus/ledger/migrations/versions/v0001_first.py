@@ -35,8 +35,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("key_id", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("number"),
-        sa.UniqueConstraint("writer", "event_id", name=op.f("uq_events_writer_event_id")),
+        sa.UniqueConstraint("writer", "event_id", "key_id", name=op.f("uq_events_writer_event_id_key_id")),
         sqlite_autoincrement=True,
     )
     op.create_index(

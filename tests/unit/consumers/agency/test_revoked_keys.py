@@ -1,16 +1,13 @@
 """What a stolen key has said falls with the key, and the agency is heard again under another one."""
 
 import hashlib
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from referral_bus.federation.keyring import Keyring
 from referral_bus.ledger import tables
 from referral_bus.ledger.peers import FAR_AHEAD, Peer, agreed_time, all_peers
 from referral_bus.ledger.sending import State
@@ -20,7 +17,8 @@ from schemas.outcomes import Code, Outcome
 from tests.kit.bench import Bench
 from tests.kit.forge import a_receipt, a_word, an_announcement, event_record, signed
 from tests.kit.people import RECIPIENT, SENDER, THIRD
-from tests.kit.registers import changed, with_revoked_key, without_key
+from tests.kit.registers import changed
+from tests.kit.stolen import revoke_stolen_key
 
 STOLEN_FROM = RECIPIENT
 THIEFS = X25519PrivateKey.generate()
@@ -34,24 +32,6 @@ def _announced_by_the_thief(trio: Bench, **changes: object) -> AgencyAnnouncemen
     )
     highest: dict[str, object] = {"incarnation": HIGHEST_INCARNATION, "sealing_keys": keys}
     return an_announcement(trio, STOLEN_FROM, 2**53 - 1, **(highest | changes))
-
-
-def _revoke(trio: Bench, *, drop: bool = False) -> None:
-    """The stolen key is revoked, or dropped, in a new register that lists another key, with which the agency works."""
-    new = Ed25519PrivateKey.generate()
-    old = trio.register
-    register = without_key(old, STOLEN_FROM) if drop else with_revoked_key(old, STOLEN_FROM, trio.clock())
-    listed = old.content.agencies[[each.code for each in old.content.agencies].index(STOLEN_FROM)].signing_keys[0]
-    another = listed.model_copy(update={"public_key": new.public_key().public_bytes_raw().hex()})
-    agencies = tuple(
-        each.model_copy(update={"signing_keys": (*each.signing_keys, another)}) if each.code == STOLEN_FROM else each
-        for each in register.content.agencies
-    )
-    trio.register = changed(register, agencies=agencies, version=old.version + 1)
-    station = trio[STOLEN_FROM]
-    station.keyring = Keyring(new, station.keyring.at_rest, station.keyring.epochs)
-    keys = dict(trio.generated.agency_keys) | {STOLEN_FROM: new}
-    trio.generated = replace(trio.generated, agency_keys=keys)
 
 
 def _peer(trio: Bench) -> Peer:
@@ -73,7 +53,7 @@ def test_nothing_is_sealed_any_more_to_what_a_revoked_key_has_announced(trio: Be
     trio[SENDER].send()
     thiefs = key_id_of(THIEFS.public_key().public_bytes_raw())
     assert _sealed_to(trio, lost) == thiefs
-    _revoke(trio, drop=drop)
+    revoke_stolen_key(trio, STOLEN_FROM, drop=drop)
     kept = trio[SENDER].refer(STOLEN_FROM)
     trio[SENDER].send()
     for referral_id in (lost, kept):
@@ -83,7 +63,7 @@ def test_nothing_is_sealed_any_more_to_what_a_revoked_key_has_announced(trio: Be
 
 def test_ingest_forgets_it_too_before_it_reads_on(trio: Bench) -> None:
     trio[SENDER].take(signed(trio, _announced_by_the_thief(trio)))
-    _revoke(trio)
+    revoke_stolen_key(trio, STOLEN_FROM)
     trio[SENDER].ingest.assign(trio[SENDER].reader)
     assert (_peer(trio).incarnation, _peer(trio).announcement) == (0, None)
 
@@ -101,7 +81,7 @@ def test_the_agency_begins_anew_and_gets_what_the_thief_said_it_had(trio: Bench)
         receipt = a_receipt(trio, STOLEN_FROM, SENDER, digest, outcome, code=code, incarnation=HIGHEST_INCARNATION)
         trio[SENDER].take(receipt)
         assert trio[SENDER].history(referral_id)[0].state == State[outcome.name]
-    _revoke(trio)
+    revoke_stolen_key(trio, STOLEN_FROM)
     trio[STOLEN_FROM].begin_anew()
     _settle(trio)
     for referral_id in outcomes:
@@ -136,7 +116,7 @@ def test_its_words_are_taken_again_where_the_thief_has_used_the_highest_place(tr
     word = a_word(trio, key, STOLEN_FROM, SENDER, place, "cancelled", follows=(1, 1))
     trio[SENDER].take(event_record(trio, word))
     assert trio[SENDER].status(referral_id) == "cancelled"
-    _revoke(trio)
+    revoke_stolen_key(trio, STOLEN_FROM)
     trio[STOLEN_FROM].go_on()
     _settle(trio)
     assert trio[SENDER].status(referral_id) == "accepted"
