@@ -10,6 +10,7 @@ Nothing of it quotes what was typed or read.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from typer.core import TyperArgument
@@ -84,7 +85,7 @@ def of_usage(error: TyperException) -> Failure:
         "MissingParameter": f"USAGE:{hint} is missing{_or_variable(parameter)}; see --help",
         "NoSuchOption": "USAGE: there is no such option; see --help",
         "NoArgsIsHelpError": "USAGE: name a command; see --help",
-        "BadParameter": f"USAGE:{hint} has a value of the wrong kind; see --help",
+        "BadParameter": f"USAGE:{hint} takes {_taken(parameter)}; see --help",
         "BadOptionUsage": "USAGE: an option lacks its value; see --help",
     }.get(type(error).__name__, "USAGE: no such command, or too many arguments; put texts in quotes, see --help")
     return Failure(ExitCode.REFUSED, line, "USAGE", line.removeprefix("USAGE: "), name or None)
@@ -93,6 +94,17 @@ def of_usage(error: TyperException) -> Failure:
 def _or_variable(parameter: object) -> str:
     variable = getattr(parameter, "envvar", None)
     return f"; give it, or set {variable}" if isinstance(variable, str) else ""
+
+
+def _taken(parameter: object) -> str:
+    """What the option's own type says of it: a closed list, or a range of numbers."""
+    least, most = getattr(parameter, "min", None), getattr(parameter, "max", None)
+    kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return f"one of {', '.join(str(each.value) for each in kind)}"
+    if least is not None and most is not None:
+        return f"a whole number from {least} to {most}"
+    return "a value of another kind"
 
 
 def wants_json(arguments: Sequence[str]) -> bool:

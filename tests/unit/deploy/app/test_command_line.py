@@ -29,13 +29,15 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("inbox", "--after"), "lacks its value"),
     (("show", "a", PLANTED), "too many arguments"),
     (("show",), "ID is missing"),
-    (("publish",), "FILE is missing"),
     (("accept", "--text"), "lacks its value"),
     (("accept", PLANTED, "and more"), "too many arguments"),
     (("register", "accept"), "REGISTER is missing"),
     (("register", "plan", PLANTED), "--kafka is missing"),
     (("agency", "init"), "--agency is missing"),
-    (("kafka", "start", "--data", PLANTED, "--port", PLANTED), "--port"),
+    (("kafka", "start", "--data", PLANTED, "--port", PLANTED), "--port takes a whole number from 1 to 65533"),
+    (("kafka", "start", "--data", PLANTED, "--port", "77310"), "--port takes a whole number from 1 to 65533"),
+    (("kafka", "start", "--data", PLANTED, "--port", "-1"), "--port takes a whole number from 1 to 65533"),
+    (("inbox", "--stage", PLANTED), "--stage takes one of waiting-for-key, not-stored, "),
     (("show", "PLANTED-7731\udcff"), "no text in UTF-8"),
 ]
 
@@ -58,7 +60,7 @@ def test_what_there_is_not_is_not_quoted(arguments: tuple[str, ...], command: Co
 
 @pytest.mark.parametrize(
     ("option", "value", "path"),
-    [("--brokers", "2", "--brokers"), ("--port", "77310", "--port"), ("--port", "-1", "--port")],
+    [("--brokers", "2", "--brokers")],
 )
 def test_a_local_kafka_that_cannot_be_is_refused(
     option: str, value: str, path: str, command: Command, tmp_path: Path
