@@ -58,7 +58,7 @@ class Keeper:
             stop.wait(LOOK_EVERY_S)
 
     def keep_log_short(self) -> None:
-        """One attempt; says about once a minute that somebody reads for so long that the log cannot be emptied."""
+        """One attempt; logs about once a minute that an open read keeps the log from being emptied."""
         if not keep_short(self._ledger) and self._seldom("held_up"):
             self._log.warning("ledger_log_held_up", bytes=log_bytes(self._ledger))
 

@@ -96,7 +96,7 @@ def _signed_by(source: str) -> str:
 
 
 def _possible_writers(register: Register, target: str) -> str:
-    """By the register, and whoever else Kafka lets write there."""
+    """By the register. Kafka's own access lists may let others write there."""
     members = expected_writers(register, target) or ("every agency",)
     return ", ".join((*members, "who runs Kafka"))
 

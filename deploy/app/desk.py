@@ -160,7 +160,7 @@ class Desk:
         return left
 
     def to_withdraw(self, referral_id: str, reason: ErasureReason) -> Case | Tombstone:
-        """What `withdraw` would erase, for somebody's eyes; raises the same and changes nothing."""
+        """What `withdraw` would erase, to be shown before it is asked for; raises the same and changes nothing."""
         with self.ledger.read() as tx:
             about = to_withdraw(tx, referral_id, reason)
         return about if isinstance(about, Tombstone) else self.shown(referral_id)

@@ -77,7 +77,7 @@ def of_defect(error: BaseException) -> Failure:
 
 
 def of_usage(error: TyperException) -> Failure:
-    """What was wrong with the command line, without quoting what was typed: it may be somebody's name."""
+    """What was wrong with the command line, without quoting what was typed: it may be a person's name."""
     parameter = getattr(error, "param", None)
     name = parameter.metavar if isinstance(parameter, TyperArgument) else parameter and parameter.opts[0]
     hint = f" {name}" if name else ""

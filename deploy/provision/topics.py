@@ -34,10 +34,10 @@ def _plans(register: Register) -> Iterator[TopicPlan]:
 
 
 def _kept(register: Register, days: int | None) -> Mapping[str, str]:
-    """Everything for so many days, or for ever. Never compacted: to compact a topic the broker unpacks what anybody has
+    """Everything for so many days, or for ever. Never compacted: to compact a topic the broker unpacks whatever was
     written there, without a bound, and one small batch takes all its memory, at each start again. For the same reason
-    batches stay packed as they were written. Only whole segments are deleted, so a segment ends after a day: what is
-    read by nobody is gone a day after its time, not a week."""
+    batches stay packed as they were written. Only whole segments are deleted, so a segment ends after a day: a
+    record is gone a day after its time, not a week."""
     return {
         "cleanup.policy": "delete",
         "compression.type": "producer",

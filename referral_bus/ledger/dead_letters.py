@@ -167,8 +167,8 @@ def discarded(tx: Tx, number: int, reason: str, now: datetime) -> None:
 
 
 def drop_beyond(tx: Tx, most: int, most_bytes: int = MOST_REFUSED_BYTES) -> int:
-    """Only so many refused ones are kept, and so many bytes of them; the oldest of whoever has the most go, so that
-    nobody pushes out another's. Returns how many went."""
+    """Keeps at most so many refused ones, and so many bytes of them: evicts the oldest of the writer that holds most,
+    so no writer pushes out another's. Returns how many it evicted."""
     taken = sa.func.sum(SIZE).over(partition_by=_D.writer, order_by=_D.number.desc())
     of_writer = sa.func.row_number().over(partition_by=_D.writer, order_by=_D.number.desc())
     refused_ones = sa.select(_D.number, SIZE.label("size"), taken.label("taken"), of_writer.label("nth"))

@@ -1,4 +1,4 @@
-"""The write-ahead log beside a ledger, a file that grows for as long as somebody reads, and is made short again."""
+"""The write-ahead log beside a ledger, a file that grows while a read is open, and is made short again."""
 
 from referral_bus.ledger.store import BUSY_TIMEOUT_S, LOG_LIMIT, Ledger
 from referral_bus.ledger.trouble import reachable

@@ -43,7 +43,7 @@ class Judged:
 
 def known(tx: Tx, event: AnyEvent, believes: Callable[[str], bool]) -> Judged | None:
     """The earlier judgement of this writer's event, whichever copy it was. Another writer's use of the id is nothing
-    to it: the host can see ids, and an agency could otherwise have somebody else's event taken for known. Nor is a use
+    to it: the host can see ids, and an agency could otherwise have another agency's event taken for known. Nor is a use
     of it under a key that is not believed any more, unless that stored this very event."""
     about = {"of_writer": event.writer, "of_event": event.event_id}
     for row in tx.connection.execute(_KNOWN, about).all():

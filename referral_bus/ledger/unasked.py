@@ -1,6 +1,6 @@
-"""How much one writer may have us keep that nobody here has asked for: refused events, what cannot be decoded, and
+"""How much one writer may have us keep without being asked: refused events, what cannot be decoded, and
 erasures of referrals that we do not know. Such rows stay for ever, or a copy that comes later would be judged anew; so
-they are bounded where they come in, and nobody fills another's disk."""
+they are bounded where they come in, and no writer fills another agency's disk."""
 
 from datetime import UTC, datetime
 
