@@ -29,7 +29,7 @@ def publish(services: Services) -> tuple[int, str]:
     """One referral; the command's exit code, and what it says of trouble."""
     file = services.folder / "referral.json"
     file.write_text(json.dumps(request_document(RECIPIENT)), encoding="utf-8")
-    said = services.run("publish", file, "--home", services.sender.home, "--json")
+    said = services.run("publish", file, "--again", "--home", services.sender.home, "--json")
     return said.returncode, said.stderr
 
 
@@ -58,8 +58,9 @@ def test_a_full_disk_is_said_and_what_was_accepted_goes_its_way_when_there_is_ro
         accepted = 1
         while (said := publish(services))[0] == 0:
             accepted += 1
-        assert said == (3, "referral-bus: LEDGER_UNREACHABLE at ledger: the disk is full; free some space, "
-                           "nothing accepted is lost\n")  # fmt: skip
+        error = json.loads(said[1])["error"]
+        assert (said[0], error["reason"], error["path"]) == (3, "LEDGER_UNREACHABLE", "ledger")
+        assert error["advice"] == "the disk is full; free some space, nothing accepted is lost"
         wait_until(lambda: process.status().parts.get("ledger") is False)
         assert waits_for_its_ledger(process)
         disk.free()
