@@ -115,7 +115,8 @@ def named(name: str, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def save(tx: Tx, referral: Referral) -> None:
-    """Writes back what an event may have changed."""
+    """Writes back what an event may have changed. The digest of its person goes when it ends: it is for finding open
+    ones. One that a restored recipient opens again is found by it no more."""
     names = (
         "status",
         "changed_at",
@@ -126,12 +127,14 @@ def save(tx: Tx, referral: Referral) -> None:
         "peer_forgot_at",
     )
     changes = {name: getattr(referral, name) for name in names}
+    if not referral.open:
+        changes["subject_digest"] = None
     tx.connection.execute(_SAVE, _named(referral.key) | changes)
 
 
 def insert(tx: Tx, referral: Referral, subject: UUID | None = None) -> bytes:
     """A new referral with a key of its own for its bodies; returns that key, wrapped. `subject` is the person of one of
-    ours, of whom a keyed digest stays."""
+    ours, of whom a keyed digest stays for as long as it is open."""
     body_key = tx.at_rest.new_key(referral.key)
     values = {name: value for name, value in asdict(referral).items() if name != "key"}
     values |= {"referral_sender": referral.key.sender, "referral_id": referral.key.referral_id, "body_key": body_key}
@@ -231,7 +234,7 @@ _SAVE = sa.update(tables.referrals).where(*_of(tables.referrals))
 _INSERT = sa.insert(tables.referrals)
 _OPEN_ABOUT = (
     sa.select(tables.referrals.c.referral_id)
-    .where(tables.referrals.c.subject_digest == sa.bindparam("of_subject"), tables.IS_OPEN)
+    .where(tables.referrals.c.subject_digest == sa.bindparam("of_subject"), tables.IS_OPEN)  # as its index has it
     .limit(MOST_ABOUT)
 )
 _BODY_KEY = sa.select(tables.referrals.c.body_key).where(*_of(tables.referrals))

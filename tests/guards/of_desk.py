@@ -85,10 +85,10 @@ DESK = (
         SAME_PERSON,
     ),
     Guard(
-        "only open referrals make a second one noticed",
+        "only open referrals make a second one noticed: the digest of a person goes when one ends",
         "referral_bus/ledger/referrals.py",
-        '.where(tables.referrals.c.subject_digest == sa.bindparam("of_subject"), tables.IS_OPEN)',
-        '.where(tables.referrals.c.subject_digest == sa.bindparam("of_subject"))',
+        '        changes["subject_digest"] = None\n',
+        "        pass\n",
         SAME_PERSON,
     ),
     Guard(

@@ -77,11 +77,22 @@ def test_nothing_of_the_person_stays_readable_and_the_digest_goes_with_erasure(t
     assert traces([tmp_path], SOMEONE_ELSE) == []
     assert all(UUID(SOMEONE_ELSE).bytes not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     digest = _digests(trio)
-    assert [len(each) for each in digest] == [32]
+    assert [len(each or b"") for each in digest] == [32]
     trio[SENDER].withdraw(first.referral_id)
     assert _digests(trio) == []
 
 
-def _digests(trio: Bench) -> list[bytes]:
+def test_the_digest_of_the_person_goes_when_the_referral_ends(trio: Bench) -> None:
+    [first] = _publish(trio, _request())
+    trio.settle()
+    trio[RECIPIENT].say("see", first.referral_id)
+    trio.settle()
+    assert [len(each or b"") for each in _digests(trio)] == [32]
+    trio[RECIPIENT].say("reject", first.referral_id, outcome_reason="no-capacity")
+    trio.settle()
+    assert _digests(trio) == [None]
+
+
+def _digests(trio: Bench) -> list[bytes | None]:
     with trio[SENDER].ledger.read() as tx:
         return list(tx.connection.execute(sa.select(tables.referrals.c.subject_digest)).scalars())
