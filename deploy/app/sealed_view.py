@@ -1,6 +1,7 @@
 """What was sealed, as a page for people: every field that is set, drawn from the models themselves, so that a field
 which is added later is shown too. What protects the person stands first, in a box."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,6 +22,8 @@ _SAFETY = (
     "consent.onward_sharing",
 )
 """Fields of the box, or whole records, in its order."""
+_CLEAR_ALONE = re.compile("^safe contact (?=do |who |may )")
+"""`may leave message` is understood without its record, `value` is not."""
 _INDENT = 4
 
 
@@ -68,7 +71,7 @@ def referral_page(body: ReferralBody, zone: str, width: int) -> Iterator[str]:
     boxed = list(dict.fromkeys(boxed))
     yield "┏━ SAFETY: read this before you contact anyone"
     for one in boxed:
-        yield from _field(one, one.label.removeprefix("safe contact "), width, "┃ ")
+        yield from _field(one, _CLEAR_ALONE.sub("", one.label), width, "┃ ")
     yield "┗━"
     yield from _records([one for one in shown if one not in boxed], width)
 

@@ -67,8 +67,9 @@ def test_what_protects_the_person_stands_in_a_box_before_all_the_rest() -> None:
     box = [line.removeprefix("┃ ") for line in shown[begin + 1 : end]]
     assert box[0].startswith("do not contact: ")
     for label in (
-        *("who may answer", "caregiver informed: NO", "caregiver why not", "method", "value", "hours"),
-        *("may leave message: NO", "may name agency: NO", "request worker sex preference", "consent withheld"),
+        *("who may answer", "caregiver informed: NO", "caregiver why not", "safe contact method: "),
+        *("safe contact value: ", "safe contact hours: ", "may leave message: NO"),
+        *("may name agency: NO", "request worker sex preference", "consent withheld"),
     ):
         assert any(line.startswith(label) for line in box), label
     assert shown.index("person") > end
