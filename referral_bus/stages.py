@@ -43,6 +43,16 @@ class Actor(StrEnum):
     OPERATORS = "operators"
 
 
+class Awaited(StrEnum):
+    """What a deadline is for."""
+
+    FIRST_WORD = "first-word"
+    ANSWER = "answer"
+    NEXT_WORD = "next-word"
+    CANCELLATION = "word-on-cancellation"
+    QUESTION = "answer-to-question"
+
+
 STAGES: Mapping[Stage, str] = {
     Stage.WAITING_FOR_KEY: "waits at the sender until the recipient has announced a key to seal to",
     Stage.NOT_STORED: "sent or about to be sent; the recipient's service has not said that it is stored",
@@ -79,9 +89,10 @@ class OwnService(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`due` is None where no deadline runs; `asked` tells what else waits for a person; `code` why it does not go on by
-    itself: what was refused, held, or could not be handed over; `send_failure` why something of ours about it does not
-    get into Kafka; `other_left` that the other side has left the register."""
+    """`due` is None where no deadline runs, and `due_for` says what must have come by then; `asked` tells what else
+    waits for a person; `code` why it does not go on by itself: what was refused, held, or could not be handed over;
+    `send_failure` why something of ours about it does not get into Kafka; `other_left` that the other side has left the
+    register."""
 
     stage: Stage
     actor: Actor
@@ -90,6 +101,7 @@ class Standing:
     code: Code | None = None
     send_failure: SendFailure | None = None
     other_left: bool = False
+    due_for: Awaited | None = None
 
     def overdue(self, now: datetime) -> bool:
         return self.due is not None and self.due < now
@@ -117,7 +129,12 @@ def standing(referral: Referral, progress: Progress, limits: Limits = DEFAULT_LI
     """`standings` counts by the same rules in SQL."""
     if not referral.open:
         return Standing(Stage.ENDED, Actor.NONE, None, None)
-    due, left = min(_deadlines(referral, limits)), progress.other_left
+    due, due_for = min(_deadlines(referral, limits))
+    return replace(_open(referral, progress, due), due_for=due_for)
+
+
+def _open(referral: Referral, progress: Progress, due: datetime) -> Standing:
+    left = progress.other_left
     undelivered = referral.acknowledged_at is None and progress.delivery not in (None, State.STORED)
     if left and referral.side is Side.SENDER and not (undelivered and progress.delivery in FINAL):
         return Standing(Stage.OTHER_SIDE_LEFT, Actor.SENDER_STAFF, due, None, other_left=True)
@@ -145,17 +162,18 @@ def seen_with(standing: Standing, side: Side, service: OwnService) -> Standing:
 _CODED = (State.HELD, State.REFUSED)  # the code of any other state is of an earlier one
 
 
-def _deadlines(referral: Referral, limits: Limits) -> Iterator[datetime]:
+def _deadlines(referral: Referral, limits: Limits) -> Iterator[tuple[datetime, Awaited]]:
     """The first word, then the answer, then a sign of life; and what was asked besides."""
     if referral.answered_at is not None:
-        yield referral.changed_at + limits.idle
+        yield referral.changed_at + limits.idle, Awaited.NEXT_WORD
     elif referral.acknowledged_at is not None:
-        yield referral.respond_by
+        yield referral.respond_by, Awaited.ANSWER
     else:
-        yield referral.acknowledge_by
-    for asked_at in (referral.cancel_requested_at, referral.question_asked_at):
-        if asked_at is not None:
-            yield asked_at + limits.unanswered
+        yield referral.acknowledge_by, Awaited.FIRST_WORD
+    if referral.cancel_requested_at is not None:
+        yield referral.cancel_requested_at + limits.unanswered, Awaited.CANCELLATION
+    if referral.question_asked_at is not None:
+        yield referral.question_asked_at + limits.unanswered, Awaited.QUESTION
 
 
 def _undelivered(progress: Progress) -> tuple[Stage, Actor]:

@@ -54,7 +54,8 @@ def why(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = Fals
         document = {"id": case.referral.key.referral_id, "stage": standing.stage, "actor": standing.actor}
         document |= {"send_failure": standing.send_failure, "own_service": case.own_service}
         document |= {"other_left": standing.other_left}
-        say_json(document | {"due": standing.due, "overdue": standing.overdue(now), "sentence": sentence})
+        document |= {"due": standing.due, "due_for": standing.due_for}
+        say_json(document | {"overdue": standing.overdue(now), "sentence": sentence})
     else:
         say_all(entries([sentence]))
 

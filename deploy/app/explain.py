@@ -10,7 +10,7 @@ from referral_bus.broker.protocols import SendFailure
 from referral_bus.broker.send_failures import SEND_FAILURES, said_of
 from referral_bus.federation.register import Register
 from referral_bus.silence import Presence
-from referral_bus.stages import Actor, OwnService, Stage, Standing
+from referral_bus.stages import Actor, Awaited, OwnService, Stage, Standing
 from schemas.lifecycle import Side
 from schemas.outcomes import Code
 
@@ -37,6 +37,13 @@ _ASKED = {
     "cancellation": ": the sender asks to cancel it, confirm or refuse",
     "question": ": a question waits for an answer",
     None: "",
+}
+_AWAITED = {
+    Awaited.FIRST_WORD: "the first word",
+    Awaited.ANSWER: "the answer",
+    Awaited.NEXT_WORD: "the next word",
+    Awaited.CANCELLATION: "the word on the cancellation",
+    Awaited.QUESTION: "the answer to the question",
 }
 
 
@@ -120,12 +127,12 @@ def _contact(register: Register, code: str) -> str:
 
 
 def _left(standing: Standing, now: datetime, zone: str) -> str:
-    if standing.due is None:
+    if standing.due is None or standing.due_for is None:
         return ""
-    shown = local_time(standing.due, zone)
+    awaited, shown = _AWAITED[standing.due_for], local_time(standing.due, zone)
     if standing.overdue(now):
-        return f"; overdue by {_span(now - standing.due)}, since {shown}"
-    return f"; {_span(standing.due - now)} left, until {shown}"
+        return f"; {awaited} is overdue by {_span(now - standing.due)}, since {shown}"
+    return f"; {_span(standing.due - now)} left for {awaited}, until {shown}"
 
 
 def _span(span: timedelta) -> str:

@@ -27,6 +27,7 @@ def case_document(case: Case) -> dict[str, Any]:
         "stage": case.standing.stage,
         "actor": case.standing.actor,
         "due": case.standing.due,
+        "due_for": case.standing.due_for,
         "send_failure": case.standing.send_failure,
         "other_left": case.standing.other_left,
         "own_service": case.own_service,

@@ -9,7 +9,18 @@ import pytest
 
 from referral_bus.ledger.referrals import Referral, Word, after
 from referral_bus.ledger.sending import State
-from referral_bus.stages import ACTORS, STAGES, Actor, OwnService, Progress, Stage, Standing, seen_with, standing
+from referral_bus.stages import (
+    ACTORS,
+    STAGES,
+    Actor,
+    Awaited,
+    OwnService,
+    Progress,
+    Stage,
+    Standing,
+    seen_with,
+    standing,
+)
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.events import ReferralKey
 from schemas.lifecycle import ENDED, Side, Status
@@ -88,7 +99,20 @@ def test_a_hand_over_that_has_failed_for_good_waits_for_the_recipients_staff() -
 def test_the_earliest_of_several_deadlines_counts() -> None:
     long_ago = START - 100 * HOUR
     found = _at_sender(replace(NEW, cancel_requested_at=long_ago), State.SENT)
-    assert found.due == long_ago + DEFAULT_LIMITS.unanswered
+    assert (found.due, found.due_for) == (long_ago + DEFAULT_LIMITS.unanswered, Awaited.CANCELLATION)
+
+
+def test_what_a_deadline_is_for_follows_how_far_the_referral_is() -> None:
+    accepted = _said(Status.ACCEPTED)
+    asked = replace(NEW, question_asked_at=START - 100 * HOUR)
+    for referral, due_for in (
+        (NEW, Awaited.FIRST_WORD),
+        (_said(Status.RECEIVED), Awaited.ANSWER),
+        (accepted, Awaited.NEXT_WORD),
+        (asked, Awaited.QUESTION),
+        (_said(Status.COMPLETED), None),
+    ):
+        assert _at_sender(referral, State.STORED).due_for == due_for
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from deploy.app.explain import CUT_OFF, STOPPED, why
 from producers.moves import anew
 from referral_bus.ledger.referrals import Referral
 from referral_bus.silence import Presence
-from referral_bus.stages import Actor, OwnService, Stage, Standing
+from referral_bus.stages import Actor, Awaited, OwnService, Stage, Standing
 from schemas.events import ReferralKey
 from schemas.lifecycle import Side, Status
 from schemas.outcomes import Code
@@ -44,6 +44,7 @@ def case(
     )
     other = REGISTER.agency(referral.peer)
     assert other is not None
+    standing = replace(standing, due_for=Awaited.ANSWER) if standing.due and not standing.due_for else standing
     return Case(referral, standing, Presence(other, heard_at, silent), "PLANTED-7731", [])
 
 
@@ -53,7 +54,7 @@ def sentence(case: Case, now: datetime = NOW) -> str:
 
 
 DUE = NOW + timedelta(hours=23, minutes=30)
-LEFT = "23 hours left, until 2026-11-24 18:30 +05:00"
+LEFT = "23 hours left for the answer, until 2026-11-24 18:30 +05:00"
 
 AT_SENDER: list[tuple[Stage, Actor, str, str]] = [
     (
@@ -199,8 +200,23 @@ SPANS = [
 @pytest.mark.parametrize(("span", "words"), SPANS, ids=[words for _, words in SPANS])
 def test_the_time_that_is_left_or_over_is_said_in_whole_units(span: timedelta, words: str) -> None:
     seen = case(Standing(Stage.NOT_ANSWERED, Actor.RECIPIENT_STAFF, NOW, None))
-    assert f"; {words} left, until 2026-11-23 19:00 +05:00." in sentence(seen, NOW - span)
-    assert f"; overdue by {words}, since 2026-11-23 19:00 +05:00." in sentence(seen, NOW + span)
+    assert f"; {words} left for the answer, until 2026-11-23 19:00 +05:00." in sentence(seen, NOW - span)
+    assert f"; the answer is overdue by {words}, since 2026-11-23 19:00 +05:00." in sentence(seen, NOW + span)
+
+
+@pytest.mark.parametrize(
+    ("due_for", "words"),
+    [
+        (Awaited.FIRST_WORD, "the first word"),
+        (Awaited.NEXT_WORD, "the next word"),
+        (Awaited.CANCELLATION, "the word on the cancellation"),
+        (Awaited.QUESTION, "the answer to the question"),
+    ],
+)
+def test_what_the_time_is_left_for_is_said(due_for: Awaited, words: str) -> None:
+    seen = case(Standing(Stage.IN_SERVICE, Actor.RECIPIENT_STAFF, DUE, None, due_for=due_for))
+    assert f"; 23 hours left for {words}, until" in sentence(seen)
+    assert f"; {words} is overdue by 30 minutes, since" in sentence(seen, DUE + timedelta(minutes=30))
 
 
 def test_every_stage_has_a_sentence_and_none_says_more_than_ids_and_agencies() -> None:
