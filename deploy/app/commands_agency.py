@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -84,19 +84,27 @@ def run(home: HomeOption) -> None:
 def status(home: HomeOption, json: JsonOption = False) -> None:
     """Whether the service runs and has what it needs."""
     from deploy.app.sending_trouble import cannot_send, failing_document, failing_line
+    from deploy.app.time_witnesses import time_witnesses, witnesses_document, witnesses_lines
 
     found = read_status(open_home(home))
-    trouble = cannot_send(desk_of(home))
+    desk = desk_of(home)
+    trouble, witnesses = cannot_send(desk), time_witnesses(desk)
     if json:
-        document = {"running": found.running, "ready": found.ready, "http_port": found.http_port, "parts": found.parts}
-        say_json(document | {"cannot_send": [failing_document(each) for each in trouble]})
+        document: dict[str, Any] = {
+            "running": found.running,
+            "ready": found.ready,
+            "http_port": found.http_port,
+            "parts": found.parts,
+        }
+        document |= {"cannot_send": [failing_document(each) for each in trouble]} | witnesses_document(witnesses)
+        say_json(document)
     elif not found.running:
         say("not running; start it with: referral-bus agency run")
     else:
         lacking = [name for name, well in found.parts.items() if not well] or ["the health port"]
         say("running and ready" if found.ready else f"running, not ready: {', '.join(lacking)}")
     if not json:
-        say_all(failing_line(each) for each in trouble)
+        say_all([*map(failing_line, trouble), *witnesses_lines(witnesses)])
     raise typer.Exit(0 if found.ready else 3)
 
 

@@ -116,9 +116,15 @@ def agreed_time(tx: Tx, now: datetime, witnesses: int = 2) -> datetime | None:
     """What our clock shows, and no later than a time that so many other agencies have signed in announcements: for what
     cannot be undone. One of them that lies, or whose clock is wrong, moves nothing. None while too few have been heard.
     """
-    words = [peer.announcement.issued_at for peer in all_peers(tx).values() if peer.announcement is not None]
-    agreeing = sorted((word for word in words if word <= now + FAR_AHEAD), reverse=True)
+    agreeing = witnessed(tx, now)
     return min(now, agreeing[witnesses - 1]) if len(agreeing) >= witnesses > 0 else None
+
+
+def witnessed(tx: Tx, now: datetime) -> list[datetime]:
+    """The times that other agencies have signed in announcements and that our clock does not contradict, newest
+    first."""
+    words = [peer.announcement.issued_at for peer in all_peers(tx).values() if peer.announcement is not None]
+    return sorted((word for word in words if word <= now + FAR_AHEAD), reverse=True)
 
 
 @lru_cache(maxsize=512)  # the same few announcements are asked for at every tick

@@ -1,6 +1,7 @@
 """`agency status`: whether a service holds the home's lock, and what it says of itself."""
 
 import json
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -63,7 +64,9 @@ def test_a_service_that_runs_tells_its_parts(
         said = command(federation.sender, "agency", "status")
         assert (said.code, said.out) == (code, line)
         document = command(federation.sender, "agency", "status", "--json").document
+        witnesses = document.pop("time_witnesses")
         assert document == {"running": True, "ready": code == 0, "http_port": port, "parts": parts, "cannot_send": []}
+        assert witnesses["confirmed"]
 
 
 def test_no_proxy_of_the_environment_is_asked(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,3 +175,23 @@ def test_what_cannot_be_sent_is_said_with_the_reason_and_who_mends_it(
     ]
     document = command(federation.sender, "agency", "status", "--json").document
     assert document["cannot_send"] == [{"to": RECIPIENT, "failure": "too_large", "events": 1, "receipts": 0}]
+
+
+def test_that_too_few_agencies_confirm_the_time_is_said(home: Home, federation: Federation, command: Command) -> None:
+    with closing(sqlite3.connect(home.folder / "ledger.sqlite", isolation_level=None)) as ledger:
+        ledger.execute("DELETE FROM peers WHERE code <> ?", (RECIPIENT,))
+    said = command(federation.sender, "agency", "status")
+    assert said.out.splitlines()[1:] == [
+        "the time is not confirmed (of 2 other agencies that must confirm it 1 heard): "
+        "nothing that was kept long enough is erased; see with `agencies` who is silent"
+    ]
+    document = command(federation.sender, "agency", "status", "--json").document
+    assert document["time_witnesses"] == {"heard": 1, "needed": 2, "confirmed": False}
+
+
+def test_an_agency_that_has_no_register_yet_is_told_nothing_of_witnesses(
+    home: Home, federation: Federation, command: Command
+) -> None:
+    shutil.rmtree(home.folder / "register")
+    document = command(federation.sender, "agency", "status", "--json").document
+    assert document["time_witnesses"] is None
