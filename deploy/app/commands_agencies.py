@@ -22,10 +22,13 @@ def agencies(
     desk = desk_of(home)
     shown = _may_refer_to if for_me else _has_inbox
     found = [each for each in desk.agencies() if shown(desk, each)]
+    service = own_service(desk.home)
     if json:
-        say_json([_document(desk, each) for each in found])
+        heard = [each.heard_at for each in desk.agencies() if each.heard_at is not None]
+        known = {"own_service": service, "last_heard_at": max(heard, default=None)}
+        say_json(known | {"agencies": [_document(desk, each) for each in found]})
         return
-    if (service := own_service(desk.home)) is not OwnService.WORKS:
+    if service is not OwnService.WORKS:
         why = "is not running; start it with `referral-bus agency run`"
         why = why if service is OwnService.STOPPED else "does not reach Kafka or its inbox there"
         say_error(f"warning: our own service {why}: what is said here of the others may be old")

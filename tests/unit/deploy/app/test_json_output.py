@@ -127,7 +127,7 @@ def test_agency_and_kafka(federation: Federation, command: Command, tmp_path: Pa
 
 
 def test_agencies_that_have_an_inbox(federation: Federation, command: Command) -> None:
-    found = {each["agency"]: each for each in command(federation.sender, "agencies", "--json").document}
+    found = {each["agency"]: each for each in command(federation.sender, "agencies", "--json").document["agencies"]}
     assert {SENDER, RECIPIENT, OTHER} < set(found)
     assert "unicef" not in found
     assert not found[RECIPIENT]["silent"]

@@ -44,3 +44,13 @@ def test_agencies_says_that_what_is_heard_is_old_while_our_own_service_is_stoppe
     )
     with running(Home(federation.sender.home)):
         assert command(federation.sender, "agencies", *options).err == ""
+
+
+def test_a_program_reads_from_agencies_how_our_own_service_does_and_when_the_others_were_last_heard(
+    federation: Federation, command: Command
+) -> None:
+    stopped = command(federation.sender, "agencies", "--json").document
+    heard = [each["heard_at"] for each in stopped["agencies"] if each["heard_at"]]
+    assert (stopped["own_service"], stopped["last_heard_at"]) == ("stopped", max(heard))
+    with running(Home(federation.sender.home)):
+        assert command(federation.sender, "agencies", "--json").document["own_service"] == "works"

@@ -63,13 +63,18 @@ def test_an_erasure_waits_for_those_whose_own_system_has_not_taken_it(
 
 
 def test_whom_we_may_refer_to_for_what_and_whether_there_is_room(federation: Federation, command: Command) -> None:
-    found = {each["agency"]: each for each in command(federation.sender, "agencies", "--for-me", "--json").document}
+    found = {
+        each["agency"]: each
+        for each in command(federation.sender, "agencies", "--for-me", "--json").document["agencies"]
+    }
     assert {RECIPIENT, OTHER} <= set(found)
     assert not {SENDER, RECEIVES_NONE} & set(found)
     assert all(each["for_me"] for each in found.values())
-    everyone = {each["agency"]: each for each in command(federation.sender, "agencies", "--json").document}
+    everyone = {each["agency"]: each for each in command(federation.sender, "agencies", "--json").document["agencies"]}
     assert {code for code, each in everyone.items() if each["for_me"]} == set(found)
-    of_other = {each["agency"] for each in command(federation.other, "agencies", "--for-me", "--json").document}
+    of_other = {
+        each["agency"] for each in command(federation.other, "agencies", "--for-me", "--json").document["agencies"]
+    }
     assert NOT_AGREED not in of_other
 
 
