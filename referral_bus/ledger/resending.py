@@ -1,6 +1,6 @@
 """When a peer is sent again all that it has not confirmed, or all that its lost ledger had: at once when it announces a
-newer register, another key or a higher incarnation, and then not again for a while. Each costs it one small record, and
-us everything that is under way to it."""
+newer register, another key or a higher incarnation, or when its inbox was made anew, and then not again for a while.
+Each costs it one small record, or the host one topic, and us everything that is under way to it."""
 
 from datetime import datetime, timedelta
 

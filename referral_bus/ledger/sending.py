@@ -107,6 +107,10 @@ def announced(tx: Tx, addressee: str, now: datetime) -> None:
     receipt does so, too, but not again within `resending.SHORTEST`."""
     waiting = (_unsettled_to(addressee), _OUT.state == State.WAITING_FOR_KEY)
     tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(state=State.NEW.value, next_send_at=now))
+    _resend_in_turn(tx, addressee, now)
+
+
+def _resend_in_turn(tx: Tx, addressee: str, now: datetime) -> None:
     if resending.next_turn(tx, addressee, now) <= now:
         resend_all(tx, addressee, now)
     else:
@@ -120,14 +124,15 @@ def resend_all(tx: Tx, addressee: str, now: datetime) -> None:
 
 
 def inbox_seen(tx: Tx, addressee: str, topic_id: str, now: datetime) -> None:
-    """An inbox that was made anew has lost what it held: everything without a receipt goes again."""
+    """An inbox that was made anew has lost what it held: everything without a receipt goes again, in the addressee's
+    turn, since the host can make it anew again and again."""
     inbox = tables.inboxes.c
     known = tx.connection.execute(sa.select(inbox.topic_id).where(inbox.code == addressee)).scalar_one_or_none()
     if known is None:
         tx.connection.execute(sa.insert(tables.inboxes).values(code=addressee, topic_id=topic_id))
     elif known != topic_id:
         tx.connection.execute(sa.update(tables.inboxes).where(inbox.code == addressee).values(topic_id=topic_id))
-        resend_all(tx, addressee, now)
+        _resend_in_turn(tx, addressee, now)
 
 
 def reopen(tx: Tx, addressee: str, among: tuple[int, int], now: datetime) -> None:
@@ -172,8 +177,7 @@ def give_up(tx: Tx, departed: Collection[str], now: datetime) -> int:
     )
     end = {"state": State.UNDELIVERABLE.value, "next_send_at": None}
     still = (_OUT.number.in_(unsettled()), sa.not_(_OUT.erasure))
-    ended = tx.connection.execute(sa.update(tables.outbox).where(*still, over).values(end))
-    return ended.rowcount
+    return tx.connection.execute(sa.update(tables.outbox).where(*still, over).values(end)).rowcount
 
 
 def let_go(tx: Tx, believed: Collection[str], now: datetime) -> int:

@@ -30,6 +30,13 @@ SENDING = (
         ("tests/unit/producers/test_resending.py",),
     ),
     Guard(
+        "an inbox that is made anew again and again has us send everything only once in a while",
+        "referral_bus/ledger/sending.py",
+        "values(topic_id=topic_id))\n        _resend_in_turn(tx, addressee, now)\n",
+        "values(topic_id=topic_id))\n        resend_all(tx, addressee, now)\n",
+        ("tests/unit/producers/test_resending.py",),
+    ),
+    Guard(
         "a peer's receipts have an event sealed anew only once in a while",
         SETTLING,
         '        "next_send_at": _turn(tx, held["addressee"], held["sends"], now),\n',
@@ -175,14 +182,14 @@ SENDING = (
     Guard(
         "a new key wakes what waits for it",
         LEDGER_SENDING,
-        ".values(state=State.NEW.value, next_send_at=now))\n    if resending",
-        ".values(state=State.WAITING_FOR_KEY.value))\n    if resending",
+        ".values(state=State.NEW.value, next_send_at=now))\n    _resend_in_turn",
+        ".values(state=State.WAITING_FOR_KEY.value))\n    _resend_in_turn",
         RELAYS,
     ),
     Guard(
         "an inbox made anew gets everything again",
         LEDGER_SENDING,
-        "        tx.connection.execute(sa.update(tables.inboxes).where(inbox.code == addressee).values(topic_id=topic_id))\n        resend_all(tx, addressee, now)\n",
+        "        tx.connection.execute(sa.update(tables.inboxes).where(inbox.code == addressee).values(topic_id=topic_id))\n        _resend_in_turn(tx, addressee, now)\n",
         "        tx.connection.execute(sa.update(tables.inboxes).where(inbox.code == addressee).values(topic_id=topic_id))\n",
         (*RELAYS, "tests/unit/consumers/agency/test_ingest.py"),
     ),
