@@ -4,14 +4,9 @@ Only the sender's intake asks this. A recipient never refuses an event for it: t
 clock, and by a register and a ledger that the sender does not have.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from json import dumps
-from typing import Any
 from uuid import UUID
-
-from pydantic import TypeAdapter, ValidationError
 
 from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register import Register
@@ -20,48 +15,51 @@ from referral_bus.ledger.store import Tx
 from schemas.lifecycle import APPOINTED
 from schemas.personal import StatusBody
 from schemas.referral_request import ReferralRequest
-from schemas.times import Instant
 
 CLOCKS_DIFFER = timedelta(minutes=10)  # what is attested now may carry the time of a clock that is ahead of ours
 EARLIEST_ZONE = timedelta(hours=14)  # where the calendar is furthest ahead of UTC
 
 _DEADLINES = ("acknowledge_by", "respond_by")
-_INSTANT: TypeAdapter[datetime | None] = TypeAdapter(Instant | None)
 
 
 def implausible_request(tx: Tx, request: ReferralRequest, now: datetime, at: str) -> Iterator[Refused]:
     """Everything in a new referral that cannot be true now. `at` stands before each path."""
-    born = request.body.person.date_of_birth
-    if born is not None and born > (now + EARLIEST_ZONE).date():
-        yield _untrue(f"{at}body.person.date_of_birth", "this day is to come; a date of birth is not after today")
-    if request.body.consent.attested_at > now + CLOCKS_DIFFER:
-        yield _untrue(f"{at}body.consent.attested_at", "this time is to come; consent is attested once it was given")
-    for name in _DEADLINES:
-        yield from _deadline(getattr(request, name), now, at + name)
+    for mistakes in implausible_values(request, now, at):
+        yield from mistakes
     replaces = request.body.request.replaces
     if replaces is not None and not _known_here(tx, replaces):
         path = f"{at}body.request.replaces"
         yield Refused(Reason.REFERRAL_UNKNOWN, "no referral here has this id; give the whole id of one", path)
 
 
-def implausible_parts(item: Mapping[str, Any], register: Register, now: datetime, at: str) -> Iterator[Refused]:
-    """Of a request whose form is wrong somewhere: its recipient and its deadlines, where their own form is right."""
-    recipient = item.get("recipient")
-    if isinstance(recipient, str) and register.agency(recipient) is None:
-        yield unknown_agency(f"{at}recipient")
+def implausible_values(request: ReferralRequest, now: datetime, at: str) -> Iterator[Iterator[Refused]]:
+    """What cannot be true by the clock alone, each rule by itself: where a field is malformed the others are judged."""
+    yield _born(request, now, at)
+    yield _attested(request, now, at)
     for name in _DEADLINES:
-        with suppress(ValidationError):
-            yield from _deadline(_INSTANT.validate_json(dumps(item.get(name))), now, at + name)
+        yield _deadline(request, name, now, at)
+
+
+def _born(request: ReferralRequest, now: datetime, at: str) -> Iterator[Refused]:
+    born = request.body.person.date_of_birth
+    if born is not None and born > (now + EARLIEST_ZONE).date():
+        yield _untrue(f"{at}body.person.date_of_birth", "this day is to come; a date of birth is not after today")
+
+
+def _attested(request: ReferralRequest, now: datetime, at: str) -> Iterator[Refused]:
+    if request.body.consent.attested_at > now + CLOCKS_DIFFER:
+        yield _untrue(f"{at}body.consent.attested_at", "this time is to come; consent is attested once it was given")
+
+
+def _deadline(request: ReferralRequest, name: str, now: datetime, at: str) -> Iterator[Refused]:
+    deadline: datetime | None = getattr(request, name)
+    if deadline is not None and deadline <= now:
+        yield _untrue(at + name, "this time has passed; give a later one, or none for that of the priority")
 
 
 def unknown_agency(path: str) -> Refused:
     advice = "no agency of the register has this code; see `referral-bus agencies`"
     return Refused(Reason.AGENCY_UNKNOWN, advice, path)
-
-
-def _deadline(deadline: datetime | None, now: datetime, path: str) -> Iterator[Refused]:
-    if deadline is not None and deadline <= now:
-        yield _untrue(path, "this time has passed; give a later one, or none for that of the priority")
 
 
 def implausible_word(body: StatusBody, register: Register, now: datetime) -> Iterator[Refused]:

@@ -1,11 +1,12 @@
 """From a referral request to the ledger: every check, then one transaction. A list is taken whole or not at all."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from producers.plausible import implausible_request, unknown_agency
+from producers.plausible import implausible_request, implausible_values, unknown_agency
 from producers.refusals import unknown_code_refusals
 from referral_bus.clock import Clock
 from referral_bus.errors import Reason, Refused, RefusedEach, refused_together
@@ -144,6 +145,17 @@ def _check(tx: Tx, register: Register, request: ReferralRequest, now: datetime, 
     except BodyTooLarge:
         raise Refused(Reason.TOO_LARGE, "the body is over 16 KiB; shorten the texts", f"{at}body") from None
     return NewReferral(request.recipient, request.priority, acknowledge, respond, request.body, request.local_ref)
+
+
+def judge_in_part(
+    register: Register, sender: str, request: ReferralRequest, now: datetime, at: str
+) -> Iterator[Refused]:
+    """The same of a request in which something is malformed, as far as its other fields tell."""
+    recipient = _recipient(register, sender, request, now, at)
+    consent = _consent(request, now, f"{at}body.consent.expires_at")
+    for mistakes in (recipient, consent, *implausible_values(request, now, at)):
+        with suppress(AttributeError):  # it asks for what is malformed; see `schemas.partial`
+            yield from mistakes
 
 
 def _recipient(register: Register, sender: str, request: ReferralRequest, now: datetime, at: str) -> Iterator[Refused]:

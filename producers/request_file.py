@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,8 +13,9 @@ from producers.refusals import refused, unknown_code_refusals
 from referral_bus.errors import Reason, Refused, Unreachable, refused_together
 from schemas.bounded_json import Bounds, NotJson, OutOfBounds, load_json
 from schemas.field_names import model_of
-from schemas.problems import problems
-from schemas.referral_request import MOST_REQUESTS, ReferralRequest, parse_requests, well_formed
+from schemas.partial import broken_rules, partly
+from schemas.problems import Problem, problems
+from schemas.referral_request import MOST_REQUESTS, ReferralRequest, parse_requests
 from schemas.text import tidy_all
 
 MAX_FILE = 16 * 1024 * 1024  # bytes: 500 referrals of the largest size, with room for JSON's own signs
@@ -28,21 +29,23 @@ _OUT_OF_BOUNDS = {
 }
 
 
-Judge = Callable[[Mapping[str, Any], str], Iterable[Refused]]
-"""What cannot be true in one request whose form is wrong elsewhere; the text stands before each path."""
+Judge = Callable[[ReferralRequest, str], Iterable[Refused]]
+"""What is wrong in one request whose form is wrong elsewhere, of which only the rest is there (see `schemas.partial`);
+the text stands before each path."""
 
 
 def read_requests(
-    path: str, standard_input: Callable[[], BinaryIO], judge: Judge = lambda _item, _at: ()
+    path: str, standard_input: Callable[[], BinaryIO], judge: Judge = lambda _part, _at: ()
 ) -> tuple[ReferralRequest, ...]:
     """The requests of a file, or of standard input for `-`. Raises `Refused` naming everything that is wrong."""
     return parse(_read(path, standard_input), judge)
 
 
-def parse(content: bytes, judge: Judge = lambda _item, _at: ()) -> tuple[ReferralRequest, ...]:
+def parse(content: bytes, judge: Judge = lambda _part, _at: ()) -> tuple[ReferralRequest, ...]:
     """Line ends and tabs of the texts are made what may travel; every other character is kept or refused."""
     document = _document(content)
-    text = json.dumps(tidy_all(document), ensure_ascii=False)
+    tidied = tidy_all(document)
+    text = json.dumps(tidied, ensure_ascii=False)
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -52,29 +55,29 @@ def parse(content: bytes, judge: Judge = lambda _item, _at: ()) -> tuple[Referra
     try:
         requests = parse_requests(text)
     except ValidationError as error:
-        raise refused_together(_in_order([*_mistakes(error, text), *repeated], document, judge)) from None
+        malformed = [refused(problem, ReferralRequest) for problem in problems(error)]
+        raise refused_together(_in_order([*malformed, *repeated], tidied, judge)) from None
     if repeated:
-        raise refused_together(_in_order(repeated, document, judge))
+        raise refused_together(_in_order(repeated, tidied, judge))
     return requests
 
 
-def _mistakes(error: ValidationError, text: str) -> list[Refused]:
-    """What is wrong in form, and the unknown codes of those in a list whose form is right."""
-    found = [refused(problem, ReferralRequest) for problem in problems(error)]
-    for place, request in well_formed(text):
-        found += unknown_code_refusals(request, f"[{place}].")
-    return found
-
-
 def _in_order(found: list[Refused], document: Any, judge: Judge) -> list[Refused]:
-    """In the list's order, with what `judge` finds beside it at other places."""
+    """In the list's order, with all that can be judged beside it at other places."""
     items = enumerate(document) if isinstance(document, list) else [(-1, document)]
     places = {each.path for each in found}
     for place, item in items:
         if isinstance(item, dict):
-            judged = judge(item, f"[{place}]." if place >= 0 else "")
+            judged = _judged(partly(ReferralRequest, item), f"[{place}]." if place >= 0 else "", judge)
             found += [each for each in judged if each.path not in places]
     return sorted(found, key=lambda each: _place(each.path))
+
+
+def _judged(part: ReferralRequest, at: str, judge: Judge) -> list[Refused]:
+    """The rules across fields, the codes, and what `judge` finds; the first of each place."""
+    rules = [refused(Problem(f"{at}{path}", "bad_value", why), ReferralRequest) for path, why in broken_rules(part)]
+    found = [*rules, *unknown_code_refusals(part, at), *judge(part, at)]
+    return list({each.path: each for each in reversed(found)}.values())[::-1]
 
 
 def _place(path: str | None) -> int:

@@ -133,7 +133,7 @@ def unknown_codes(model: BaseModel) -> tuple[str, ...]:
 
 def _collect_unknown(model: BaseModel, prefix: str, found: list[str]) -> None:
     for name, list_name in coded_fields(type(model)):
-        value = getattr(model, name)
+        value = getattr(model, name, None)  # None too where it is malformed, in a part of a document
         if type(value) is tuple:
             for place, item in enumerate(value):
                 _judge(item, list_name, f"{prefix}{name}[{place}]", found)

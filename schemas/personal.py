@@ -4,12 +4,20 @@
 The lengths are chosen so that a body with every text at its limit, in Latin or Cyrillic, fits the largest padding.
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 from uuid import UUID
 
-from pydantic import UUID4, AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic import model_validator as rule
+from pydantic import (
+    UUID4,
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from schemas.code_lists import Coded, CodeForm, known
@@ -34,6 +42,11 @@ _SOME = Field(strict=False, min_length=1, max_length=30)
 _DISTINCT = AfterValidator(_distinct)
 
 
+Broken = tuple[str, str]
+"""Of a rule across fields that is broken: the field that is wrong, and what is taken there."""
+Rule = Callable[[], Iterator[Broken]]
+
+
 class SealedRecord(BaseModel):
     """Shows no value: not in repr or str, not to rich, not in errors. So no log and no traceback names a person."""
 
@@ -53,10 +66,21 @@ class SealedRecord(BaseModel):
             """pydantic's own refusal quotes the value."""
             raise AttributeError(f"{type(self).__name__} is frozen")
 
-    def _refuse(self, field: str, why: str) -> NoReturn:
-        """Ends a rule across fields with an error at that field, without any input."""
-        error = InitErrorDetails(type=PydanticCustomError("rule", why), loc=(field,), input=None)
-        raise ValidationError.from_exception_data(type(self).__name__, [error])
+    def rules(self) -> tuple[Rule, ...]:
+        """Those across its fields, each by itself: `partial` asks them of records in which a field is malformed."""
+        return ()
+
+    @model_validator(mode="after")
+    def _keeps_its_rules(self) -> Self:
+        """Names every broken one at its field, without any input."""
+        broken = [
+            InitErrorDetails(type=PydanticCustomError("rule", why), loc=(field,), input=None)
+            for rule in self.rules()
+            for field, why in rule()
+        ]
+        if broken:
+            raise ValidationError.from_exception_data(type(self).__name__, broken)
+        return self
 
 
 class Identifier(SealedRecord):
@@ -75,11 +99,12 @@ class Person(SealedRecord):
     specific_need: Annotated[str, lines(500)] | None = None
     identifiers: Annotated[tuple[Identifier, ...], Field(strict=False, max_length=5), _DISTINCT] = ()
 
-    @rule(mode="after")
-    def _one_age(self) -> Self:
+    def rules(self) -> tuple[Rule, ...]:
+        return (self._one_age,)
+
+    def _one_age(self) -> Iterator[Broken]:
         if self.date_of_birth is not None and self.age_estimate is not None:
-            self._refuse("age_estimate", "a date of birth or an estimate, not both")
-        return self
+            yield "age_estimate", "a date of birth or an estimate, not both"
 
 
 class Caregiver(SealedRecord):
@@ -90,11 +115,12 @@ class Caregiver(SealedRecord):
     why_not: Annotated[str, lines(300)] | None = None
     legal_guardian: bool | None = None
 
-    @rule(mode="after")
-    def _not_informed_has_a_reason(self) -> Self:
+    def rules(self) -> tuple[Rule, ...]:
+        return (self._not_informed_has_a_reason,)
+
+    def _not_informed_has_a_reason(self) -> Iterator[Broken]:
         if (self.caregiver_informed is False) != (self.why_not is not None):
-            self._refuse("why_not", "a reason exactly when the caregiver is not informed")
-        return self
+            yield "why_not", "a reason exactly when the caregiver is not informed"
 
 
 class SafeContact(SealedRecord):
@@ -136,26 +162,27 @@ class Consent(SealedRecord):
     best_interests_reason: Annotated[str, lines(600)] | None = None
     best_interests_approver: Annotated[str, line(120)] | None = None
 
-    @rule(mode="after")
-    def _ends_after_it_began(self) -> Self:
-        if self.expires_at <= self.attested_at:
-            self._refuse("expires_at", "later than attested_at")
-        return self
+    def rules(self) -> tuple[Rule, ...]:
+        return (
+            self._ends_after_it_began,
+            self._best_interests_are_reasoned_and_approved,
+            self._what_is_withheld_is_not_shared,
+        )
 
-    @rule(mode="after")
-    def _best_interests_are_reasoned_and_approved(self) -> Self:
+    def _ends_after_it_began(self) -> Iterator[Broken]:
+        if self.expires_at <= self.attested_at:
+            yield "expires_at", "later than attested_at"
+
+    def _best_interests_are_reasoned_and_approved(self) -> Iterator[Broken]:
         if not known("consent_kind", self.kind):
-            return self  # a newer partner's kind may have reasons too
+            return  # a newer partner's kind may have reasons too
         for field in ("best_interests_reason", "best_interests_approver"):
             if (self.kind == BEST_INTERESTS) != (getattr(self, field) is not None):
-                self._refuse(field, "exactly when the kind is best-interests")
-        return self
+                yield field, "exactly when the kind is best-interests"
 
-    @rule(mode="after")
-    def _what_is_withheld_is_not_shared(self) -> Self:
+    def _what_is_withheld_is_not_shared(self) -> Iterator[Broken]:
         if set(self.withheld) & set(self.data_categories):
-            self._refuse("withheld", "nothing that data_categories allows")
-        return self
+            yield "withheld", "nothing that data_categories allows"
 
 
 class ReferrerContact(SealedRecord):

@@ -1,16 +1,13 @@
 """What an agency hands in to start a referral: the shape of the files in `examples/`."""
 
-import json
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
-from pydantic import model_validator as rule
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 
 from schemas.code_lists import Coded, CodeForm
 from schemas.events import AgencyCode
-from schemas.personal import ReferralBody, SealedRecord
+from schemas.personal import Broken, ReferralBody, Rule, SealedRecord
 from schemas.text import line
 from schemas.times import Instant
 
@@ -31,11 +28,12 @@ class ReferralRequest(SealedRecord):
     local_ref: Annotated[str, line(120)] | None = None
     body: ReferralBody
 
-    @rule(mode="after")
-    def _acknowledged_before_answered(self) -> Self:
+    def rules(self) -> tuple[Rule, ...]:
+        return (self._acknowledged_before_answered,)
+
+    def _acknowledged_before_answered(self) -> Iterator[Broken]:
         if self.acknowledge_by and self.respond_by and self.respond_by < self.acknowledge_by:
-            self._refuse("respond_by", "not before acknowledge_by")
-        return self
+            yield "respond_by", "not before acknowledge_by"
 
 
 _LIST: TypeAdapter[tuple[ReferralRequest, ...]] = TypeAdapter(
@@ -57,11 +55,3 @@ def parse_requests(text: str) -> tuple[ReferralRequest, ...]:
     if text.lstrip().startswith("["):
         return _LIST.validate_json(text)
     return (ReferralRequest.model_validate_json(text),)
-
-
-def well_formed(text: str) -> Iterator[tuple[int, ReferralRequest]]:
-    """Of a list in which something is wrong, the requests whose own form is right, with their places."""
-    if text.lstrip().startswith("["):
-        for place, item in enumerate(json.loads(text)):
-            with suppress(ValidationError):
-                yield place, ReferralRequest.model_validate_json(json.dumps(item))

@@ -1,7 +1,7 @@
 """`publish`: start referrals."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +15,7 @@ from deploy.app.leaving import warn_if_nothing_leaves
 from deploy.app.options import AgainOption, HomeOption, JsonOption, desk_of
 from deploy.app.output import already_done, local_time, say, say_error, say_json
 from deploy.app.status import own_service
-from producers.plausible import implausible_parts
-from producers.publish import Published
+from producers.publish import Published, judge_in_part
 from producers.request_file import Judge, read_requests
 from referral_bus.clock import system_clock
 from referral_bus.errors import BusError, Reason, Refused
@@ -62,15 +61,16 @@ def _judge(home: Path) -> Judge:
     """By the home's register and our clock; nothing where the home is not in order, which is told afterwards."""
 
     @cache
-    def register() -> Register | None:
+    def known() -> tuple[Register, str] | None:
         try:
-            return desk_of(home).register
+            desk = desk_of(home)
+            return desk.register, desk.settings.agency
         except BusError:
             return None
 
-    def judge(item: Mapping[str, Any], at: str) -> Iterable[Refused]:
-        found = register()
-        return () if found is None else implausible_parts(item, found, system_clock(), at)
+    def judge(part: ReferralRequest, at: str) -> Iterable[Refused]:
+        found = known()
+        return () if found is None else judge_in_part(*found, part, system_clock(), at)
 
     return judge
 

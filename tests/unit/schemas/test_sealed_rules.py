@@ -136,7 +136,8 @@ def test_a_reason_for_not_telling_the_caregiver_needs_that_nobody_told_them(info
 @pytest.mark.parametrize("kind", ["consent", "assent-with-caregiver"])
 def test_only_best_interests_have_a_reason_and_an_approver(kind: str) -> None:
     spoilt = {**CONSENT, "kind": kind}
-    assert refusal(Consent, spoilt) == (Problem("best_interests_reason", "bad_value"),)
+    both = (Problem("best_interests_reason", "bad_value"), Problem("best_interests_approver", "bad_value"))
+    assert refusal(Consent, spoilt) == both
     half = without(spoilt, "best_interests_reason")
     assert refusal(Consent, half) == (Problem("best_interests_approver", "bad_value"),)
     assert refusal(Consent, without(half, "best_interests_approver")) == ()

@@ -168,3 +168,33 @@ def test_what_cannot_be_true_is_named_in_a_list_at_its_place(publish: Publish) -
         "[0].acknowledge_by",
         "[1].body.request.need",
     ]
+
+
+def test_mistakes_of_consent_and_of_birth_are_named_beside_mistakes_of_form(publish: Publish) -> None:
+    """Even in the same record: a rule is judged where the fields that it asks for are well formed."""
+    document = changed("body.consent.recipient", NOT_AGREED)
+    document["body"]["consent"] |= {"attested_by": 7731, "kind": "best-interests", "expires_at": hours_ago(1)}
+    document["body"]["consent"] |= {"purposes": ["planted-7731"], "attested_at": "2099-01-01T00:00:00Z"}
+    document["body"]["person"] |= {"date_of_birth": "4444-03-24", "age_estimate": 10, "name": 7731}
+    said = publish(document)
+    assert {tuple(line.split(": ")[1].split(" at ")) for line in said.err.splitlines()} == {
+        ("TYPE_WRONG", "body.consent.attested_by"),
+        ("TYPE_WRONG", "body.person.name"),
+        ("VALUE_REFUSED", "body.consent.expires_at"),
+        ("VALUE_REFUSED", "body.consent.best_interests_reason"),
+        ("VALUE_REFUSED", "body.consent.best_interests_approver"),
+        ("VALUE_REFUSED", "body.consent.attested_at"),
+        ("CONSENT_INVALID", "body.consent.recipient"),
+        ("CODE_UNKNOWN", "body.consent.purposes[0]"),
+        ("VALUE_REFUSED", "body.person.age_estimate"),
+        ("VALUE_REFUSED", "body.person.date_of_birth"),
+    }
+    assert "7731" not in said.err
+
+
+def test_a_rule_that_asks_for_a_malformed_field_is_not_judged(publish: Publish) -> None:
+    document = changed("body.person.age_estimate", "PLANTED-7731")
+    document["body"]["consent"]["attested_at"] = "PLANTED-7731"
+    said = publish(document)
+    paths = {line.split(": ")[1].split(" at ")[1] for line in said.err.splitlines()}
+    assert paths == {"body.person.age_estimate", "body.consent.attested_at"}
