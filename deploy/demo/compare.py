@@ -117,6 +117,16 @@ def compare(ledgers: Mapping[str, LedgerContent]) -> Comparison:
     )
 
 
+def left_open(ledgers: Mapping[str, LedgerContent]) -> list[ReferralKey]:
+    """The referrals that have not ended, as their senders know them."""
+    return [
+        key
+        for code, content in ledgers.items()
+        for key, status in content.statuses.items()
+        if key.sender == code and status not in ENDED
+    ]
+
+
 def _received(code: str, content: LedgerContent) -> _Received:
     found = _Received(erased=content.erased)
     last: dict[tuple[ReferralKey, str], Place] = {}

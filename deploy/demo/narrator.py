@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from deploy.app.output import printable
 from referral_bus.ledger import handing_over
@@ -64,11 +64,11 @@ def _newest(ledger: Ledger) -> int:
 
 
 def line(at_agency: str, received: Received, at: datetime) -> str:
-    """Such as `14:05:02.118  family-women → public-health  3f2a91bc  accepted  (stored after 41 ms)`."""
+    """Such as `14:05:02Z  family-women → public-health  3f2a91bc  accepted  stored after 41 ms`, in UTC."""
     took = round((at - received.occurred_at).total_seconds() * 1000)
     way = f"{received.peer} → {at_agency}"
     return printable(
-        f"  {at.astimezone():%H:%M:%S}  {way:<34} {str(received.referral.referral_id)[:8]}  {_says(received):<44}"
+        f"  {at.astimezone(UTC):%H:%M:%S}Z  {way:<34} {str(received.referral.referral_id)[:8]}  {_says(received):<44}"
         f" stored after {took} ms"
     )
 

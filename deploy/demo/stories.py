@@ -12,6 +12,8 @@ from schemas.lifecycle import Status
 Tell = Callable[[World, random.Random, Callable[[str], None]], None]
 PATIENCE = timedelta(seconds=3)  # a deadline short enough to be watched passing
 
+UNANSWERED_FROM = "child-adaptation"  # the sender of the one referral that is left open
+
 
 def psychological_support(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
     say("(a) family-women refers a woman to public-health for psychological support, urgent.")
@@ -40,8 +42,8 @@ def legal_aid(world: World, random_source: random.Random, say: Callable[[str], N
 
 
 def silence(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
-    say("(c) child-adaptation refers a child to public-education; it is seen, then nobody answers.")
-    story, to = Story(world, random_source, "child-adaptation", say), "public-education"
+    say(f"(c) {UNANSWERED_FROM} refers a child to public-education; it is seen, then nobody answers.")
+    story, to = Story(world, random_source, UNANSWERED_FROM, say), "public-education"
     referral = story.send(to, "education", "Synthetic: missed two made-up school years.", within=PATIENCE)
     story.until_stored(referral)
     story.tell(to, referral, "see")

@@ -85,10 +85,10 @@ class Story:
         self.until(lambda: self.status(self.sender, referral_id) == status)
 
     def why(self, referral_id: UUID) -> None:
-        """Prints the sentence that `referral-bus why` says at the sender."""
+        """Prints the sentence that `referral-bus why` says at the sender, in UTC as all times that are told."""
         desk = self.world.desks[self.sender]
         case = desk.case(str(referral_id))
-        sentence = why(case, desk.register, self.sender, desk.clock(), desk.settings.time_zone)
+        sentence = why(case, desk.register, self.sender, desk.clock(), "UTC")
         self.say(f"    why? {sentence}")
 
     def status(self, agency: str, referral_id: UUID) -> str | None:

@@ -63,5 +63,6 @@ def _left(world: World, agency: str, referral: UUID) -> str:
     with desk.ledger.read() as tx:
         steps = history(tx, left.key)
     readable = sum(1 for step in steps if step.body is not None)
-    sentence = erasure_sentence(left, desk.clock(), desk.settings, desk.believed)
+    in_utc = desk.settings.model_copy(update={"time_zone": "UTC"})
+    sentence = erasure_sentence(left, desk.clock(), in_utc, desk.believed)
     return f"{sentence} Of its {len(steps)} events {readable} can be opened."

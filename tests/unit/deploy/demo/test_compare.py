@@ -7,7 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from deploy.demo.compare import Comparison, LedgerContent, about, compare, read_ledger
+from deploy.demo.compare import Comparison, LedgerContent, about, compare, left_open, read_ledger
+from deploy.demo.run import last_line
+from deploy.demo.stories import UNANSWERED_FROM
 from referral_bus.ledger.looking import EventRow
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import Status
@@ -31,6 +33,19 @@ SENT, ANSWER, LATER = row(1, "aaa", 1), row(2, "bbb", 1), row(3, "bbb", 2)
 def ledgers(at_sender: list[EventRow], at_recipient: list[EventRow], *statuses: Status) -> dict[str, LedgerContent]:
     own, other = statuses or (Status.COMPLETED, Status.COMPLETED)
     return {"aaa": LedgerContent(at_sender, {KEY: own}), "bbb": LedgerContent(at_recipient, {KEY: other})}
+
+
+def test_the_last_line_says_that_the_one_open_referral_was_left_open_on_purpose_and_of_no_other() -> None:
+    told, other = ReferralKey(UNANSWERED_FROM, UUID(int=1)), ReferralKey("aaa", UUID(int=2))
+    result = Comparison(referrals=2, closed=1)
+    assert last_line(result, [told]) == f"{result.line} (the open one is that of story (c), unanswered on purpose)"
+    for others in ([], [other], [told, other], [told, told]):
+        assert last_line(result, others) == result.line
+
+
+def test_what_is_open_is_told_by_its_sender() -> None:
+    assert left_open(ledgers([SENT], [SENT], Status.REQUESTED, Status.REQUESTED)) == [KEY]
+    assert left_open(ledgers([SENT], [SENT])) == []
 
 
 def test_two_ledgers_that_agree_show_nothing() -> None:

@@ -1,8 +1,11 @@
 """What the demonstration tells of an event as it reaches the other side."""
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from uuid import UUID
+
+import pytest
 
 from deploy.demo.narrator import Narrator, line
 from referral_bus.ledger.handing_over import Received
@@ -37,6 +40,19 @@ def test_an_answer_is_told_with_its_way_and_how_long_it_took() -> None:
     assert "public-health → family-women" in told
     assert "3f2a91bc  accepted" in told
     assert told.endswith("stored after 41 ms")
+
+
+def test_the_time_is_told_in_utc_whatever_the_zone_of_the_machine_or_of_the_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tashkent")
+    time.tzset()
+    try:
+        for at in (AT, AT.astimezone(timezone(timedelta(hours=5)))):
+            assert line("family-women", received(StatusBody()), at).startswith("  14:05:00Z  ")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_word_about_an_erasure_is_told_as_such() -> None:
