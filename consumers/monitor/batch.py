@@ -11,6 +11,7 @@ from consumers.monitor import announced, rows
 from consumers.monitor.counted import count_change, count_event, count_record
 from consumers.monitor.flow import Flow, FlowKey, nudged, receipted, signed, spoken, started
 from consumers.monitor.judging import Judged, Said
+from consumers.monitor.kept import EARLY_RECEIPT, EVENT, FLOW, Kept
 from consumers.monitor.rows import EarlyReceipt, EventName
 from consumers.monitor.tally import Tally
 from referral_bus.federation.register import Register
@@ -60,7 +61,10 @@ class _Batch:
         self.by_number = {flow.number: flow.key for flow in found}
         self.next_number = rows.last_number(tx) + 1
         self.early: dict[EventName, list[EarlyReceipt]] = {}
-        for receipt in rows.read_early(tx, {e.event_id for e in events if isinstance(e, ReferralEvent)}):
+        self.kept = Kept(tx)
+        for receipt in rows.read_early(
+            tx, receipted_ids | {e.event_id for e in events if isinstance(e, ReferralEvent)}
+        ):
             self.early.setdefault(receipt.event, []).append(receipt)
 
     def take(self, said: Said) -> None:
@@ -79,6 +83,7 @@ class _Batch:
         rows.save_events(self.tx, ((name, *rest) for name, rest in self.new_events.items()))
         rows.save_early(self.tx, self.new_early)
         rows.forget_early(self.tx, self.used_early)
+        self.kept.save()
         announced.save_announcements(self.tx, self.announcements)
         announced.save_notices(self.tx, self.notices, self.tally)
         announced.settle_notices(self.tx, self.settled)
@@ -90,6 +95,8 @@ class _Batch:
         if name in self.known:
             return
         key = _flow_key(event)
+        if not self._keeps(event.writer, at, EVENT if key is None or key in self.flows else EVENT + FLOW):
+            return
         if key is None:  # about a referral between others
             self._remember(name, None, at)
             count_event(self.tally, event, agreed=False)
@@ -137,6 +144,12 @@ class _Batch:
         self.changed.add(after.key)
         count_change(self.tally, before, after)
 
+    def _keeps(self, agency: str, at: datetime, size: int) -> bool:
+        keeps = self.kept.takes(agency, at, size)
+        if not keeps:
+            self.tally.count("not_kept_total", agency)
+        return keeps
+
     # receipts
 
     def _take_receipt(self, receipt: StorageReceipt, at: datetime, key_id: str) -> None:
@@ -150,9 +163,13 @@ class _Batch:
             )
             if name in self.known:
                 self._apply(found)
-            else:
+            elif self._waits(found) or self._keeps(receipt.writer, at, EARLY_RECEIPT):
                 self.new_early.append(found)
                 self.early.setdefault(name, []).append(found)
+
+    def _waits(self, receipt: EarlyReceipt) -> bool:
+        """Whether one of the same agency for the same event waits already, so that this one takes no further room."""
+        return any(each.recipient == receipt.recipient for each in self.early.get(receipt.event, ()))
 
     def _apply(self, receipt: EarlyReceipt) -> None:
         """Only the recipient's word counts, and only on the event that began the referral."""

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from consumers.monitor import tables
+from consumers.monitor.kept import day
 
 
 def forget(tx: Connection, before: datetime) -> None:
@@ -16,3 +17,4 @@ def forget(tx: Connection, before: datetime) -> None:
     tx.execute(sa.delete(tables.events).where(events.heard_at < before, sa.or_(events.flow.is_(None), sa.not_(still))))
     for table in (tables.early_receipts, tables.notices):
         tx.execute(sa.delete(table).where(table.c.heard_at < before))
+    tx.execute(sa.delete(tables.kept).where(tables.kept.c.day < day(before)))

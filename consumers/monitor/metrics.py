@@ -18,6 +18,7 @@ MONITOR_METRICS: tuple[MetricRule, ...] = (
     ),
     MetricRule("referral_acks_total", "counter", _TARGET, "Referrals that have had a first word."),
     MetricRule("referral_acks_within_deadline_total", "counter", _TARGET, "Those that had it in time."),
+    MetricRule("not_kept_total", "counter", ("agency",), "What it said beyond what is kept of an agency in a day."),
     MetricRule("referrals_open", "gauge", _STAGE, "Referrals that are not ended, by how far they have come."),
     MetricRule("referrals_overdue", "gauge", _STAGE, "Those of them past the deadline of their stage."),
     MetricRule("overdue_unseen", "gauge", ("agency",), "Overdue ones that it announces beyond those counted here."),

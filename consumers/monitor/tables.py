@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from referral_bus.ledger.tables import Moment
 
-VERSION = 5
+VERSION = 6
 metadata = sa.MetaData()
 
 monitor = sa.Table(  # one row
@@ -81,6 +81,15 @@ early_receipts = sa.Table(  # final receipts that were read before what they are
     sa.Column("issued_at", Moment, nullable=False),
     sa.Column("heard_at", Moment, nullable=False),
     sa.Column("key_id", sa.String, nullable=False),  # the recipient's
+    sqlite_with_rowid=False,
+)
+
+kept = sa.Table(  # how much of each day is kept of each agency
+    "kept",
+    metadata,
+    sa.Column("agency", sa.String, primary_key=True),
+    sa.Column("day", sa.Integer, primary_key=True),  # since 1970
+    sa.Column("bytes", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -9,7 +9,23 @@ REPLAYED = (f"{MONITOR}/test_replayed.py",)
 
 AWAY = (f"{MONITOR}/test_away.py",)
 
+KEPT = (f"{MONITOR}/test_kept.py",)
+
 WATCH = (
+    Guard(
+        "what an agency has the monitor keep of a day is bounded",
+        "consumers/monitor/kept.py",
+        "        if before + size > MOST_A_DAY:\n",
+        "        if False:\n",
+        KEPT,
+    ),
+    Guard(
+        "a waiting receipt that comes again takes nothing of its writer's share",
+        "consumers/monitor/batch.py",
+        "self._waits(found) or self._keeps(",
+        "self._keeps(",
+        KEPT,
+    ),
     Guard(
         "a copy of a genuine record is no forgery",
         UNBELIEVED,

@@ -10,6 +10,7 @@ import yaml
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from consumers.monitor import kept
 from consumers.monitor.collecting import monitor_registry
 from consumers.monitor.metrics import BUCKETS_S, MONITOR_METRICS
 from consumers.monitor.tally import Tally
@@ -33,6 +34,7 @@ OPERATORS_TABLE = {
     "referral_completion_duration_seconds": ("target_agency", "priority"),
     "referral_acks_total": ("target_agency", "priority"),
     "referral_acks_within_deadline_total": ("target_agency", "priority"),
+    "not_kept_total": ("agency",),
     "referrals_open": ("target_agency", "stage"),
     "referrals_overdue": ("target_agency", "stage"),
     "overdue_unseen": ("agency",),
@@ -79,9 +81,11 @@ def everything_happens(bench: Bench, monitor: Lookout) -> None:
     )
 
 
-def test_what_is_exposed_is_the_table_and_nothing_more(tmp_path: Path) -> None:
+def test_what_is_exposed_is_the_table_and_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
         everything_happens(bench, monitor)
+        monkeypatch.setattr(kept, "MOST_A_DAY", 0)
+        monitor.hear(event_record(bench, a_referral(bench, SENDER, RECIPIENT)))
         restarts = {"reading": 1}
         text = generate_latest(monitor_registry(monitor.store, monitor.register, monitor.clock, restarts)).decode()
     found = {family.name: family for family in text_string_to_metric_families(text)}
