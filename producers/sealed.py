@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from referral_bus.ledger.ledger_errors import damaged
 from referral_bus.ledger.peers import Peer
-from referral_bus.ledger.trouble import damaged
 from referral_bus.ledger.turns import DueRow
 from referral_bus.wire.avro_codec import decode, encode
 from referral_bus.wire.sealing import seal

@@ -1,19 +1,20 @@
 """The monitor's own database, and its transactions. What is committed holds together: what was read, what follows from
 it, and how far it was read. A power cut may take the last commits away as a whole; they are then read again."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, NoResultFound
 
 from consumers.monitor import tables
-from referral_bus.errors import Reason, Refused, Unreachable
-from referral_bus.files import refuse_second_name, whose
+from referral_bus.errors import LedgerUnusable, Reason, Refused, Unreachable
+from referral_bus.files import refuse_second_name, trouble
+from referral_bus.sqlite_engine import sqlite_engine
+from referral_bus.sqlite_errors import advice_for, trouble_of
 
 BUSY_TIMEOUT_S = 10.0
 CACHE_KIB = 8 * 1024
@@ -49,43 +50,37 @@ class Store:
 
 
 def _engine(path: Path, pragma: str, begin: str, **pool: int) -> sa.Engine:
-    engine = sa.create_engine(
-        f"sqlite:///{path}",
-        connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-        hide_parameters=True,
-        **pool,
-    )
-
-    def prepare(connection: sqlite3.Connection, _record: object) -> None:
-        for each in (*_PRAGMAS, pragma):
-            connection.execute(f"PRAGMA {each}")
-
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
-    event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", start)
-    return engine
+    return sqlite_engine(path, BUSY_TIMEOUT_S, (*_PRAGMAS, pragma), start, **pool)
 
 
 @contextmanager
 def _reachable(path: Path) -> Iterator[None]:
+    """Turns what the disk or another process does to us into `Unreachable` or `LedgerUnusable`. Any other error is a
+    defect and passes."""
     try:
         yield
-    except OperationalError as error:
-        word = "full" if "full" in str(error.orig) else "locked" if "locked" in str(error.orig) else "unreadable"
-        advice = {
-            "full": "the disk is full; free some space, nothing is lost",
-            "locked": "another process holds it; try again",
-            "unreadable": f"it cannot be read or written; {whose(path)}",
-        }
-        raise Unreachable(Reason.LEDGER_UNREACHABLE, advice[word], "monitor.sqlite") from None
+    except DBAPIError as error:
+        found = trouble_of(error, path)
+        if found is None:
+            raise
+        if found == "damaged":
+            raise LedgerUnusable(
+                Reason.LEDGER_DAMAGED, f"it is damaged, or no database of ours; {_REBUILD}", path.name
+            ) from None
+        raise Unreachable(Reason.LEDGER_UNREACHABLE, advice_for(found, path, "nothing is lost"), path.name) from None
 
 
 def open_store(path: Path, federation: str, now: datetime) -> Store:
     """Opens the database, or makes it. Refuses another federation's, and one of another version of this software."""
-    with suppress(FileNotFoundError):
+    try:
+        path.touch(0o600, exist_ok=False)
+    except FileExistsError:
         refuse_second_name(path, path.name)
+    except OSError as error:
+        raise trouble(error, path, path.name, "written") from None
     store = Store(path)
     try:
         with store.read() as tx:
@@ -95,7 +90,7 @@ def open_store(path: Path, federation: str, now: datetime) -> Store:
                 _make(tx, federation, now)
         with store.read() as tx:
             version, owner = tx.execute(sa.select(tables.monitor.c.version, tables.monitor.c.federation)).one()
-    except DBAPIError:
+    except (DBAPIError, NoResultFound):
         raise Refused(Reason.HOME_INVALID, f"it is no database of ours; {_REBUILD}", path.name) from None
     if version != tables.VERSION:
         raise Refused(Reason.HOME_INVALID, f"another version of the software wrote it; {_REBUILD}", path.name)

@@ -19,11 +19,11 @@ from deploy.app.desk import Desk
 from referral_bus.errors import Reason, Refused
 from referral_bus.files import sync_folder, trouble
 from referral_bus.home import Home, running
+from referral_bus.ledger.ledger_errors import damaged, reachable
 from referral_bus.ledger.restoring import incarnation_by_clock, restored
 from referral_bus.ledger.schema import is_whole
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
-from referral_bus.ledger.trouble import damaged, reachable
 from referral_bus.ledger.writing import Writing
 from referral_bus.outside_backups import Believed, HighWater, OutsideBackups, every_key
 from schemas.events import HIGHEST_INCARNATION

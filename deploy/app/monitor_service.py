@@ -123,8 +123,8 @@ def running_monitor(home: MonitorHome) -> Iterator[None]:
 def run_monitor(
     home: MonitorHome, connect: Callable[[str], Sources], log: Log, end: Callable[[int], object] = os._exit
 ) -> bool:
-    """Runs until SIGTERM or Ctrl-C; tells whether everything ended in time. `end` ends the process when something
-    hangs."""
+    """Runs until SIGTERM or Ctrl-C; tells whether everything ended in time. Raises `LedgerUnusable` when the
+    database is damaged. `end` ends the process when something hangs."""
     with running_monitor(home):
         forget_status(Home(home.folder))
         sources = connect(home.settings().kafka)
@@ -142,4 +142,6 @@ def run_monitor(
             server.server_close()
             sources.close()
         log.info("stopped", in_time=finished)
+    if finished and supervisor.fatal is not None:
+        raise supervisor.fatal
     return finished

@@ -1,7 +1,7 @@
 """The write-ahead log beside a ledger, a file that grows while a read is open, and is made short again."""
 
+from referral_bus.ledger.ledger_errors import reachable
 from referral_bus.ledger.store import BUSY_TIMEOUT_S, LOG_LIMIT, Ledger
-from referral_bus.ledger.trouble import reachable
 
 
 def log_bytes(ledger: Ledger) -> int:

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from referral_bus.ledger.trouble import DAMAGED
+from referral_bus.sqlite_errors import DAMAGED
 
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema"
 Schema = frozenset[tuple[str, str, str, str | None]]

@@ -7,25 +7,29 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from alembic.util import CommandError
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.files import refuse_second_name, trouble
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import AtRest
+from referral_bus.ledger.ledger_errors import damaged, reachable, replaced
 from referral_bus.ledger.schema import is_ours, migrate
-from referral_bus.ledger.trouble import damaged, is_lock, reachable, replaced
+from referral_bus.sqlite_engine import sqlite_engine, sqlite_uri
+from referral_bus.sqlite_errors import is_lock
 
 BUSY_TIMEOUT_S = 5.0  # a service that is told to end waits for no lock longer than this
 CACHE = "cache_size=-512"  # KiB for each connection: threads are many, and the operating system has the pages anyway
 LOG_LIMIT = 8 * 1024 * 1024  # bytes; twice what SQLite lets its log grow to while no one reads for long
 LOG = f"journal_size_limit={LOG_LIMIT}"
 LOOK_S = 0.002
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", CACHE, LOG)
+"""WAL with full syncs: what is committed survives a power cut. secure_delete: what is deleted leaves the file."""
+
 _READ_ONLY = {"referral_bus_read_only": True}
 
 
@@ -152,25 +156,7 @@ def _file_at(path: Path) -> tuple[int, int]:
 
 
 def _engine(path: Path) -> sa.Engine:
-    engine = sa.create_engine(
-        sa.URL.create("sqlite", database=_uri(path), query={"uri": "true"}),
-        connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-        hide_parameters=True,
-    )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _uri(path: Path) -> str:
-    """By mode=rw no connection ever makes the file."""
-    return f"file:{quote(str(path))}?mode=rw"
-
-
-def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-    """WAL with full syncs: what is committed survives a power cut. secure_delete: what is deleted leaves the file."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", CACHE, LOG):
-        connection.execute(f"PRAGMA {pragma}")
+    return sqlite_engine(path, BUSY_TIMEOUT_S, PRAGMAS, _begin)
 
 
 def _begin(connection: Connection) -> None:
@@ -214,7 +200,10 @@ class Changes:
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
         """The watching thread's work, until `stop`. Raises `LedgerUnusable` when the file is not there any more, or is
         another one: what is written to the one that we hold open would be gone with the process."""
-        with reachable(self._path), closing(sqlite3.connect(_uri(self._path), timeout=BUSY_TIMEOUT_S, uri=True)) as tx:
+        with (
+            reachable(self._path),
+            closing(sqlite3.connect(sqlite_uri(self._path), timeout=BUSY_TIMEOUT_S, uri=True)) as tx,
+        ):
             file, seen = _file_at(self._path), None
             while not stop.wait(self._interval_s):
                 progress()

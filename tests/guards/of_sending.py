@@ -130,8 +130,8 @@ SENDING = (
     Guard(
         "the write-ahead log is cut where no service runs",
         "referral_bus/ledger/store.py",
-        '"foreign_keys=ON", CACHE, LOG):',
-        '"foreign_keys=ON", CACHE):',
+        '"foreign_keys=ON", CACHE, LOG)',
+        '"foreign_keys=ON", CACHE)',
         LOG_FILE,
     ),
     Guard(

@@ -67,7 +67,7 @@ class CrashingLedger(Ledger):
 
 @cache
 def _engine(path: Path, code: str) -> sa.Engine:
-    """Made once for a place, whichever file stands there: most of the time would go into compiling SQL again."""
+    """Made once for a place, whichever file stands there: looking for migrations at each start takes too long."""
     ledger = open_ledger(path, AtRest(AT_REST), code)
     ledger.close()
     return ledger.engine

@@ -1,15 +1,17 @@
 """What stays: over restarts, crashes, a lost database, a wiped Kafka, an agency that leaves."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from consumers.monitor import reading, tables
-from consumers.monitor.store import open_store
+from consumers.monitor.store import Store, open_store
 from referral_bus.broker.protocols import Delivery
-from referral_bus.errors import Refused
+from referral_bus.errors import LedgerUnusable, Refused
 from referral_bus.federation.register import Register
 from tests.kit.bench import START, Bench
 from tests.kit.forge import a_referral, event_record
@@ -245,3 +247,32 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(Refused, match="no database of ours"):
         open_store(path, "test-federation", START)
+
+
+def test_a_database_that_is_damaged_later_ends_the_monitor_with_one_clear_word(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.sqlite"
+    open_store(path, "test-federation", START).close()
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[:100] + b"\xff" * (size - 100))
+
+    with pytest.raises(LedgerUnusable, match="damaged"), Store(path).read() as tx:
+        tx.execute(sa.select(tables.monitor))
+
+
+def test_a_defect_of_ours_is_never_told_as_an_outage(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "monitor.sqlite", "test-federation", START)
+
+    with pytest.raises(OperationalError, match="no such table"), store.read() as tx:
+        tx.exec_driver_sql("SELECT full FROM locked")
+
+    store.close()
+
+
+def test_no_other_user_can_read_a_new_database_whatever_the_mask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        open_store(tmp_path / "monitor.sqlite", "test-federation", START).close()
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "monitor.sqlite").stat().st_mode & 0o077 == 0
