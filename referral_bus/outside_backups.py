@@ -24,7 +24,7 @@ from referral_bus.files import read_own, trouble
 from referral_bus.ledger import audit, tombstones
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
-from referral_bus.ledger.tombstones import MOMENTS, Tombstone
+from referral_bus.ledger.tombstones import KEY_IDS, MOMENTS, Tombstone
 from referral_bus.locks import close_folder, open_folder
 from schemas.bounded_json import SMALL_FILE, Bounds, load_json
 from schemas.events import Place, ReferralKey
@@ -208,7 +208,7 @@ def _high_water(document: Any) -> HighWater:
 
 
 def _document(left: Tombstone) -> dict[str, Any]:
-    plain = ("side", "peer", "status", "reason", "asked_by_us", "asked_by_peer", "taken", "revision")
+    plain = ("side", "peer", "status", "reason", "asked_by_us", "asked_by_peer", "taken", "revision", *KEY_IDS)
     document: dict[str, Any] = {"sender": left.key.sender, "referral": str(left.key.referral_id)}
     document |= {name: getattr(left, name) for name in plain}
     moments = {name: getattr(left, name) for name in MOMENTS}
@@ -216,7 +216,9 @@ def _document(left: Tombstone) -> dict[str, Any]:
 
 
 def _tombstone(document: dict[str, Any]) -> Tombstone:
-    moments = {name: document[name] and datetime.fromisoformat(document[name]).astimezone(UTC) for name in MOMENTS}
+    moments: dict[str, Any] = {
+        name: document[name] and datetime.fromisoformat(document[name]).astimezone(UTC) for name in MOMENTS
+    }
     return Tombstone(
         key=ReferralKey(document["sender"], UUID(document["referral"])),
         side=Side(document["side"]),
@@ -228,4 +230,5 @@ def _tombstone(document: dict[str, Any]) -> Tombstone:
         taken=Place(*document["taken"]),
         revision=document["revision"],
         **moments,
+        **{name: document[name] for name in KEY_IDS},
     )

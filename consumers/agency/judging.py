@@ -6,10 +6,10 @@
 Only what stands in order is judged by its content, so that an event is refused or stored once and for all.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from consumers.agency.places import places_of
+from consumers.agency.places import Believes, place_taken, places_of
 from consumers.agency.verdicts import Again, Missing, NotTaken, Reseal, Surroundings, Taken, Verdict
 from referral_bus.ledger import receiving, referrals, tombstones, unasked
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
@@ -49,10 +49,12 @@ class Judging:
         self.digest = digest
         self.raw = raw
         self.around = around
-        believes = around.believes(event.writer)
-        self.places = places_of(tx, event.referral, event.writer, event.follows, believes)
+        self.believes = around.believes(event.writer)
+        places = places_of(tx, event.referral, event.writer, event.follows, self.believes)
         known = referrals.load(tx, event.referral)
-        self.referral = known if known is not None and known.peer == event.writer else None
+        known = known if known is not None and known.peer == event.writer else None
+        self.referral = _not_forgotten(known, self.believes)
+        self.places = places if self.referral == known else replace(places, corrects=True)
 
     def take(self) -> Verdict:
         event = self.event
@@ -60,7 +62,7 @@ class Judging:
         if self._erased():
             self._owe(Outcome.ERASED, None)
             return Again(event.record)
-        earlier = receiving.known(self.tx, event, self.around.believes(event.writer))
+        earlier = receiving.known(self.tx, event, self.believes)
         if earlier is not None:
             self._owe(earlier.outcome, earlier.code)
             return Again(event.record)
@@ -86,9 +88,9 @@ class Judging:
         if left is None or left.peer != self.event.writer:
             return False
         let_go(self.tx, self.event.writer, self.event.event_id)
-        newer = self.event.incarnation > max(self.places.held.incarnation, left.taken.incarnation)
+        newer = self.event.incarnation > max(self.places.held, place_taken(left, self.believes)).incarnation
         if newer and not left.chased and left.side is Side.SENDER and isinstance(self.event, StatusEvent):
-            take_place(self.tx, left, Place(self.event.incarnation, 0))
+            take_place(self.tx, left, Place(self.event.incarnation, 0), self.raw.key_id)
             tell(self.tx, left, ErasureKind.REQUESTED, self.around.writing)
         return True
 
@@ -198,6 +200,13 @@ class Judging:
         event = self.event
         owed = Owed(event.writer, self.digest, event.event_id, outcome, code, path, held or self.places.held)
         receiving.owe(self.tx, [owed])
+
+
+def _not_forgotten(referral: Referral | None, believes: Believes) -> Referral | None:
+    """The referral as before its recipient's retention, where that was said under a key that is revoked since."""
+    if referral is None or referral.peer_forgot_key_id is None or believes(referral.peer_forgot_key_id):
+        return referral
+    return replace(referral, peer_forgot_at=None, peer_forgot_key_id=None)
 
 
 def _refer(event: ReferralEvent, referral: Referral | None, around: Surroundings) -> _No | None:

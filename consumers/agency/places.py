@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from referral_bus.ledger import referrals
 from referral_bus.ledger.store import Tx
+from referral_bus.ledger.tombstones import Tombstone
 from schemas.events import NOWHERE, Place, ReferralKey
 
 Believes = Callable[[str], bool]
@@ -31,3 +32,10 @@ def places_of(tx: Tx, referral: ReferralKey, writer: str, follows: Place, believ
     held = next((place for place, said_by in used if believes(said_by)), NOWHERE)
     before = next((place for place, _ in used if place <= follows), NOWHERE)
     return Places(held, max(held, before), corrects=True)
+
+
+def place_taken(left: Tombstone | None, believes: Believes) -> Place:
+    """The place of the peer's last word that a tombstone has taken, if that is believed."""
+    if left is None or left.taken_key_id is None or not believes(left.taken_key_id):
+        return NOWHERE
+    return left.taken

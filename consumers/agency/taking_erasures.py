@@ -6,11 +6,11 @@ known already?  ->  codes, status?  ->  about a referral of ours, by one of its 
 
 from dataclasses import dataclass
 
-from consumers.agency.places import places_of
+from consumers.agency.places import place_taken, places_of
 from consumers.agency.verdicts import Again, NotTaken, Surroundings, Taken, Verdict
 from referral_bus.ledger import receiving, referrals, tombstones, unasked
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
-from referral_bus.ledger.erasing import Grounds, erase, peer_forgot, peer_has_erased, take_status, tell
+from referral_bus.ledger.erasing import Grounds, LastWord, erase, peer_forgot, peer_has_erased, take_status, tell
 from referral_bus.ledger.holding import held_as, hold
 from referral_bus.ledger.receiving import Owed
 from referral_bus.ledger.settling import hear_incarnation
@@ -53,7 +53,7 @@ def take_erasure(tx: Tx, event: ErasureEvent, digest: bytes, raw: RawRecord, aro
         return NotTaken(event.record, party, owed=True)
     number = receiving.store_erasure(tx, event, raw.key_id, around.now)
     receiving.owe(tx, [_item(event, digest, Outcome.STORED, None)])
-    _apply(tx, event, party, around)
+    _apply(tx, event, party, raw.key_id, around)
     receiving.owe_handover(tx, event, number, around.now)
     return Taken(event.record)
 
@@ -68,29 +68,36 @@ def _party(tx: Tx, event: ErasureEvent) -> _Party | Code:
     return _Party(about.side, about.peer)
 
 
-def _apply(tx: Tx, event: ErasureEvent, party: _Party, around: Surroundings) -> None:
+def _apply(tx: Tx, event: ErasureEvent, party: _Party, key_id: str, around: Surroundings) -> None:
     key, kind, reason = event.referral, ErasureKind(event.kind), ErasureReason(event.reason)
-    status = None if event.status is None else Status(event.status)
-    held = places_of(tx, key, event.writer, NOWHERE, around.believes(event.writer)).held
-    if reason is ErasureReason.RETENTION and kind is ErasureKind.REQUESTED and status is not None:
+    last = _last_word(tx, event, key_id, around)
+    if reason is ErasureReason.RETENTION and kind is ErasureKind.REQUESTED and event.status is not None:
         there = tombstones.load(tx, key)
-        if there is None:
-            peer_forgot(tx, key, status, event.place, held, around.now)
-        else:
-            take_status(tx, there, status, event.place, held)
+        if last is not None and there is None:
+            peer_forgot(tx, key, last, around.now)
+        elif last is not None and there is not None:
+            take_status(tx, there, last)
         return
-    later = event.place > held
-    told = (status, event.place) if status is not None and later else (None, NOWHERE)
     asked = kind is ErasureKind.REQUESTED
-    grounds = Grounds(reason, asked_by_us=False, asked_by_peer=asked, status=told[0], taken=told[1])
+    grounds = Grounds(reason, asked_by_us=False, asked_by_peer=asked, last=last)
     left, new = erase(tx, key, party.side, party.peer, grounds, around.writing)
-    if not new and status is not None:
-        left = take_status(tx, left, status, event.place, held)
-    left = peer_has_erased(tx, left, kind, around.now)
+    if not new and last is not None:
+        left = take_status(tx, left, last)
+    left = peer_has_erased(tx, left, kind, key_id, around.now)
     if asked or new:
         tell(tx, left, ErasureKind.ERASED, around.writing)
     if asked and left.confirmed_at is not None:
         tell(tx, left, ErasureKind.CONFIRMED, around.writing)
+
+
+def _last_word(tx: Tx, event: ErasureEvent, key_id: str, around: Surroundings) -> LastWord | None:
+    """The final status that it says, unless a later word of its writer was taken before."""
+    key, believes = event.referral, around.believes(event.writer)
+    held = places_of(tx, key, event.writer, NOWHERE, believes).held
+    taken = place_taken(tombstones.load(tx, key), believes)
+    if event.status is None or event.place <= max(held, taken):
+        return None
+    return LastWord(Status(event.status), event.place, key_id)
 
 
 def _item(event: ErasureEvent, digest: bytes, outcome: Outcome, code: Code | None, path: str | None = None) -> Owed:

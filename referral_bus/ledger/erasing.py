@@ -24,15 +24,22 @@ _OUT = tables.outbox.c
 
 
 @dataclass(frozen=True, slots=True)
+class LastWord:
+    """The recipient's final status, the place where it says so, and the id of its signing key."""
+
+    status: Status
+    place: Place
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grounds:
-    """Why a referral is erased, and by whose wish. `status` is the final one where the recipient has told it, `taken`
-    the place of that word."""
+    """Why a referral is erased, and by whose wish; the recipient's last word, where it has told its final status."""
 
     reason: ErasureReason
     asked_by_us: bool = False
     asked_by_peer: bool = False
-    status: Status | None = None
-    taken: Place = NOWHERE
+    last: LastWord | None = None
 
 
 def erase(
@@ -45,18 +52,19 @@ def erase(
         return _wished(tx, there, grounds, writing.now), False
     referral = referrals.load(tx, key)
     known = None if referral is None else referral.status
-    status = grounds.status or (erased_as(known, grounds.reason) if side is Side.RECIPIENT else known)
+    status, last = erased_as(known, grounds.reason) if side is Side.RECIPIENT else known, grounds.last
     left = Tombstone(
         key=key,
         side=side,
         peer=peer,
-        status=status or Status.REQUESTED,
+        status=(last.status if last else status) or Status.REQUESTED,
         reason=grounds.reason,
         asked_by_us=grounds.asked_by_us,
         asked_by_peer=grounds.asked_by_peer,
         created_at=writing.now,
         asked_at=writing.now,
-        taken=grounds.taken,
+        taken=last.place if last else NOWHERE,
+        taken_key_id=last.key_id if last else None,
     )
     left = tombstones.insert(tx, left)
     destroy(tx, key)
@@ -113,33 +121,35 @@ def ask(tx: Tx, key: ReferralKey, side: Side, peer: str, reason: ErasureReason, 
     return left
 
 
-def take_status(tx: Tx, left: Tombstone, status: Status, place: Place, held: Place) -> Tombstone:
-    """The recipient's final status, unless a later word of it was taken before. `held` is its last one's place."""
-    if left.side is not Side.SENDER or place <= max(left.taken, held):
+def take_status(tx: Tx, left: Tombstone, last: LastWord) -> Tombstone:
+    """The recipient's final status, later than every word of it that was taken before."""
+    if left.side is not Side.SENDER:
         return left
-    return tombstones.save(tx, replace(left, status=status, taken=place))
+    return tombstones.save(tx, replace(left, status=last.status, taken=last.place, taken_key_id=last.key_id))
 
 
-def take_place(tx: Tx, left: Tombstone, place: Place) -> None:
+def take_place(tx: Tx, left: Tombstone, place: Place, key_id: str) -> None:
     """Words of the peer up to here are dealt with."""
-    tombstones.save(tx, replace(left, taken=place))
+    tombstones.save(tx, replace(left, taken=place, taken_key_id=key_id))
 
 
-def peer_took(tx: Tx, key: ReferralKey, refused_at: datetime | None) -> None:
+def peer_took(tx: Tx, key: ReferralKey, refused_at: datetime | None, key_id: str) -> None:
     """What has become of our word about an erasure at the peer. It refuses one about a referral that it does not have;
-    after a restore it may have it again."""
+    after a restore it may have it again. `key_id` is its signing key's, here and below."""
     left = tombstones.load(tx, key)
     if left is not None and (left.peer_refused_at is None) != (refused_at is None):
-        tombstones.save(tx, replace(left, peer_refused_at=refused_at))
+        under = None if refused_at is None else key_id
+        tombstones.save(tx, replace(left, peer_refused_at=refused_at, peer_refused_key_id=under))
 
 
-def peer_has_erased(tx: Tx, left: Tombstone, kind: ErasureKind, now: datetime) -> Tombstone:
+def peer_has_erased(tx: Tx, left: Tombstone, kind: ErasureKind, key_id: str, now: datetime) -> Tombstone:
     """Every word about an erasure says that its writer's service has erased; *confirmed* that its own system has."""
-    erased_at = left.peer_erased_at or now
-    confirmed_at = left.peer_confirmed_at or (now if kind is ErasureKind.CONFIRMED else None)
-    if (erased_at, confirmed_at) == (left.peer_erased_at, left.peer_confirmed_at):
-        return left
-    return tombstones.save(tx, replace(left, peer_erased_at=erased_at, peer_confirmed_at=confirmed_at))
+    heard = left
+    if left.peer_erased_at is None:
+        heard = replace(heard, peer_erased_at=now, peer_erased_key_id=key_id)
+    if left.peer_confirmed_at is None and kind is ErasureKind.CONFIRMED:
+        heard = replace(heard, peer_confirmed_at=now, peer_confirmed_key_id=key_id)
+    return left if heard == left else tombstones.save(tx, heard)
 
 
 def acknowledged(tx: Tx, keys: Sequence[ReferralKey], writing: Writing) -> None:
@@ -154,11 +164,11 @@ def acknowledged(tx: Tx, keys: Sequence[ReferralKey], writing: Writing) -> None:
             tell(tx, left, ErasureKind.CONFIRMED, writing)
 
 
-def peer_forgot(tx: Tx, key: ReferralKey, status: Status, place: Place, held: Place, now: datetime) -> None:
-    """The recipient's retention has erased its side before all its words had arrived: this is its last one. `held` is
-    the place of the last one that we have."""
+def peer_forgot(tx: Tx, key: ReferralKey, last: LastWord, now: datetime) -> None:
+    """The recipient's retention has erased its side before all its words had arrived: this is its last one."""
     referral = referrals.load(tx, key)
-    if referral is None or place <= held:
+    if referral is None:
         return
+    forgotten = replace(referral, peer_forgot_at=now, peer_forgot_key_id=last.key_id)
     answered_at = referral.answered_at or now
-    referrals.save(tx, replace(referral, status=status, answered_at=answered_at, changed_at=now, peer_forgot_at=now))
+    referrals.save(tx, replace(forgotten, status=last.status, answered_at=answered_at, changed_at=now))

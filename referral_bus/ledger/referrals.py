@@ -38,6 +38,7 @@ class Referral:
     cancel_requested_at: datetime | None = None
     question_asked_at: datetime | None = None
     peer_forgot_at: datetime | None = None
+    peer_forgot_key_id: str | None = None
 
     @property
     def open(self) -> bool:
@@ -125,6 +126,7 @@ def save(tx: Tx, referral: Referral) -> None:
         "cancel_requested_at",
         "question_asked_at",
         "peer_forgot_at",
+        "peer_forgot_key_id",
     )
     changes = {name: getattr(referral, name) for name in names}
     if not referral.open:

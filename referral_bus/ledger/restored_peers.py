@@ -34,6 +34,15 @@ def note(tx: Tx, code: str, now: datetime) -> None:
     tx.connection.execute(sa.insert(tables.restored_peers).values(values))
 
 
+def tell_again(tx: Tx, code: str, now: datetime) -> None:
+    """It is owed the erasures that we share once more, and nothing else than it is owed already."""
+    begin = {"told_sender": _FIRST.sender, "told_id": _FIRST.referral_id}
+    here = sa.update(tables.restored_peers).where(_P.code == code)
+    if tx.connection.execute(here.values(begin)).rowcount == 0:
+        values = begin | {"code": code, "reopened_to": 0, "reopen_to": 0, "begin_at": next_turn(tx, code, now)}
+        tx.connection.execute(sa.insert(tables.restored_peers).values(values))
+
+
 def waiting(tx: Tx, now: datetime) -> bool:
     """Whether anybody is owed anything still whose turn has come."""
     return tx.connection.execute(sa.select(_P.code).where(_due(now)).limit(1)).first() is not None

@@ -92,7 +92,7 @@ def _settle(
     tx.connection.execute(_SET_ROW, final | {"of_number": held["number"]})
     if held["erasure"]:
         key = ReferralKey(held["referral_sender"], held["referral_id"])
-        peer_took(tx, key, now if outcome is Outcome.REFUSED else None)
+        peer_took(tx, key, now if outcome is Outcome.REFUSED else None, key_id)
     elif outcome is Outcome.REFUSED:
         _taken_back_if_unknown(tx, held, receipt.issued_at)
     behind = {"of_sender": held["referral_sender"], "of_referral": held["referral_id"], "of_number": held["number"]}

@@ -83,6 +83,7 @@ referrals = sa.Table(
     sa.Column("local_ref_digest", sa.LargeBinary),  # keyed, to find a case number without storing it readably
     sa.Column("subject_digest", sa.LargeBinary),  # keyed, of the person and the recipient; only of referrals of ours
     sa.Column("peer_forgot_at", Moment),  # the recipient's retention has erased its side; it says nothing more
+    sa.Column("peer_forgot_key_id", sa.String),  # the signing key that said so
     sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
     sa.Index(None, "referral_id"),
     sa.Index("ix_referrals_open", "side", "consent_expires_at", sqlite_where=sa.text(_IS_OPEN)),
@@ -252,12 +253,16 @@ tombstones = sa.Table(  # what is left of an erased referral, for ever
     sa.Column("asked_by_peer", sa.Boolean, nullable=False),
     sa.Column("incarnation", sa.BigInteger, nullable=False),  # place of the peer's last word that was taken
     sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("taken_key_id", sa.String),  # the signing key of that word; of each word below its own
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("asked_at", Moment, nullable=False),  # when somebody first wished it; created_at while nobody has
     sa.Column("confirmed_at", Moment),  # our own system has acknowledged
     sa.Column("peer_erased_at", Moment),  # the other side's service has erased
+    sa.Column("peer_erased_key_id", sa.String),
     sa.Column("peer_confirmed_at", Moment),  # the other side's own system has acknowledged
+    sa.Column("peer_confirmed_key_id", sa.String),
     sa.Column("peer_refused_at", Moment),  # the other side has answered that it has no such referral
+    sa.Column("peer_refused_key_id", sa.String),
     sa.Column("revision", sa.BigInteger, nullable=False, unique=True),  # grows with each change; see outside_backups
     sa.Column("scrubbed_at", Moment),  # the write-ahead log has been emptied since
     sa.Column("forgotten_at", Moment),  # the clear rows of its events have gone, too
@@ -267,6 +272,9 @@ tombstones = sa.Table(  # what is left of an erased referral, for ever
     sa.Index("ix_tombstones_unconfirmed", "asked_at", sqlite_where=sa.text(IS_UNCONFIRMED)),
     sa.Index("ix_tombstones_unscrubbed", "revision", sqlite_where=sa.text("scrubbed_at IS NULL")),
     sa.Index("ix_tombstones_unforgotten", "asked_at", sqlite_where=sa.text("forgotten_at IS NULL")),
+    sa.Index(None, "peer_erased_key_id", sqlite_where=sa.text("peer_erased_key_id IS NOT NULL")),
+    sa.Index(None, "peer_confirmed_key_id", sqlite_where=sa.text("peer_confirmed_key_id IS NOT NULL")),
+    sa.Index(None, "peer_refused_key_id", sqlite_where=sa.text("peer_refused_key_id IS NOT NULL")),
 )
 
 restored_peers = sa.Table(  # how far each has been given again what it once had; see `restored_peers`

@@ -19,6 +19,7 @@ _T = tables.tombstones.c
 @dataclass(frozen=True, slots=True)
 class Tombstone:
     """`status` is the final one as far as this side knows; `taken` the place of the peer's word that it was taken from.
+    Each word of the peer stands beside the id of its signing key, and falls with it; see `disbelieving`.
     Erased on the bus (`peer_erased_at`) and confirmed by the agency's own system are told apart. `asked_at` is when
     somebody first wished it, which may be long after retention has erased it here."""
 
@@ -37,6 +38,10 @@ class Tombstone:
     peer_confirmed_at: datetime | None = None
     peer_refused_at: datetime | None = None
     revision: int = 0
+    taken_key_id: str | None = None
+    peer_erased_key_id: str | None = None
+    peer_confirmed_key_id: str | None = None
+    peer_refused_key_id: str | None = None
 
     @property
     def chased(self) -> bool:
@@ -55,6 +60,8 @@ class Tombstone:
 
 
 MOMENTS = ("created_at", "asked_at", "confirmed_at", "peer_erased_at", "peer_confirmed_at", "peer_refused_at")
+ANSWERS = ("peer_erased", "peer_confirmed", "peer_refused")
+KEY_IDS = ("taken_key_id", *(f"{name}_key_id" for name in ANSWERS))
 
 
 def load(tx: Tx, key: ReferralKey) -> Tombstone | None:
@@ -93,19 +100,21 @@ def put_back(tx: Tx, journal: Iterable[Tombstone]) -> None:
 def known_to_either(one: Tombstone, other: Tombstone) -> Tombstone:
     """Two accounts of the same erasure: whatever has been heard was so. The revision is that of `one`."""
     later = max(one, other, key=lambda left: left.taken)
-    return replace(
+    both = replace(
         one,
         status=later.status,
         taken=later.taken,
+        taken_key_id=later.taken_key_id,
         reason=one.reason if one.chased else other.reason,
         asked_by_us=one.asked_by_us or other.asked_by_us,
         asked_by_peer=one.asked_by_peer or other.asked_by_peer,
         asked_at=one.asked_at if one.chased or not other.chased else other.asked_at,
         confirmed_at=one.confirmed_at or other.confirmed_at,
-        peer_erased_at=one.peer_erased_at or other.peer_erased_at,
-        peer_confirmed_at=one.peer_confirmed_at or other.peer_confirmed_at,
-        peer_refused_at=one.peer_refused_at or other.peer_refused_at,
     )
+    for name in ANSWERS:
+        heard = other if getattr(one, f"{name}_at") is None else one
+        both = replace(both, **{each: getattr(heard, each) for each in (f"{name}_at", f"{name}_key_id")})
+    return both
 
 
 def changed_since(tx: Tx, revision: int) -> list[Tombstone]:
@@ -199,7 +208,7 @@ def _from_row(row: sa.Row[tuple[object, ...]]) -> Tombstone:
         status=Status(held["status"]),
         reason=ErasureReason(held["reason"]),
         taken=Place(held["incarnation"], held["sequence"]),
-        **{name: held[name] for name in (*plain, *MOMENTS)},
+        **{name: held[name] for name in (*plain, *MOMENTS, *KEY_IDS)},
     )
 
 

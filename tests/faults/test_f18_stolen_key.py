@@ -1,5 +1,5 @@
 """F18: a thief announces the highest incarnation and sealing keys of the thief's, and says another status of a referral
-at the highest place; then the stolen key is revoked."""
+at the highest place, and the end of all words about another; then the stolen key is revoked."""
 
 from contextlib import closing
 from pathlib import Path
@@ -24,8 +24,8 @@ from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.record import write
 from referral_bus.wire.sealing import seal
 from referral_bus.wire.signing import key_id_of
-from schemas.events import HIGHEST_INCARNATION, AnyRecord, ReferralKey, StatusEvent
-from schemas.lifecycle import Status
+from schemas.events import HIGHEST_INCARNATION, AnyRecord, ErasureEvent, ReferralKey, StatusEvent
+from schemas.lifecycle import ErasureKind, ErasureReason, Status
 from schemas.personal import StatusBody
 from tests.faults.books import written_by
 from tests.faults.conftest import Report
@@ -48,11 +48,11 @@ def test_f18_what_a_stolen_key_has_said_falls_with_it(
         field.load.want(referrals_for(events))
         assert field.settle().kept
         _announce_as_the_thief(field)
-        word = _speak_as_the_thief(field)
+        words = frozenset({_speak_as_the_thief(field), _end_as_the_thief(field)})
         field.load.ask_for(Flow(FIRST, MIDDLE), UNANSWERED, events // 10)
         wait_until(lambda: _sealed_to_the_thief(field) > 0, 60)
         _stopped_until_revoked(field)
-        _revoke(field, word)
+        _revoke(field, words)
         result = field.settle()
         assert _sealed_to_the_thief(field) == 0
     report("F18", f"{events // 10} sealed to the thief and sealed anew", result)
@@ -78,7 +78,7 @@ def _speak_as_the_thief(field: Field) -> UUID:
     desk, to, now = field.desks[MIDDLE], field.desks[FIRST], system_clock()
     with to.ledger.read() as tx:
         known = looking.statuses(tx)
-        key = next(key for key in known if (key.sender, _peer(tx, key)) == (FIRST, MIDDLE))
+        key = _between(tx)[0]
         follows = referrals.place_held(tx, key, MIDDLE)
     status = Status.REJECTED if known[key] is not Status.REJECTED else Status.COMPLETED
     word = StatusEvent(
@@ -109,9 +109,40 @@ def _speak_as_the_thief(field: Field) -> UUID:
     return word.event_id
 
 
-def _peer(tx: Tx, key: ReferralKey) -> str | None:
-    referral = referrals.load(tx, key)
-    return None if referral is None else referral.peer
+def _end_as_the_thief(field: Field) -> UUID:
+    """As if the recipient's retention had erased another referral. Returns once that is believed; the event's id."""
+    desk, to = field.desks[MIDDLE], field.desks[FIRST]
+    with to.ledger.read() as tx:
+        key = _between(tx)[1]
+        ended = Status.REJECTED if looking.statuses(tx)[key] is not Status.REJECTED else Status.COMPLETED
+    word = ErasureEvent(
+        event_id=uuid4(),
+        referral_id=key.referral_id,
+        referral_sender=key.sender,
+        writer=MIDDLE,
+        addressee=FIRST,
+        occurred_at=system_clock(),
+        register_version=desk.register.version,
+        incarnation=HIGHEST_INCARNATION,
+        sequence=2**53 - 1,
+        kind=ErasureKind.REQUESTED,
+        reason=ErasureReason.RETENTION,
+        status=ended,
+    )
+    _send_as_the_thief(field, word, desk.register.inbox(FIRST))
+
+    def believed() -> bool:
+        with to.ledger.read() as tx:
+            return looking.statuses(tx)[key] == ended
+
+    wait_until(believed)
+    return word.event_id
+
+
+def _between(tx: Tx) -> list[ReferralKey]:
+    """The referrals from the first agency to the one whose key is stolen."""
+    known = [key for key in looking.statuses(tx) if key.sender == FIRST]
+    return [key for key in known if (found := referrals.load(tx, key)) is not None and found.peer == MIDDLE]
 
 
 def _send_as_the_thief(field: Field, record: AnyRecord, topic: str | None) -> None:
@@ -143,9 +174,9 @@ def _stopped_until_revoked(field: Field) -> None:
     assert (home / "outside-backups" / "high-water.json").read_bytes() == before
 
 
-def _revoke(field: Field, thiefs: UUID) -> None:
+def _revoke(field: Field, thiefs: frozenset[UUID]) -> None:
     """The stewards drop the stolen key and list another one, with which the agency goes on. It has never written the
-    event whose id is `thiefs`, which stays at the other side."""
+    events whose ids are `thiefs`, which stay at the other side."""
     home = field.agency(MIDDLE).home
     field.kill(FIRST)
     with field.load.at_rest():
@@ -156,5 +187,5 @@ def _revoke(field: Field, thiefs: UUID) -> None:
         field.services.join(2)
         with closing(open_desk(home)) as desk:
             go_on_after_restore(desk, None)
-        field.begin_again(MIDDLE, wrote | {thiefs})
+        field.begin_again(MIDDLE, wrote | thiefs)
     field.start_and_wait(FIRST, MIDDLE)

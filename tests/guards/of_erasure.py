@@ -44,15 +44,15 @@ ERASURE = (
     Guard(
         "nobody chases who has nothing",
         "referral_bus/ledger/settling.py",
-        "peer_took(tx, key, now if outcome is Outcome.REFUSED else None)",
-        "peer_took(tx, key, None)",
+        "peer_took(tx, key, now if outcome is Outcome.REFUSED else None, key_id)",
+        "peer_took(tx, key, None, key_id)",
         TOLD,
     ),
     Guard(
         "who has it again is chased again",
         "referral_bus/ledger/settling.py",
-        "        peer_took(tx, key, now if outcome is Outcome.REFUSED else None)\n",
-        "        if outcome is Outcome.REFUSED:\n            peer_took(tx, key, now)\n",
+        "        peer_took(tx, key, now if outcome is Outcome.REFUSED else None, key_id)\n",
+        "        if outcome is Outcome.REFUSED:\n            peer_took(tx, key, now, key_id)\n",
         TOLD,
     ),
     Guard(
@@ -100,22 +100,22 @@ ERASURE = (
     Guard(
         "the recipient's retention erases nothing at the sender",
         TAKING,
-        "if reason is ErasureReason.RETENTION and kind is ErasureKind.REQUESTED and status is not None:",
+        "if reason is ErasureReason.RETENTION and kind is ErasureKind.REQUESTED and event.status is not None:",
         "if False:",
         RULES,
     ),
     Guard(
         "the final status is taken in order",
-        ERASING,
-        "if left.side is not Side.SENDER or place <= max(left.taken, held):",
-        "if left.side is not Side.SENDER:",
+        TAKING,
+        "event.place <= max(held, taken)",
+        "event.place <= held",
         RULES,
     ),
     Guard(
         "an older final status is not taken",
         TAKING,
-        "later = event.place > held",
-        "later = True",
+        "event.place <= max(held, taken)",
+        "event.place <= taken",
         RULES,
     ),
     Guard(

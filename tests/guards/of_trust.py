@@ -4,9 +4,11 @@ from tests.guards.guard import Guard
 
 REVOKED = ("tests/unit/consumers/agency/test_revoked_keys.py",)
 OUTSIDERS = ("tests/unit/consumers/agency/test_outsiders.py",)
+ERASURES = ("tests/unit/consumers/agency/test_stolen_erasures.py",)
 CORRECTED = ("tests/unit/consumers/agency/test_corrected.py",)
 RESTORED = ("tests/unit/deploy/app/test_backup_commands.py",)
 PLACES = "consumers/agency/places.py"
+FORGETTING = "referral_bus/ledger/disbelieving.py"
 OWN = ("tests/unit/producers/test_stolen_own_key.py",)
 VECTORS = ("tests/contract/test_vectors.py",)
 BODIES = ("tests/unit/referral_bus/ledger/test_at_rest.py", "tests/unit/producers/test_exchanged_bodies.py")
@@ -71,6 +73,55 @@ TRUST = (
         "return taken_back(moved, status, word.at) if word.corrects else moved",
         "return moved",
         CORRECTED,
+    ),
+    Guard(
+        "the end that a revoked key has put to an agency's words is none",
+        "consumers/agency/judging.py",
+        "if referral is None or referral.peer_forgot_key_id is None or believes(referral.peer_forgot_key_id):",
+        "if True:",
+        ERASURES,
+    ),
+    Guard(
+        "the first word after such an end sets the status unchecked",
+        "consumers/agency/judging.py",
+        "places if self.referral == known else replace(places, corrects=True)",
+        "places",
+        ERASURES,
+    ),
+    Guard(
+        "what a revoked key has said of an erasure is forgotten",
+        FORGETTING,
+        "            if not believed(code, key_id):\n",
+        "            if False:\n",
+        ERASURES,
+    ),
+    Guard(
+        "an agency whose word about an erasure has fallen is asked again",
+        FORGETTING,
+        "        restored_peers.tell_again(tx, code, now)\n",
+        "        pass\n",
+        ERASURES,
+    ),
+    Guard(
+        "an agency that is being told of erasures is told again from the beginning",
+        "referral_bus/ledger/restored_peers.py",
+        "here.values(begin)",
+        "here.values(code=code)",
+        ("tests/unit/producers/test_restored_peers.py",),
+    ),
+    Guard(
+        "a restore brings back no answer about an erasure without its key",
+        "referral_bus/ledger/tombstones.py",
+        'for each in (f"{name}_at", f"{name}_key_id")})',
+        'for each in (f"{name}_at",)})',
+        ERASURES,
+    ),
+    Guard(
+        "a final status that a revoked key has said keeps out no later one",
+        PLACES,
+        " or not believes(left.taken_key_id)",
+        "",
+        ERASURES,
     ),
     Guard(
         "an event id that a revoked key has used is free",

@@ -61,6 +61,22 @@ def test_it_hears_of_all_in_steps_and_nobody_else_does(trio: Bench, shared: int)
     assert set(dict(_erasures(trio))) <= {RECIPIENT}
 
 
+def test_what_it_was_told_already_it_hears_again_when_its_answers_have_fallen(trio: Bench) -> None:
+    """While the rest of what it is owed goes on as it was."""
+    trio[SENDER].refer(RECIPIENT)
+    _share(trio, RECIPIENT, restored_peers.TOMBSTONES + 1)
+    _hear_higher(trio, 2)
+    row = sa.select(tables.restored_peers.c.reopen_to, tables.restored_peers.c.told_sender)
+    with trio[SENDER].ledger.write() as tx:
+        for _ in ("what it had", "some of the erasures"):
+            restored_peers.step(tx, trio[SENDER].writing())
+        before = tx.connection.execute(row).one()
+        restored_peers.tell_again(tx, RECIPIENT, trio.clock())
+        after = tx.connection.execute(row).one()
+    assert (before.told_sender, after.told_sender) == (SENDER, "")
+    assert after.reopen_to == before.reopen_to > 0
+
+
 def test_what_another_agency_shares_is_told_to_nobody(trio: Bench) -> None:
     _share(trio, THIRD, 5)
     _hear_higher(trio, 2)

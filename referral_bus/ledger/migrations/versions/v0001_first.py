@@ -275,6 +275,7 @@ def upgrade() -> None:
         sa.Column("local_ref_digest", sa.LargeBinary(), nullable=True),
         sa.Column("subject_digest", sa.LargeBinary(), nullable=True),
         sa.Column("peer_forgot_at", Moment(), nullable=True),
+        sa.Column("peer_forgot_key_id", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
     )
     op.create_index(op.f("ix_referrals_referral_id"), "referrals", ["referral_id"], unique=False)
@@ -329,12 +330,16 @@ def upgrade() -> None:
         sa.Column("asked_by_peer", sa.Boolean(), nullable=False),
         sa.Column("incarnation", sa.BigInteger(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("taken_key_id", sa.String(), nullable=True),
         sa.Column("created_at", Moment(), nullable=False),
         sa.Column("asked_at", Moment(), nullable=False),
         sa.Column("confirmed_at", Moment(), nullable=True),
         sa.Column("peer_erased_at", Moment(), nullable=True),
+        sa.Column("peer_erased_key_id", sa.String(), nullable=True),
         sa.Column("peer_confirmed_at", Moment(), nullable=True),
+        sa.Column("peer_confirmed_key_id", sa.String(), nullable=True),
         sa.Column("peer_refused_at", Moment(), nullable=True),
+        sa.Column("peer_refused_key_id", sa.String(), nullable=True),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("scrubbed_at", Moment(), nullable=True),
         sa.Column("forgotten_at", Moment(), nullable=True),
@@ -367,6 +372,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("forgotten_at IS NULL"),
     )
+    for name in ("peer_erased_key_id", "peer_confirmed_key_id", "peer_refused_key_id"):
+        op.create_index(
+            op.f(f"ix_tombstones_{name}"),
+            "tombstones",
+            [name],
+            unique=False,
+            sqlite_where=sa.text(f"{name} IS NOT NULL"),
+        )
     op.create_table(
         "unasked",
         sa.Column("writer", sa.String(), nullable=False),

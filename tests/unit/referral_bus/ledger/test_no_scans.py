@@ -36,6 +36,7 @@ NEEDED = (
     *("ix_referrals_open", "ix_referrals_subject", "ix_referrals_ended", "ix_outbox_untimed"),
     *("ix_sent_values_number", "ix_idempotency_answer", "ix_idempotency_created_at"),
     *("ix_tombstones_unconfirmed", "ix_tombstones_unscrubbed", "ix_tombstones_unforgotten"),
+    *(f"ix_tombstones_{name}_key_id" for name in tombstones.ANSWERS),
 )
 BELIEVED = (SENDER, RECIPIENT)
 KEEP = Retention()
