@@ -19,6 +19,7 @@ from producers.notices import Notices
 from producers.receipts import BROKER_RETRY, Receipts
 from producers.sealed import key_for, sealed
 from producers.send_failure_notices import SendFailureNotices
+from referral_bus.backoff import Backoff
 from referral_bus.broker.protocols import Broker, Sender, SendFailure, Sending
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
@@ -78,7 +79,7 @@ class Relay:
         self._signing_key = signing_key
         self._clock = clock
         self._new_id = new_id
-        self._resend_after = resend_after
+        self._backoff = Backoff(resend_after, sending.LONGEST_PAUSE)
         self._metrics = metrics
         self._log = log
         self._seldom = Seldom(time.monotonic)
@@ -198,7 +199,7 @@ class Relay:
 
     def _leaving(self, row: DueRow, event: AnyEvent, value: bytes, now: datetime) -> Leaving:
         key_id = event.sealing_key_id if isinstance(event, ReferralEvent | StatusEvent) else None
-        return Leaving(row.number, value, key_id, row.next_send_at(now, self._resend_after))
+        return Leaving(row.number, value, key_id, row.next_send_at(now, self._backoff))
 
     def _give_up(self, now: datetime, over: Sequence[int] = ()) -> None:
         """Once a minute, and when the register is another: what a revoked key said is forgotten; what can never be
@@ -214,8 +215,8 @@ class Relay:
             agreed = agreed_time(tx, now, register.witnesses(self._ledger.code, now))
             ended = 0 if agreed is None else sending.give_up(tx, register.departed(agreed), agreed)
             ended += sending.let_go(tx, register.listed if agreed is None else register.believed(agreed), now)
-            wake(tx, now, self._resend_after)
-            sending.rest(tx, over, now + self._resend_after)  # no longer than any pause, or `wake` would end it
+            wake(tx, now, self._backoff)
+            sending.rest(tx, over, now + self._backoff.first)  # no longer than any pause, or `wake` would end it
         if ended:
             self._log.warning("undeliverable", count=ended)
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from referral_bus.backoff import Backoff
 from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import LONGEST_REST, Patience, Received
+from referral_bus.ledger.handing_over import LONGEST_REST, Received, Retries
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.writing import Writing
 from referral_bus.logs import Log, Seldom, defect
@@ -80,10 +81,11 @@ class _AtWork:
 
 
 class _Rest:
-    """Whether the endpoint rests. The pauses double as long as it answers nothing, and one event alone ends a rest."""
+    """Whether the endpoint rests. The pauses grow as long as it answers nothing, and one event alone ends a rest."""
 
     def __init__(self, first: timedelta) -> None:
-        self._first = first
+        self._backoff = Backoff(first, LONGEST_REST)
+        self._rests = 0
         self._pause = first
         self._until: datetime | None = None
 
@@ -97,12 +99,13 @@ class _Rest:
     def begin(self, now: datetime) -> datetime:
         """Rests from now on; when it is over. What was on its way when the rest began makes it no longer."""
         if self._until is None or now >= self._until:
+            self._rests += 1
+            self._pause = self._backoff.pause(self._rests)
             self._until = now + self._pause
-            self._pause = min(2 * self._pause, LONGEST_REST)
         return self._until
 
     def end(self) -> None:
-        self._until, self._pause = None, self._first
+        self._until, self._rests = None, 0
 
 
 class Handover:
@@ -113,7 +116,7 @@ class Handover:
         ledger: Ledger,
         endpoint: Endpoint,
         writing: Callable[[], Writing],
-        patience: Patience,
+        retries: Retries,
         workers: int,
         metrics: ServiceMetrics,
         log: Log,
@@ -121,11 +124,11 @@ class Handover:
         self._ledger = ledger
         self._endpoint = endpoint
         self._writing = writing
-        self._patience = patience
+        self._retries = retries
         self._workers = workers
         self._metrics = metrics
         self._log = log
-        self._rest = _Rest(patience.first_pause)
+        self._rest = _Rest(retries.first_pause)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="handover")
         self._look_s = LOOK_S
         self._busy: dict[ReferralKey, _AtWork] = {}
@@ -138,7 +141,7 @@ class Handover:
         room = self._rest.room(now, self._workers, len(self._busy))
         if room > 0:
             with self._ledger.read() as tx:
-                found = handing_over.due(tx, now, self._busy.keys(), room, self._patience)
+                found = handing_over.due(tx, now, self._busy.keys(), room, self._retries)
             moves = moves or bool(found)
             for received in found:
                 self._busy[received.referral] = _AtWork(received, self._pool.submit(self._endpoint, received))
@@ -180,7 +183,7 @@ class Handover:
                 case Taken():
                     handing_over.handed_over(tx, [received.cursor], writing)
                 case Failed():
-                    if handing_over.failed(tx, received.cursor, self._patience, writing.now):
+                    if handing_over.failed(tx, received.cursor, self._retries, writing.now):
                         given_up.append(received.cursor)
                 case Down(why):
                     down.append(received.cursor)

@@ -30,7 +30,7 @@ from referral_bus.errors import BusError, Reason, Refused, Unreachable
 from referral_bus.federation.trust import render_signatures
 from referral_bus.home import check_own_key, running
 from referral_bus.ledger.audit import SERVICE
-from referral_bus.ledger.handing_over import Patience
+from referral_bus.ledger.handing_over import Retries
 from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Changes
 from referral_bus.logs import Log, Seldom
@@ -155,7 +155,7 @@ class Service:
             self.desk.ledger,
             endpoint,
             lambda: self.desk.writing(SERVICE),
-            Patience(settings.handover_attempts, settings.handover_retry),
+            Retries(settings.handover_attempts, settings.handover_retry),
             settings.handover_workers,
             self.metrics,
             self.log,

@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from referral_bus.backoff import Backoff
 from referral_bus.errors import LedgerUnusable, Unreachable
 from referral_bus.logs import Log, Seldom, defect
 
@@ -27,6 +29,10 @@ class Pauses:
     longest_s: float = 30.0
     waiting_s: float = 0.5
     stale_s: float = 20.0
+
+    @property
+    def backoff(self) -> Backoff:
+        return Backoff(timedelta(seconds=self.first_s), timedelta(seconds=self.longest_s))
 
 
 @dataclass(slots=True)
@@ -74,7 +80,7 @@ class Supervisor:
             entry.goes_round()
             self._on_progress(name)
 
-        pause_s = 0.0
+        failures = 0
         while not self.stop.is_set():
             began = entry.rounds
             where = self._run_once(name, entry, progress)
@@ -84,8 +90,8 @@ class Supervisor:
             self._log.error("thread_failed", thread=name, where=where)
             self._on_restart(name)
             went_round = entry.rounds > began + 1  # the first round only began
-            pause_s = self._pauses.first_s if went_round or not pause_s else min(2 * pause_s, self._pauses.longest_s)
-            self.stop.wait(pause_s)
+            failures = 1 if went_round else failures + 1
+            self.stop.wait(self._pauses.backoff.pause(failures).total_seconds())
 
     def _run_once(self, name: str, entry: _Thread, progress: Callable[[], None]) -> str | None:
         """Where the work failed; None when it has not, and may be begun again at once."""

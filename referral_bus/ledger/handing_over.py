@@ -13,6 +13,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from referral_bus.backoff import Backoff
 from referral_bus.ledger import dead_letters, tables
 from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.erasing import acknowledged
@@ -26,7 +27,6 @@ from schemas.personal import ReferralBody, StatusBody
 
 LONGEST_PAUSE = timedelta(hours=1)
 LONGEST_REST = timedelta(minutes=5)  # of a system that was not there
-_DOUBLINGS = 20
 _H, _E, _R, _T = tables.handovers.c, tables.events.c, tables.referrals.c, tables.tombstones.c
 
 
@@ -54,7 +54,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Retries:
     """How often a failing event is tried, and the pause after its first failure; later ones double, up to an hour."""
 
     attempts: int
@@ -64,22 +64,23 @@ class Patience:
         if self.attempts < 1 or self.first_pause <= timedelta(0):
             raise ValueError("an event is tried at least once, and rests in between")
 
-    def pause(self, failures: int) -> timedelta:
-        return min(self.first_pause * (1 << min(failures - 1, _DOUBLINGS)), LONGEST_PAUSE)
+    @property
+    def backoff(self) -> Backoff:
+        return Backoff(self.first_pause, LONGEST_PAUSE)
 
 
 def due(
-    tx: Tx, now: datetime, busy: Collection[ReferralKey], most: int, patience: Patience | None = None
+    tx: Tx, now: datetime, busy: Collection[ReferralKey], most: int, retries: Retries | None = None
 ) -> list[Received]:
     """The oldest event not handed over of each referral, where it is due; a later one waits for it. What has waited
     longest since it was tried comes first, so that nothing that fails keeps others back."""
     found = _due(tx, _H.next_attempt_at <= now, busy, most)
-    return found or ([] if patience is None else _due(tx, _put_off(now, patience), busy, most))
+    return found or ([] if retries is None else _due(tx, _put_off(now, retries), busy, most))
 
 
-def _put_off(now: datetime, patience: Patience) -> sa.ColumnElement[bool]:
+def _put_off(now: datetime, retries: Retries) -> sa.ColumnElement[bool]:
     """Written when the clock was ahead: nothing rests for as long."""
-    pauses = [(tried, max(patience.pause(tried), LONGEST_REST)) for tried in range(1, _DOUBLINGS)]
+    pauses = [(tried, max(pause, LONGEST_REST)) for tried, pause in retries.backoff.pauses().items()]
     longer = (sa.and_(_H.attempts <= tried, _H.next_attempt_at > now + pause) for tried, pause in pauses)
     return sa.and_(_H.next_attempt_at > now + LONGEST_REST, sa.or_(_H.next_attempt_at > now + LONGEST_PAUSE, *longer))
 
@@ -151,7 +152,7 @@ def _over(tx: Tx, which: sa.ColumnElement[bool], writing: Writing) -> None:
     acknowledged(tx, erased, writing)
 
 
-def failed(tx: Tx, number: int, patience: Patience, now: datetime) -> bool:
+def failed(tx: Tx, number: int, retries: Retries, now: datetime) -> bool:
     """It was not taken, which uses up an attempt. Tells whether that was the last one: then it is a dead letter, and
     its referral waits. Other referrals go on."""
     here = (_H.number == number, _H.done_at.is_(None))
@@ -159,8 +160,8 @@ def failed(tx: Tx, number: int, patience: Patience, now: datetime) -> bool:
     if before is None:  # meanwhile its cursor was passed, or its referral erased
         return False
     attempts = before + 1
-    given_up = attempts >= patience.attempts
-    values = {"attempts": attempts, "next_attempt_at": None if given_up else now + patience.pause(attempts)}
+    given_up = attempts >= retries.attempts
+    values = {"attempts": attempts, "next_attempt_at": None if given_up else now + retries.backoff.pause(attempts)}
     tx.connection.execute(sa.update(tables.handovers).where(*here).values(values))
     if given_up:
         dead_letters.exhausted(tx, number, now)

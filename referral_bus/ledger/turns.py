@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from referral_bus.backoff import Backoff
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.peers import agreed_time
-from referral_bus.ledger.sending import FINAL, LONGEST_PAUSE, State
+from referral_bus.ledger.sending import FINAL, State
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import encode
 from schemas.events import ReferralKey
@@ -35,9 +36,9 @@ class DueRow:
     gone_key_id: str | None
     over: bool  # consent has expired, if our clock is right, so that it may not go any more, or not yet
 
-    def next_send_at(self, now: datetime, first_pause: timedelta) -> datetime:
-        """When it is sent again without a receipt: the pauses double, up to a day."""
-        return now + min(first_pause * (1 << min(self.sends, 20)), LONGEST_PAUSE)
+    def next_send_at(self, now: datetime, backoff: Backoff) -> datetime:
+        """When it is sent again without a receipt, if it is sent now."""
+        return now + backoff.pause(self.sends + 1)
 
 
 def due(tx: Tx, now: datetime, in_flight: Mapping[int, str], per_addressee: int, witnesses: int = 2) -> list[DueRow]:

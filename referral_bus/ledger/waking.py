@@ -1,13 +1,14 @@
 """What would wait for too long in the outbox: nothing but the passing of time could end it, so it is looked at now and
 then."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
+from referral_bus.backoff import Backoff
 from referral_bus.ledger import resending, tables
 from referral_bus.ledger.peers import all_peers
-from referral_bus.ledger.sending import LONGEST_PAUSE, State, resend_all
+from referral_bus.ledger.sending import State, resend_all
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.turns import has_older
 from referral_bus.wire.signing import key_id_of
@@ -15,12 +16,12 @@ from referral_bus.wire.signing import key_id_of
 _OUT = tables.outbox.c
 
 
-def wake(tx: Tx, now: datetime, first_pause: timedelta) -> None:
+def wake(tx: Tx, now: datetime, backoff: Backoff) -> None:
     """Everything below, once."""
     for code in resending.due(tx, now):
         resend_all(tx, code, now)
     _wake_keyless(tx, now)
-    _wake_put_off(tx, now, first_pause)
+    _wake_put_off(tx, now, backoff)
     _lay_down(tx, now)
 
 
@@ -38,13 +39,13 @@ def _wake_keyless(tx: Tx, now: datetime) -> None:
             tx.connection.execute(sa.update(tables.outbox).where(*here).values(values))
 
 
-def _wake_put_off(tx: Tx, now: datetime, first_pause: timedelta) -> None:
+def _wake_put_off(tx: Tx, now: datetime, backoff: Backoff) -> None:
     """Sends what was put off by a clock that was ahead: what waits for longer than its own pause, which doubles with
     each time that it is sent."""
-    pauses = [(sends, max(min(first_pause * (1 << sends), LONGEST_PAUSE), resending.SHORTEST)) for sends in range(21)]
+    pauses = [(sends, max(pause, resending.SHORTEST)) for sends, pause in backoff.pauses().items()]
     put_off = sa.or_(
         *(sa.and_(_OUT.sends <= sends, _OUT.next_send_at > now + pause) for sends, pause in pauses),
-        _OUT.next_send_at > now + LONGEST_PAUSE,
+        _OUT.next_send_at > now + backoff.longest,
     )
     at_least = _OUT.next_send_at > now + pauses[0][1]  # nothing less is put off, and for this there is an index
     tx.connection.execute(sa.update(tables.outbox).where(at_least, put_off).values(next_send_at=now))

@@ -119,8 +119,8 @@ HAND_OVER = (
     Guard(
         "the pause of a failing thread grows",
         "deploy/app/supervisor.py",
-        "min(2 * pause_s, self._pauses.longest_s)",
-        "self._pauses.first_s",
+        "failures = 1 if went_round else failures + 1",
+        "failures = 1",
         SUPERVISED,
     ),
     Guard(

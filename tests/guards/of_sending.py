@@ -151,8 +151,8 @@ SENDING = (
     Guard(
         "pauses grow to a day and no further",
         TURNS,
-        "return now + min(first_pause * (1 << min(self.sends, 20)), LONGEST_PAUSE)",
-        "return now + first_pause",
+        "return now + backoff.pause(self.sends + 1)",
+        "return now + backoff.first",
         RELAYS,
     ),
     Guard(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from consumers.agency.handover import IDLE_S, Endpoint, Handler, Handover, endpoint_of
-from referral_bus.ledger.handing_over import Patience
+from referral_bus.ledger.handing_over import Retries
 from referral_bus.logs import make_log
 from tests.kit.bench import Bench
 from tests.kit.people import RECIPIENT
@@ -22,7 +22,7 @@ def handover_to(bench: Bench, endpoint: Endpoint, workers: int = 4, attempts: in
         bench[RECIPIENT].ledger,
         endpoint,
         bench[RECIPIENT].writing,
-        Patience(attempts, PAUSE),
+        Retries(attempts, PAUSE),
         workers,
         bench[RECIPIENT].metrics,
         make_log(bench.log_lines, agency=RECIPIENT),

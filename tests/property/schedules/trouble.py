@@ -8,13 +8,13 @@ from referral_bus.errors import Refused
 from referral_bus.ledger import dead_letter_lists, handing_over
 from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter
 from referral_bus.ledger.dead_letters import WAITING
-from referral_bus.ledger.handing_over import Patience
+from referral_bus.ledger.handing_over import Retries
 from tests.kit.bench import Station
 from tests.property.schedules.turn import Turn, chosen
 from tests.property.schedules.world import CODES
 
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (1, 31, 65, 600))
-ONE_TRY = Patience(1, timedelta(seconds=1))
+ONE_TRY = Retries(1, timedelta(seconds=1))
 WHO = "test"
 
 

@@ -10,7 +10,7 @@ from consumers.agency.dead_letters import DueAgain, retry
 from deploy.app.erasures import erasure_sentence
 from referral_bus.ledger import dead_letter_lists, handing_over, tables, tombstones
 from referral_bus.ledger.dead_letter_lists import Choice
-from referral_bus.ledger.handing_over import Patience
+from referral_bus.ledger.handing_over import Retries
 from referral_bus.ledger.retaining import Retention, retain
 from referral_bus.ledger.sending import State
 from referral_bus.ledger.tombstones import Unconfirmed
@@ -116,7 +116,7 @@ def test_an_erasure_that_our_own_system_has_failed_on_can_be_retried_after_any_t
     pair.settle()
     [number] = _not_handed_over(pair, RECIPIENT)
     with pair[RECIPIENT].ledger.write() as tx:
-        assert handing_over.failed(tx, number, Patience(1, timedelta(seconds=1)), pair.clock())
+        assert handing_over.failed(tx, number, Retries(1, timedelta(seconds=1)), pair.clock())
     _pass(pair, LONG)
     _retain(pair, RECIPIENT)
     with pair[RECIPIENT].ledger.read() as tx:
@@ -137,7 +137,7 @@ def test_no_dead_letter_outlives_what_it_is_about(pair: Bench) -> None:
     pair.settle()
     with pair[SENDER].ledger.write() as tx:
         for number in _not_handed_over(pair, SENDER):  # words about what the sender itself has erased
-            handing_over.failed(tx, number, Patience(1, timedelta(seconds=1)), pair.clock())
+            handing_over.failed(tx, number, Retries(1, timedelta(seconds=1)), pair.clock())
     _pass(pair, LONG)
     _retain(pair, SENDER)
     with pair[SENDER].ledger.read() as tx:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from producers.relay import GIVE_UP_EVERY
 from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import Patience
+from referral_bus.ledger.handing_over import Retries
 from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.referrals import find
 from referral_bus.stages import Actor, Stage, Standing
@@ -50,14 +50,14 @@ def _counted(station: Station) -> dict[tuple[Side, Stage], StageCount]:
     return {at: count for at, count in counts.items() if count.open}
 
 
-def _hand_over(station: Station, patience: Patience | None = None) -> None:
+def _hand_over(station: Station, retries: Retries | None = None) -> None:
     """The agency's system takes what is due; with `patience` it fails."""
     with station.ledger.write() as tx:
         for received in handing_over.due(tx, station.bench.clock(), (), 10):
-            if patience is None:
+            if retries is None:
                 handing_over.handed_over(tx, [received.cursor], station.writing())
             else:
-                handing_over.failed(tx, received.cursor, patience, station.bench.clock())
+                handing_over.failed(tx, received.cursor, retries, station.bench.clock())
 
 
 def test_from_the_outbox_to_the_answer_both_sides_tell_the_same_stages(pair: Bench) -> None:
@@ -139,7 +139,7 @@ def test_what_waited_until_consent_was_over_is_undelivered_without_a_code(pair: 
 def test_an_event_that_the_recipients_system_never_takes_blocks_its_referral(pair: Bench) -> None:
     referral_id = pair[SENDER].refer(RECIPIENT)
     pair.settle()
-    _hand_over(pair[RECIPIENT], Patience(1, timedelta(seconds=1)))
+    _hand_over(pair[RECIPIENT], Retries(1, timedelta(seconds=1)))
     expected = (Stage.NOT_HANDED_OVER, Actor.RECIPIENT_STAFF, Code.HANDOVER_EXHAUSTED)
     assert _is(pair[RECIPIENT], referral_id) == expected
     assert _is(pair[SENDER], referral_id) == (Stage.NOT_HANDED_OVER, Actor.RECIPIENT_SERVICE, None)
@@ -154,7 +154,7 @@ def test_a_later_event_that_is_blocked_shows_at_whatever_stage(pair: Bench) -> N
     pair.settle()
     pair[SENDER].say("cancel", referral_id)
     pair.settle()
-    _hand_over(pair[RECIPIENT], Patience(1, timedelta(seconds=1)))
+    _hand_over(pair[RECIPIENT], Retries(1, timedelta(seconds=1)))
     assert _is(pair[RECIPIENT], referral_id) == (Stage.IN_SERVICE, Actor.RECIPIENT_STAFF, Code.HANDOVER_EXHAUSTED)
 
 

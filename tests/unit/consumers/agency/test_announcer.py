@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from consumers.agency.announcer import next_announcement
 from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import Patience
+from referral_bus.ledger.handing_over import Retries
 from referral_bus.wire.avro_codec import decode, encode
 from schemas.events import AgencyAnnouncement
 from schemas.schema_index import by_fingerprint
@@ -67,10 +67,10 @@ def test_it_counts_what_our_own_system_did_not_take_in_all_attempts(pair: Bench)
     pair.settle()
     with station.ledger.write() as tx:
         (waiting,) = handing_over.due(tx, pair.clock(), (), 10)
-        assert not handing_over.failed(tx, waiting.cursor, Patience(2, timedelta(seconds=1)), pair.clock())
+        assert not handing_over.failed(tx, waiting.cursor, Retries(2, timedelta(seconds=1)), pair.clock())
     assert _next(pair).handovers_blocked == 0
     with station.ledger.write() as tx:
-        assert handing_over.failed(tx, waiting.cursor, Patience(2, timedelta(seconds=1)), pair.clock())
+        assert handing_over.failed(tx, waiting.cursor, Retries(2, timedelta(seconds=1)), pair.clock())
     assert _next(pair).handovers_blocked == 1
     with station.ledger.write() as tx:
         handing_over.handed_over(tx, [waiting.cursor], station.writing())

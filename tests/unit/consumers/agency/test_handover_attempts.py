@@ -10,7 +10,7 @@ from consumers.agency.handover import Answer, Down, Failed, NotNow, Taken
 from referral_bus.ledger import handing_over
 from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter, chosen
 from referral_bus.ledger.dead_letters import State
-from referral_bus.ledger.handing_over import LONGEST_PAUSE, LONGEST_REST, Patience, Received
+from referral_bus.ledger.handing_over import LONGEST_PAUSE, LONGEST_REST, Received, Retries
 from schemas.outcomes import Code
 from tests.kit.bench import Bench
 from tests.kit.handing import ATTEMPTS, PAUSE, handover, handover_to, until_quiet
@@ -89,11 +89,11 @@ def test_the_pauses_of_a_failing_event_double_and_outlast_a_restart(trio: Bench)
 
 
 def test_a_pause_is_never_longer_than_an_hour_and_patience_is_never_nonsense() -> None:
-    patience = Patience(100, PAUSE)
-    assert [patience.pause(failures) for failures in (1, 2, 99)] == [PAUSE, 2 * PAUSE, LONGEST_PAUSE]
+    retries = Retries(100, PAUSE)
+    assert [retries.backoff.pause(failures) for failures in (1, 2, 99)] == [PAUSE, 2 * PAUSE, LONGEST_PAUSE]
     for attempts, pause in ((0, PAUSE), (1, timedelta(0))):
         with pytest.raises(ValueError, match="tried at least once"):
-            Patience(attempts, pause)
+            Retries(attempts, pause)
 
 
 def test_a_system_that_is_down_uses_up_no_attempts_however_long(trio: Bench) -> None:

@@ -10,7 +10,7 @@ from deploy.app.desk import open_desk
 from referral_bus.clock import system_clock
 from referral_bus.home import accept_register, open_home
 from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import Patience
+from referral_bus.ledger.handing_over import Retries
 from tests.kit.people import PLANTED_NAME
 from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Said, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import NEED, Federation
@@ -24,7 +24,7 @@ def give_up(recipient: Agency) -> None:
     desk = open_desk(recipient.home)
     with desk.ledger.write() as tx:
         due = handing_over.due(tx, desk.clock(), (), 1)[0]
-        assert handing_over.failed(tx, due.cursor, Patience(1, timedelta(seconds=1)), desk.clock())
+        assert handing_over.failed(tx, due.cursor, Retries(1, timedelta(seconds=1)), desk.clock())
     desk.close()
 
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from consumers.agency.keeper import scrub
 from producers.relay import GIVE_UP_EVERY
+from referral_bus.backoff import Backoff
 from referral_bus.ledger import handing_over, looking, referrals, sending, tables, tombstones
-from referral_bus.ledger.handing_over import Patience
+from referral_bus.ledger.handing_over import Retries
 from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.retaining import Retention, retain
 from referral_bus.ledger.sending import FINAL, State
@@ -40,7 +41,7 @@ NEEDED = (
 )
 BELIEVED = (SENDER, RECIPIENT)
 KEEP = Retention()
-PATIENCE = Patience(5, timedelta(seconds=1))
+PATIENCE = Retries(5, timedelta(seconds=1))
 
 ENDS_SOON = (
     "FROM audit ORDER BY audit.number DESC\n LIMIT ?",  # after one step
@@ -97,7 +98,7 @@ def _wake(pair: Bench) -> None:
         with station.ledger.write() as tx:
             sending.give_up(tx, [RECIPIENT], pair.clock())
             sending.let_go(tx, BELIEVED[:1], pair.clock())
-            wake(tx, pair.clock(), RESEND_AFTER)
+            wake(tx, pair.clock(), Backoff(RESEND_AFTER, sending.LONGEST_PAUSE))
 
 
 def _hand_over(pair: Bench) -> None:
