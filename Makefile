@@ -2,6 +2,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 # A file system in memory where there is one: tests without Kafka are about order, not about the disk.
 TEMP := $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
+# What needs a real Kafka. Files are given out in this order, each whole to one process: the long ones come first.
+WITH_KAFKA := tests/faults tests/kafka tests/contract
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup test check faults guards clean demo
@@ -14,7 +16,7 @@ setup: ## Installs what is missing: Java, Maven, the Python packages, Kafka's ja
 
 test: setup ## Runs every test: first those without Kafka, then those with a real one
 	PYTEST_DEBUG_TEMPROOT=$(TEMP) $(BIN)/pytest -n auto --dist worksteal -m "not kafka"
-	$(BIN)/pytest -m "kafka and not soak"
+	$(BIN)/pytest -m "kafka and not soak" -n 2 --dist loadfile --no-loadscope-reorder $(WITH_KAFKA)
 
 guards: setup ## Takes each guard away in turn, in a copy: every time something must go red; writes the table into docs/reliability.md
 	$(BIN)/python -m tests.guards.run

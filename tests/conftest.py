@@ -56,6 +56,7 @@ def kafka_bootstrap(pytestconfig: pytest.Config) -> str:
         data_folder=pytestconfig.stash[RUN_FOLDER] / "kafka",
         port=port,
         controller_port=port + 1,
+        ready_within_s=180,  # whatever else the machine does
         owner_pid=pytestconfig.stash[RUN_PID],
     )
     return start(plan, print).bootstrap

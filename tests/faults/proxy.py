@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from deploy.kafka.plan import HOST
+from tests.kit.waiting import PATIENCE_S
 
 DELAY_S = 0.1
 TRICKLE_BYTES, TRICKLE_S = 1024, 0.02
@@ -145,7 +146,7 @@ def proxy(port: int, kafka_port: int, chance: random.Random) -> Iterator[Proxy]:
     made, listening = Proxy(port, kafka_port, chance), threading.Event()
     thread = threading.Thread(target=made.run, args=(listening,), name="proxy", daemon=True)
     thread.start()
-    assert listening.wait(10)
+    assert listening.wait(PATIENCE_S)
     try:
         yield made
     finally:

@@ -15,7 +15,7 @@ from tests.faults.field import FIRST, MIDDLE, QUICK, Field, field_of
 from tests.faults.load import QUIET, referrals_for
 from tests.kafka.services import AGENCY_RUN
 from tests.kit.small_disk import small_disk
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -54,7 +54,7 @@ def test_f4_a_service_that_was_stopped_wakes_and_goes_on_and_no_second_one_takes
 
 def second_service(field: Field, code: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", *AGENCY_RUN, "--home", str(field.agency(code).home)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def shows_it(field: Field) -> bool:

@@ -32,7 +32,7 @@ from tests.faults.conftest import Report
 from tests.faults.dose import Dose
 from tests.faults.field import FIRST, MIDDLE, Field, field_of
 from tests.faults.load import UNANSWERED, Flow, referrals_for
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -165,7 +165,7 @@ def _stopped_until_revoked(field: Field) -> None:
     """The true service ends, and going on is refused before anything is written."""
     field.kill(MIDDLE)
     field.start(MIDDLE)
-    field.running.pop(MIDDLE).popen.wait(60)
+    field.running.pop(MIDDLE).popen.wait(PATIENCE_S)
     home = field.agency(MIDDLE).home
     before = (home / "outside-backups" / "high-water.json").read_bytes()
     with closing(open_desk(home)) as desk, pytest.raises(BusError) as caught:

@@ -11,6 +11,7 @@ import pytest
 
 from deploy.kafka.plan import HOST, free_port
 from tests.faults.proxy import DELAY_S, TRICKLE_BYTES, TRICKLE_S, Kind, Proxy, proxy
+from tests.kit.waiting import PATIENCE_S
 
 WORDS = bytes(range(256)) * 20
 
@@ -42,7 +43,7 @@ def network(echo: int) -> Iterator[Proxy]:
 
 
 def connect(network: Proxy) -> socket.socket:
-    return socket.create_connection((HOST, network.port), timeout=5)
+    return socket.create_connection((HOST, network.port), timeout=PATIENCE_S)
 
 
 def ask(connection: socket.socket, words: bytes = WORDS) -> tuple[bytes, int]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from referral_bus.broker import kafka as loaded_first  # noqa: F401 # the library warns when it is loaded
+from tests.kit.waiting import PATIENCE_S
 
 
 def read_everything(bootstrap: str, topic_prefix: str) -> list[Any]:
@@ -28,5 +29,5 @@ def append_again(bootstrap: str, records: list[Any]) -> None:
 
     producer = KafkaProducer(bootstrap_servers=bootstrap)
     for record in records:
-        producer.send(record.topic, record.value, record.key, list(record.headers), record.partition).get(30)
+        producer.send(record.topic, record.value, record.key, list(record.headers), record.partition).get(PATIENCE_S)
     producer.close()

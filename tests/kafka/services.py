@@ -17,6 +17,7 @@ import psutil
 from deploy.app.status import ServiceStatus, read_status
 from referral_bus.home import Home
 from tests.kit.waiting import PATIENCE_S, wait_until
+from tests.kit.warm import warm_command
 from tests.unit.deploy.app.homes import (
     OTHER,
     RECIPIENT,
@@ -44,11 +45,14 @@ class Process:
     def status(self) -> ServiceStatus:
         return read_status(Home(self.agency.home))
 
-    def wait_until_ready(self, within_s: float = PATIENCE_S) -> float:
-        """How long it took, from its start, in seconds."""
-        wait_until(lambda: self.popen.poll() is not None or self.status().ready, within_s)
+    def wait_until_ready(self) -> None:
+        wait_until(lambda: self.popen.poll() is not None or self.status().ready)
         assert self.popen.poll() is None, self.log.read_text()
-        return time.monotonic() - self.began
+
+    def worked_s(self) -> float:
+        """The processor time that it has taken, which says what it does and not how busy the machine is."""
+        times = psutil.Process(self.popen.pid).cpu_times()
+        return float(times.user + times.system)
 
     def resident_mb(self) -> float:
         return float(psutil.Process(self.popen.pid).memory_info().rss) / 1e6
@@ -111,7 +115,7 @@ class Services:
 
     def run(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
         """The command to its end."""
-        command = [sys.executable, "-m", "deploy.app", *map(str, arguments)]
+        command = [str(warm_command()), *map(str, arguments)]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
     def make_topics(self) -> None:

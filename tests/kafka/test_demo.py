@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka.plan import is_free
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,12 +28,12 @@ def test_a_demonstration_that_is_broken_off_leaves_no_process_no_port_and_no_fil
             start_new_session=True,
         )
     try:
-        wait_until(lambda: "stored after" in output.read_text(), 90)  # the first story is being told
+        wait_until(lambda: "stored after" in output.read_text())  # the first story is being told
         [port] = re.findall(r"on port (\d+)", output.read_text())
         services = _of(tmp_path)
         assert services
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(60) == 130
+        assert demo.wait(PATIENCE_S) == 130
     finally:
         if demo.poll() is None:
             os.killpg(demo.pid, signal.SIGKILL)

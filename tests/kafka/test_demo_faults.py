@@ -12,6 +12,7 @@ from deploy.demo.monitored import flows, totals
 from deploy.demo.narrator import wait_for
 from deploy.demo.withdrawal import withdrawn
 from deploy.demo.world import World, world
+from tests.kit.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.kafka
 
@@ -45,7 +46,7 @@ def test_a_kill_a_wipe_and_a_withdrawal_lose_nothing_and_what_is_told_was_measur
     result = settled(here)
     assert result.kept
     assert (result.closed, result.erased) == (result.referrals, 1)
-    assert wait_for(lambda: totals(flows(here.monitor)) == (result.referrals, result.closed), 20)
+    assert wait_for(lambda: totals(flows(here.monitor)) == (result.referrals, result.closed), PATIENCE_S)
 
 
 def _numbers(pattern: str, text: str) -> list[int]:

@@ -17,7 +17,8 @@ from referral_bus.broker.kafka import Connection, KafkaBroker, KafkaTopicAdmin
 from referral_bus.broker.protocols import Position, TopicPlan
 from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.wire.raw import RawRecord
-from tests.kit.waiting import wait_until
+from tests.faults.brokers import READY_WITHIN_S
+from tests.kit.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -32,14 +33,16 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def plan(folder: Path, brokers: int = 1) -> KafkaPlan:
     port = free_port(2 * brokers)
-    return KafkaPlan(folder, port, port + brokers, brokers, min_free_mb=0, owner_pid=os.getpid())
+    return KafkaPlan(
+        folder, port, port + brokers, brokers, min_free_mb=0, ready_within_s=READY_WITHIN_S, owner_pid=os.getpid()
+    )
 
 
 def quiet(_: str) -> None: ...
 
 
-def create_topic(kafka: RunningKafka) -> None:
-    admin = KafkaTopicAdmin(Connection(kafka.bootstrap, "test"), answer_within_s=5)
+def create_topic(kafka: RunningKafka, answer_within_s: float = PATIENCE_S) -> None:
+    admin = KafkaTopicAdmin(Connection(kafka.bootstrap, "test"), answer_within_s=answer_within_s)
     with closing(admin):
         admin.create_topic(TopicPlan(TOPIC, 1, kafka.brokers))
 
@@ -111,7 +114,6 @@ def test_after_a_kill_it_starts_again_with_everything_it_had(folder: Path) -> No
     assert read(second, 1) == [b"before"]
 
 
-@pytest.mark.timeout(300)  # four starts of Java on two cores
 def test_of_three_brokers_one_that_was_killed_joins_again(folder: Path) -> None:
     three = start(plan(folder, brokers=3), quiet)
     create_topic(three)
@@ -164,7 +166,7 @@ def test_a_broker_whose_disk_becomes_full_says_so(small_disk: Path) -> None:
             pass
 
     with suppress(Unreachable):  # it may have been taken before the broker noticed
-        create_topic(kafka)
+        create_topic(kafka, answer_within_s=5)
     wait_until(lambda: isinstance(status(kafka.data_folder), StoppedKafka))
 
     state = status(kafka.data_folder)

@@ -232,5 +232,5 @@ def test_the_service_runs_says_how_it_is_and_ends_in_order(world: Monitored, tmp
 
 
 def ask(port: int | None, path: str) -> tuple[int, str]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=PATIENCE_S) as answer:
         return answer.status, answer.read().decode()

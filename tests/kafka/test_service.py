@@ -20,7 +20,7 @@ from schemas.schema_index import by_fingerprint
 from tests.kafka.raw import read_everything
 from tests.kafka.services import Process, Services, started
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, request_document
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import PATIENCE_S, wait_until
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.handlers import handed_over
 from tests.unit.deploy.app.homes import RECIPIENT, SENDER, Agency
@@ -28,8 +28,7 @@ from tests.unit.deploy.app.homes import RECIPIENT, SENDER, Agency
 pytestmark = pytest.mark.kafka
 
 READY_S, RESIDENT_MB = 3.0, 120.0
-SLACK = 2.0
-"""Others use the same two cores while this is measured."""
+"""Of processor time: on an idle machine it is ready after little more."""
 
 PLANTED = (PLANTED_NAME, PLANTED_NEED, "PLANTED-TEXT-7731", "PLANTED-REF-7731", "PLANTED-PLACE-7731")
 SEALED_WORDS = ("mhpss", "out-of-area", "partly-provided", "appointment")  # an announcement may name services
@@ -65,7 +64,7 @@ def publish(services: Services, command: Command, folder: Path) -> str:
 def ask(process: Process, path: str) -> tuple[int, str]:
     port = process.status().http_port
     assert port is not None
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -130,10 +129,11 @@ def test_the_metrics_are_those_of_the_table_and_name_nobody(
 
 def test_a_service_is_ready_soon_and_small(running: list[Process], services: Services) -> None:
     process = services.start(services.other)
-    took = process.wait_until_ready()
+    process.wait_until_ready()
+    worked = process.worked_s()
     resident = [each.resident_mb() for each in (*running, process)]
-    print(f"ready after {took:.1f} s, resident {', '.join(f'{mb:.0f}' for mb in resident)} MB")  # noqa: T201
-    assert took < READY_S * SLACK
+    print(f"ready after {worked:.1f} s of work, resident {', '.join(f'{mb:.0f}' for mb in resident)} MB")  # noqa: T201
+    assert worked < READY_S
     assert max(resident) < RESIDENT_MB * 1.25
     assert process.terminate()[0] == 0
 

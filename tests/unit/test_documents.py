@@ -35,6 +35,8 @@ from schemas.events import ReferralKey
 from schemas.lifecycle import Side
 from schemas.outcomes import CODES, Code
 from tests.kit.people import request
+from tests.kit.waiting import PATIENCE_S
+from tests.kit.warm import warm_command
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -202,13 +204,13 @@ def place(tmp_path_factory: pytest.TempPathFactory, guide: str) -> Path:
 def in_shell(folder: Path, script: str, *arguments: str) -> str:
     environment = {
         **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{warm_command().parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "REFERRAL_BUS_HOME": str(folder / "home"),
     }
     command = ["bash", "-euo", "pipefail", "-c", script, *arguments]
     ended = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     complaints = [line for line in ended.stderr.splitlines() if not line.startswith("referral-bus: warning: ")]
     assert (ended.returncode, complaints) == (0, [])  # no service runs here, so every recipient is silent

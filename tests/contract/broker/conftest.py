@@ -9,7 +9,7 @@ from deploy.kafka.local import KafkaPlan, free_port
 from referral_bus.broker.kafka import Connection, KafkaBroker, KafkaTopicAdmin, SenderLimits
 from referral_bus.broker.memory import MemoryBroker
 from tests.contract.broker.crafted import abort_transaction, committed, delete_records, in_snappy, plain, produce
-from tests.contract.broker.lab import BOUND_BYTES, FRAGILE, Bench, Host, KafkaHost, MemoryHost
+from tests.contract.broker.lab import ANSWER_WITHIN_S, BOUND_BYTES, FRAGILE, Bench, Host, KafkaHost, MemoryHost
 
 BOTH = ["memory", pytest.param("kafka", marks=pytest.mark.kafka)]
 
@@ -76,13 +76,15 @@ def host(request: pytest.FixtureRequest) -> Host:
 
 @pytest.fixture
 def fragile(host: Host) -> Iterator[Bench]:
-    """On that host, with little room in flight and an answer after four seconds."""
+    """On that host, with little room in flight and little time for an answer."""
     if isinstance(host, MemoryHost):
         bench = _memory_bench(host.broker)
     else:
         assert isinstance(host, KafkaHost)
         limits = SenderLimits(in_flight_bytes=BOUND_BYTES, no_progress_s=6)
-        bench = _kafka_bench(host.bootstrap, KafkaBroker(host.bootstrap, FRAGILE, limits=limits, answer_within_s=3))
+        bench = _kafka_bench(
+            host.bootstrap, KafkaBroker(host.bootstrap, FRAGILE, limits=limits, answer_within_s=ANSWER_WITHIN_S)
+        )
     yield bench
     bench.close()
 

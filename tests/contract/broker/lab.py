@@ -27,6 +27,8 @@ from tests.kit.waiting import wait_until
 BOUND_BYTES = 20_000
 """In flight, where a test is about the bound."""
 
+ANSWER_WITHIN_S = 3.0
+"""From a broker that may be away."""
 
 FRAGILE = "fragile"
 """The name under which such a test's clients, and their threads, are known."""

@@ -9,7 +9,7 @@ import pytest
 from referral_bus.broker.protocols import Position, Sending, TopicPlan
 from referral_bus.errors import Unreachable
 from tests.contract.broker.lab import Bench, record
-from tests.kit.waiting import wait_until
+from tests.kit.waiting import BUSY, PATIENCE_S, wait_until
 
 
 def test_what_was_sent_is_read_unchanged(bench: Bench) -> None:
@@ -105,7 +105,7 @@ def test_a_poll_without_anything_to_read_takes_its_time_and_no_more(bench: Bench
     started, worked = time.monotonic(), time.thread_time()
     assert not reader.poll(1.0, 1)
 
-    assert 0.9 < time.monotonic() - started < 1.5
+    assert 0.9 < time.monotonic() - started < BUSY * 1.0
     assert time.thread_time() - worked < 0.3
 
 
@@ -119,10 +119,10 @@ def test_a_poll_ends_early_when_something_comes(bench: Bench) -> None:
     threading.Timer(0.3, lambda: sendings.append(sender.send(record(topic.name)))).start()
 
     started = time.monotonic()
-    deliveries = reader.poll(10.0, 1)
+    deliveries = reader.poll(PATIENCE_S, 1)
 
     assert len(deliveries) == 1
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < PATIENCE_S / 2
 
 
 def test_a_missing_topic_fails_by_itself_and_delays_nobody(bench: Bench) -> None:
@@ -140,7 +140,7 @@ def test_a_missing_topic_fails_by_itself_and_delays_nobody(bench: Bench) -> None
 
     assert bench.outcomes(present) == [None] * 50
     assert bench.outcomes(missing) == ["topic_missing"] * 50
-    assert slowest < 0.1
+    assert slowest < 1  # to wait until the topic is there would take as long as the library waits: a minute
 
 
 def test_a_topic_that_was_missing_can_be_sent_to_once_it_is_there(bench: Bench) -> None:
@@ -217,7 +217,7 @@ def test_a_commit_shows_others_how_far_a_reader_is(bench: Bench) -> None:
     started = time.monotonic()
     for offset in (1, 2, 3):
         reader.commit([Position(topic.name, topic.topic_id, 0, offset)])
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < BUSY * 1.0  # a new Kafka takes seconds to keep the first
 
     wait_until(lambda: bench.committed(bench.group, topic) == 3)
 

@@ -16,6 +16,7 @@ from referral_bus.broker.protocols import Unreadable
 from tests.contract.broker import crafted
 from tests.contract.broker.lab import Bench, record
 from tests.contract.broker.test_broker_unreadable import read_to
+from tests.kit.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.kafka
 
@@ -60,7 +61,7 @@ def test_hundreds_that_nobody_can_unpack_hold_up_nobody(kafka_bench: Bench, kafk
     began = time.monotonic()
     read, passed = read_to(reader, 601)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PATIENCE_S / 4  # a tenth of a second for each would be more
     assert read == [600]
     assert [one.next_offset for one in passed] == [offset for end in range(3, 601, 3) for offset in (end - 1, end)]
 
@@ -73,9 +74,9 @@ def test_many_that_unpack_to_very_much_keep_no_poll_long(kafka_bench: Bench, kaf
     longest = 0.0
 
     while len(passed) < 150:
-        began = time.monotonic()
+        worked = time.process_time()
         assert not reader.poll(0.5, 1000)
-        longest = max(longest, time.monotonic() - began)
+        longest = max(longest, time.process_time() - worked)
         passed += reader.passed_over()
 
     assert longest < 5

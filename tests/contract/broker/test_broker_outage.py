@@ -7,8 +7,8 @@ import pytest
 
 from referral_bus.broker.protocols import TOPIC_MADE_ANEW, ReaderBroken
 from referral_bus.errors import Unreachable
-from tests.contract.broker.lab import BOUND_BYTES, FRAGILE, Bench, Host, KafkaHost, record
-from tests.kit.waiting import wait_until
+from tests.contract.broker.lab import ANSWER_WITHIN_S, BOUND_BYTES, FRAGILE, Bench, Host, KafkaHost, record
+from tests.kit.waiting import BUSY, wait_until
 
 
 def test_a_topic_made_anew_has_another_id(fragile: Bench, host: Host) -> None:
@@ -114,7 +114,7 @@ def test_a_poll_keeps_to_its_time_while_the_broker_is_away(fragile: Bench, host:
         for _ in range(3):
             started, worked = time.monotonic(), time.process_time()
             assert not one.poll(0.5, 1)
-            assert 0.4 < time.monotonic() - started < 1.0
+            assert 0.4 < time.monotonic() - started < BUSY * 0.5
             assert time.process_time() - worked < 0.4
 
 
@@ -143,7 +143,7 @@ def test_asking_for_topics_ends_in_time(fragile: Bench, host: Host) -> None:
         started = time.monotonic()
         with pytest.raises(Unreachable):
             fragile.broker.topics(["any"])
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < BUSY * ANSWER_WITHIN_S
 
 
 def test_what_is_in_flight_is_bounded(fragile: Bench, host: Host) -> None:
@@ -162,7 +162,7 @@ def test_what_is_in_flight_is_bounded(fragile: Bench, host: Host) -> None:
         taken += 1
 
     assert BOUND_BYTES * 0.5 < taken * 1000 <= BOUND_BYTES
-    assert slowest < 0.1
+    assert slowest < 1  # to wait for an answer would take three
     host.up()
     wait_until(lambda: sender.send(record(topic.name, value=bytes(1000))) is not None)
 
@@ -187,7 +187,7 @@ def test_everything_closes_within_seconds_while_the_broker_is_gone(fragile: Benc
     for close in (sender.close, unused.close, reader.close, fragile.broker.close):
         started = time.monotonic()
         close()
-        assert time.monotonic() - started < 6
+        assert time.monotonic() - started < BUSY * ANSWER_WITHIN_S  # the library would wait for half a minute
     assert fragile.outcomes(on_its_way + waiting) == ["abandoned"] * 6
     fragile.close()
     wait_until(lambda: not [one.name for one in threading.enumerate() if FRAGILE in one.name])

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.waiting import PATIENCE_S
+
 Provide = Callable[[str, str], None]
 
 SETUP = Path(__file__).parents[3] / "deploy" / "setup.sh"
@@ -20,7 +22,7 @@ def set_up(folder: Path) -> subprocess.CompletedProcess[str]:
     copy = folder / "clone" / "deploy" / "setup.sh"
     copy.parent.mkdir(parents=True)
     copy.write_bytes(SETUP.read_bytes())
-    return subprocess.run(["/bin/bash", copy], capture_output=True, text=True, timeout=30)
+    return subprocess.run(["/bin/bash", copy], capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize(

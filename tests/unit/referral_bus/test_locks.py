@@ -8,6 +8,7 @@ import pytest
 
 from referral_bus.errors import Reason, Refused
 from referral_bus.home import Home, running
+from tests.kit.waiting import PATIENCE_S
 
 FORKS = """
 import os, sys
@@ -54,7 +55,7 @@ def test_a_forked_child_that_outlives_the_service_holds_no_lock(tmp_path: Path) 
     with run(FORKS, tmp_path, "ends") as forked:
         assert forked.stdout is not None
         assert forked.stdout.readline() == "forked\n"
-        assert forked.wait(60) == 0
+        assert forked.wait(PATIENCE_S) == 0
         with running(Home(tmp_path)):
             end_child(forked)
 
@@ -71,4 +72,4 @@ def test_while_the_service_runs_its_child_lets_no_second_one_in(tmp_path: Path) 
 
 def test_a_child_that_leaves_the_service_closes_no_file_of_its_own(tmp_path: Path) -> None:
     with run(UNWINDS, tmp_path) as forked:
-        assert forked.wait(60) == 0
+        assert forked.wait(PATIENCE_S) == 0

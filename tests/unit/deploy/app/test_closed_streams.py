@@ -11,6 +11,7 @@ import pytest
 
 from deploy.app.exit_codes import ExitCode
 from tests.kit.people import request_document
+from tests.kit.waiting import PATIENCE_S
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import RECIPIENT
@@ -37,7 +38,7 @@ class Shell:
             capture_output=True,
             env=os.environ,
             check=False,
-            timeout=60,
+            timeout=PATIENCE_S,
             text=True,
         )
 

@@ -11,6 +11,7 @@ import pytest
 from deploy.app.cli import run
 from referral_bus.ledger import store
 from referral_bus.ledger.store import Ledger
+from tests.kit.waiting import PATIENCE_S
 from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 
@@ -122,7 +123,9 @@ def test_a_reader_that_has_gone_is_no_error(unbuffered: str) -> None:
 def test_a_terminal_without_our_letters_still_shows_the_rest(federation: Federation) -> None:
     arguments = ["show", str(federation.referral), "--home", str(federation.sender.home)]
     environment = {"PYTHONIOENCODING": "latin-1", "PATH": ""}
-    ended = subprocess.run([*COMMAND, *arguments], capture_output=True, env=environment, check=False, timeout=60)
+    ended = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, env=environment, check=False, timeout=PATIENCE_S
+    )
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert b"\\u2192 public-health" in ended.stdout
 
@@ -131,7 +134,7 @@ def test_only_the_commands_that_need_kafka_load_it() -> None:
     look = (
         "import sys, deploy.app.cli; print(sorted({'kafka', 'alembic.command', 'deploy.app.service'} & {*sys.modules}))"
     )
-    ended = subprocess.run([sys.executable, "-c", look], capture_output=True, check=True, timeout=60, text=True)
+    ended = subprocess.run([sys.executable, "-c", look], capture_output=True, check=True, timeout=PATIENCE_S, text=True)
     assert "kafka" not in ended.stdout
     assert "deploy.app.service" not in ended.stdout
 

@@ -13,6 +13,7 @@ import pytest
 
 from deploy.app.exit_codes import MEANS, ExitCode
 from tests.kit.people import request_document
+from tests.kit.waiting import PATIENCE_S
 from tests.unit.deploy.app.command import PLANTED, Command
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import RECIPIENT
@@ -28,7 +29,7 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         env=os.environ | environment,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
         text=True,
     )
 
@@ -88,7 +89,7 @@ main()
 )
 def test_ctrl_c_while_modules_load_prints_no_traceback(module: str, ends: int) -> None:
     arguments = ["-c", CTRL_C_DURING_AN_IMPORT, module, "schemas", "diff", "a", "b"]
-    ended = subprocess.run([sys.executable, *arguments], capture_output=True, check=False, timeout=60)
+    ended = subprocess.run([sys.executable, *arguments], capture_output=True, check=False, timeout=PATIENCE_S)
     assert ended.returncode == ends
     said = b"referral-bus: interrupted; nothing accepted is lost\n" if ends == ExitCode.INTERRUPTED else b""
     assert (ended.stdout, ended.stderr) == (b"", said)

@@ -81,7 +81,7 @@ def test_a_name_that_the_handler_says_in_any_way_is_not_in_the_services_log(
         wait_until(lambda: talked.exists() or process.poll() is not None)
         wait_until(lambda: "handover_failed" in (tmp_path / "said").read_text() or process.poll() is not None)
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(PATIENCE_S)
     text = (tmp_path / "said").read_text()
     assert "PLANTED" not in text
     lines = [json.loads(line) for line in text.splitlines()]

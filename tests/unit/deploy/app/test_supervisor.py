@@ -67,7 +67,7 @@ def test_a_thread_that_fails_is_started_again_and_only_the_place_is_logged(
     starts: list[float] = []
     supervisor.start("bad", failing(1, starts))
     supervisor.start("good", going_round)
-    wait_until(lambda: len(starts) == 2)
+    wait_until(lambda: len(starts) >= 2)
     wait_until(lambda: supervisor.healthy()["good"])
     line = json.loads(log.text.splitlines()[0])
     assert (line["event"], line["thread"], line["level"]) == ("thread_failed", "bad", "error")
@@ -80,7 +80,7 @@ def test_the_pause_grows_for_one_that_fails_at_once(rounds: int, log: LogLines) 
     starts: list[float] = []
     with supervised(log, Pauses(first_s=0.02, longest_s=0.06)) as supervisor:
         supervisor.start("bad", failing(rounds, starts))
-        wait_until(lambda: len(starts) == 5)
+        wait_until(lambda: len(starts) >= 5)
     pauses = [after - before for before, after in pairwise(starts)]
     assert all(pause >= least for pause, least in zip(pauses, (0.02, 0.04, 0.06, 0.06), strict=False))
 
@@ -89,7 +89,7 @@ def test_one_that_worked_for_a_while_is_started_again_soon(log: LogLines) -> Non
     starts: list[float] = []
     with supervised(log, Pauses(first_s=0.001, longest_s=1e9)) as supervisor:
         supervisor.start("bad", failing(3, starts))
-        wait_until(lambda: len(starts) == 40)  # with a growing pause this would take years
+        wait_until(lambda: len(starts) >= 25)  # with a growing pause this would take hours
 
 
 def test_every_start_after_a_failure_is_counted(log: LogLines) -> None:
@@ -97,7 +97,7 @@ def test_every_start_after_a_failure_is_counted(log: LogLines) -> None:
     supervisor = Supervisor(make_log(log), on_restart=restarted.append, pauses=Pauses(first_s=0.01))
     supervisor.start("bad", failing(3, []))
     supervisor.start("good", going_round)
-    wait_until(lambda: len(restarted) == 3)
+    wait_until(lambda: len(restarted) >= 3)
     assert supervisor.finish(PATIENCE_S)
     assert set(restarted) == {"bad"}
 
@@ -114,9 +114,9 @@ def test_one_whose_ledger_does_not_answer_waits_and_goes_on_and_is_no_defect(log
     restarted: list[str] = []
     supervisor = Supervisor(make_log(log), on_restart=restarted.append, pauses=Pauses(waiting_s=0.01))
     supervisor.start("relay", work)
-    wait_until(lambda: len(tries) == 10)
+    wait_until(lambda: len(tries) >= 10)
     assert supervisor.healthy() == {"relay": True}
-    wait_until(lambda: len(tries) == 20)
+    wait_until(lambda: len(tries) >= 20)
     assert supervisor.finish(PATIENCE_S)
     [line] = [json.loads(line) for line in log.text.splitlines()]
     assert (line["event"], line["thread"], line["code"]) == ("waiting", "relay", "LEDGER_UNREACHABLE")
@@ -165,15 +165,16 @@ def test_one_that_ends_before_it_was_told_to_is_a_failure_too(supervisor: Superv
 
 
 def test_one_that_is_stuck_is_unhealthy_and_is_reported_when_it_does_not_end(log: LogLines) -> None:
-    let_go = threading.Event()
+    seen, let_go = threading.Event(), threading.Event()
 
     def stuck(_: threading.Event, progress: Progress) -> None:
-        progress()
+        going_round(seen, progress)
         let_go.wait()
 
     supervisor = Supervisor(make_log(log), pauses=Pauses(stale_s=0.05))
     supervisor.start("stuck", stuck)
     wait_until(lambda: supervisor.healthy() == {"stuck": True})
+    seen.set()
     wait_until(lambda: supervisor.healthy() == {"stuck": False})
     assert not supervisor.finish(0.05)
     let_go.set()

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from deploy.app.ending import STUCK
 from deploy.app.watchdog import LATE_ROUNDS, Stuck, Watchdog
 from referral_bus.logs import make_log
 from tests.kit.bench import LogLines
+from tests.kit.waiting import PATIENCE_S
 
 
 def _after(watchdog: Watchdog, looks: int, **rounds: int) -> Stuck | None:
@@ -141,10 +141,8 @@ def test_a_process_that_was_stopped_goes_on_and_one_whose_thread_hangs_ends() ->
         os.kill(process.pid, signal.SIGCONT)
         _rounds(process, 150)  # another three seconds
         assert process.poll() is None
-        began = time.monotonic()
-        _, said = process.communicate("hang\n")
+        _, said = process.communicate("hang\n", PATIENCE_S)
         assert process.returncode == STUCK
-        assert time.monotonic() - began < 10
         assert '"event": "stuck"' in said
         assert '"thread": "work"' in said
         assert said.count("\n") == 1

@@ -89,7 +89,7 @@ def found(key: bytes | None, value: bytes | None, headers: list[Any], timestamp:
 
 def test_it_reads_from_where_it_was_told_to() -> None:
     consumer = FakeConsumer(found(b"k", b"v", [("h", b"x"), ("h", b"y")], 1_700_000_000_123))
-    (delivery,) = reader_of(lambda: consumer).poll(1, 10)
+    (delivery,) = reader_of(lambda: consumer).poll(PATIENCE_S, 10)
 
     assert consumer.places == {TopicPartition("t", 0): 7}
     assert (delivery.record.key, delivery.record.value) == (b"k", b"v")
@@ -111,14 +111,14 @@ def test_it_stands_where_the_librarys_consumer_stands_and_nowhere_after_another_
 
 def test_what_kafka_leaves_out_is_empty() -> None:
     consumer = FakeConsumer(found(None, None, [("h", None)], 0))
-    (delivery,) = reader_of(lambda: consumer).poll(1, 10)
+    (delivery,) = reader_of(lambda: consumer).poll(PATIENCE_S, 10)
     assert (delivery.record.key, delivery.record.value, delivery.record.headers) == (b"", b"", (("h", b""),))
 
 
 @pytest.mark.parametrize("timestamp", [-1, 2**63 - 1, -(2**63)])
 def test_no_time_that_somebody_wrote_stops_it(timestamp: int) -> None:
     consumer = FakeConsumer(found(b"k", b"v", [], timestamp))
-    (delivery,) = reader_of(lambda: consumer).poll(1, 10)
+    (delivery,) = reader_of(lambda: consumer).poll(PATIENCE_S, 10)
     assert delivery.appended_at.year in (1969, 1970)
 
 
@@ -128,9 +128,9 @@ def test_whatever_a_poll_raises_ends_it_and_its_text_is_not_passed_on(error: Exc
     reader = reader_of(lambda: consumer)
 
     with pytest.raises(ReaderBroken) as broken:
-        reader.poll(1, 10)
+        reader.poll(PATIENCE_S, 10)
     with pytest.raises(ReaderBroken):
-        reader.poll(1, 10)
+        reader.poll(PATIENCE_S, 10)
 
     assert broken.value.cause == type(error).__name__
     assert "personal" not in "".join(traceback.format_exception(broken.value))
@@ -144,7 +144,7 @@ def test_an_unreadable_batch_is_told_once_and_what_is_around_it_is_read() -> Non
     polled = iter([{place: [before, unreadable, before._replace(offset=9)]}, {place: [unreadable]}, {}])
     reader = reader_of(lambda: FakeConsumer(lambda: next(polled)))
 
-    assert [one.offset for one in reader.poll(1, 10)] == [7, 9]
+    assert [one.offset for one in reader.poll(PATIENCE_S, 10)] == [7, 9]
     assert reader.passed_over() == [unreadable]
     assert not reader.poll(1, 10)
     assert reader.passed_over() == [unreadable]
@@ -156,7 +156,7 @@ def test_nothing_is_read_from_another_topic_of_the_same_name() -> None:
     consumer = FakeConsumer(found(b"k", b"v", [], 0))
     consumer._cluster.live = "22222222-2222-2222-2222-222222222222"
     with pytest.raises(ReaderBroken, match=TOPIC_MADE_ANEW):
-        reader_of(lambda: consumer).poll(1, 10)
+        reader_of(lambda: consumer).poll(PATIENCE_S, 10)
 
 
 def test_a_topic_that_is_not_known_yet_is_no_other() -> None:
@@ -176,10 +176,10 @@ def test_a_poll_does_not_wait_for_a_slow_connection() -> None:
     reader = reader_of(connect)
     started = time.monotonic()
     assert not reader.poll(0.2, 10)
-    assert 0.2 <= time.monotonic() - started < 2
+    assert 0.2 <= time.monotonic() - started < PATIENCE_S / 2  # a connection that is waited for takes all of it
 
     connected.set()
-    assert len(reader.poll(10, 10)) == 1
+    assert len(reader.poll(PATIENCE_S, 10)) == 1
     reader.close()
     assert consumer.closed.is_set()
 
@@ -198,7 +198,7 @@ def test_a_connection_that_fails_at_once_is_tried_again_without_spinning() -> No
     assert not reader.poll(0.2, 10)
     assert not reader.poll(0.2, 10)
     assert time.monotonic() - started >= 0.4
-    assert len(reader.poll(5, 10)) == 1
+    assert len(reader.poll(PATIENCE_S, 10)) == 1
 
 
 def test_closing_does_not_wait_for_a_connection() -> None:
@@ -213,7 +213,7 @@ def test_closing_does_not_wait_for_a_connection() -> None:
     assert not reader.poll(0.1, 10)
     started = time.monotonic()
     reader.close()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < PATIENCE_S / 2  # a connection that is waited for takes all of it
 
     connected.set()
     assert consumer.closed.wait(PATIENCE_S)

@@ -16,7 +16,7 @@ def test_sending_does_not_wait_for_a_connection_and_keeps_order(stage: Stage) ->
     stage.connects.clear()
     started = time.monotonic()
     sendings = [stage.send(record(value=b"%d" % i)) for i in range(10)]
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < PATIENCE_S / 2  # the connection comes only afterwards
     stage.connects.set()
     stage.handed(10)
     sendings += [stage.send(record(value=b"%d" % i)) for i in range(10, 20)]

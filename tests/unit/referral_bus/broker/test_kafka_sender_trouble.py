@@ -132,4 +132,4 @@ def test_trouble_does_not_make_it_spin(stage: Stage) -> None:
     while time.monotonic() - started < 1:
         stage.sender.send(record())
         time.sleep(0.001)
-    assert len(stage.asked) < 5
+    assert len(stage.asked) < 5 * (time.monotonic() - started)
