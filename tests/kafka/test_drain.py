@@ -100,6 +100,7 @@ def test_a_second_signal_ends_it_at_once(services: Services, hanging: Process) -
 def test_when_kafka_is_away_it_ends_in_time_and_sends_later(how: signal.Signals, tmp_path: Path) -> None:
     with own_kafka(tmp_path) as kafka:
         services = Services(tmp_path / "agencies", kafka.bootstrap)
+        services.sender.set_to(resend_after_s="1")
         services.make_topics()
         try:
             [process] = started(services, [services.sender])

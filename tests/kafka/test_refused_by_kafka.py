@@ -36,6 +36,7 @@ class Federation:
     def __init__(self, folder: Path, kafka: OwnKafka) -> None:
         self.kafka = kafka
         self.services = Services(folder / "agencies", kafka.bootstrap)
+        self.services.sender.set_to(resend_after_s="1")
         self.services.make_topics()
         home = Home(self.services.sender.home)
         self.monitor = Agency(folder / "monitor")

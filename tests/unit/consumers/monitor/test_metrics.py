@@ -23,6 +23,7 @@ from tests.unit.consumers.monitor.lookout import Lookout, a_notice, lookout
 
 SENDER, RECIPIENT = "family-women", "public-health"
 PROMETHEUS = Path(__file__).parents[4] / "deploy" / "prometheus"
+RULE_TESTS = tuple(PROMETHEUS.glob("rules*_test.yml"))
 RULES: dict[str, Any] = yaml.safe_load((PROMETHEUS / "rules.yml").read_text(encoding="utf-8"))
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
 OPERATORS_TABLE = {
@@ -183,13 +184,13 @@ def test_promtool_takes_the_rules() -> None:
 
 
 def test_the_rules_own_tests_pass() -> None:
-    done = promtool("test", "rules", str(PROMETHEUS / "rules_test.yml"))
+    done = promtool("test", "rules", *map(str, RULE_TESTS))
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_alert_is_tested() -> None:
-    tests = yaml.safe_load((PROMETHEUS / "rules_test.yml").read_text(encoding="utf-8"))["tests"]
+    tests = [test for file in RULE_TESTS for test in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]]
     fired = {each["alertname"] for test in tests for each in test["alert_rule_test"] if each["exp_alerts"]}
     quiet = {each["alertname"] for test in tests for each in test["alert_rule_test"] if not each["exp_alerts"]}
     named = {alert["alert"] for alert in ALERTS}
