@@ -3,7 +3,7 @@ BIN := .venv/bin
 # A file system in memory where there is one: tests without Kafka are about order, not about the disk.
 TEMP := $(shell test -w /dev/shm && echo /dev/shm || echo /tmp)
 # What needs a real Kafka. Files are given out in this order, each whole to one process: the long ones come first.
-WITH_KAFKA := tests/faults tests/kafka tests/contract
+WITH_KAFKA := tests/faults tests/contract tests/kafka
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help setup test check faults guards clean demo

@@ -10,7 +10,8 @@ from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.handing_over import read_body
 from referral_bus.ledger.looking import statuses
-from referral_bus.ledger.sending import FINAL, State
+from referral_bus.ledger.peers import all_peers
+from referral_bus.ledger.sending import FINAL, State, own_incarnation
 from referral_bus.ledger.store import Tx
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import Status
@@ -64,6 +65,15 @@ def without_receipt(desk: Desk) -> int:
     query = sa.select(sa.func.count()).where(_O.state.not_in(FINAL))
     with desk.ledger.read() as tx:
         return int(tx.connection.execute(query).scalar_one())
+
+
+def knows_incarnation(desk: Desk, peer: Desk) -> bool:
+    """Whether this agency has heard the peer since its ledger was last restored, if it has ever heard it at all."""
+    with peer.ledger.read() as tx:
+        incarnation = own_incarnation(tx)
+    with desk.ledger.read() as tx:
+        known = all_peers(tx).get(peer.settings.agency)
+    return known is None or known.incarnation >= incarnation
 
 
 def handed_over(desk: Desk) -> frozenset[UUID]:

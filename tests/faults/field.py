@@ -11,7 +11,7 @@ from uuid import UUID
 
 from deploy.app.desk import Desk, open_desk
 from referral_bus.clock import Clock, system_clock
-from tests.faults.books import came_in, read_book, without_receipt, written_by
+from tests.faults.books import came_in, knows_incarnation, read_book, without_receipt, written_by
 from tests.faults.checker import Result, check
 from tests.faults.ears import HANDLER, Notes, Pull
 from tests.faults.load import MIXED, Flow, Load, Staff, Story
@@ -45,6 +45,7 @@ class Field:
     programs: dict[str, Sequence[str]] = field(default_factory=dict)
     running: dict[str, Process] = field(default_factory=dict)
     forgotten: dict[str, frozenset[UUID]] = field(default_factory=lambda: defaultdict(frozenset))
+    restored: set[str] = field(default_factory=set)
     began: float = field(default_factory=time.monotonic)
 
     def agency(self, code: str) -> Agency:
@@ -78,6 +79,7 @@ class Field:
         desk = open_desk(self.agency(code).home)
         self.forgotten[code] = (self.forgotten[code] | wrote) - written_by(desk)
         self.desks[code] = desk
+        self.restored.add(code)
         self.load.staff[code].begin_again(desk, Notes(desk) if code in self.handlers else Pull(desk))
 
     @property
@@ -109,10 +111,15 @@ class Field:
     def _quiet(self) -> bool:
         """Twice in a row with nothing said between: people may be about to answer what has just come."""
         before = self.events
-        if self.waiting or not self._all_heard():
+        if self.waiting or not self._all_heard() or not self._restored_are_known():
             return False
         time.sleep(0.3)
         return self.events == before and not self.waiting and self._all_heard()
+
+    def _restored_are_known(self) -> bool:
+        """What a restored ledger has lost waits again only once the others have heard of that."""
+        desks = self.desks.values()
+        return all(knows_incarnation(desk, self.desks[code]) for code in self.restored for desk in desks)
 
     def _all_heard(self) -> bool:
         return all(self.load.staff[code].has_heard >= came_in(desk) for code, desk in self.desks.items())
