@@ -185,7 +185,7 @@ def test_the_last_commit_is_made_on_closing() -> None:
 
 def test_closing_gives_up_when_it_cannot_commit() -> None:
     groups = FakeGroups()
-    groups.failures = 10**6
+    groups.failures = 10**12
     shown = Commits(groups, "g")  # type: ignore[arg-type]
     shown.want([at(0, 1)])
     shown.close()  # else it would never return
