@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from producers.plausible import implausible_request, implausible_values, unknown_agency
+from producers.plausibility import implausible_request, implausible_values, unknown_agency
 from producers.refusals import unknown_code_refusals
 from referral_bus.clock import Clock
 from referral_bus.errors import Reason, Refused, RefusedEach, refused_together
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_models import Agency
-from referral_bus.ledger import repeats
+from referral_bus.ledger import repeated_requests
 from referral_bus.ledger.audit import SERVICE
 from referral_bus.ledger.idempotency import recall, remember
-from referral_bus.ledger.looking import undelivered
+from referral_bus.ledger.own_events import NewId, NewReferral, Writing, write_referral
+from referral_bus.ledger.queries import undelivered
 from referral_bus.ledger.referrals import load, open_about
-from referral_bus.ledger.repeats import Repeat
+from referral_bus.ledger.repeated_requests import Repeat
 from referral_bus.ledger.store import Ledger, Tx
-from referral_bus.ledger.writing import NewId, NewReferral, Writing, write_referral
 from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.sealing import BodyTooLarge, pad
 from schemas.deadlines import acknowledge_by, respond_by
@@ -84,7 +84,7 @@ def _earlier(tx: Tx, caller: str, requests: Sequence[ReferralRequest], now: date
     """What the very same list has started within the last ten minutes, for its requests without a key. Empty when all
     of it has ended since: then it is another wish."""
     keyless = _keyless(requests)
-    found = repeats.recall(tx, caller, _asked(requests), now) if keyless else {}
+    found = repeated_requests.recall(tx, caller, _asked(requests), now) if keyless else {}
     stand = {place: each.referral.referral_id for place, each in found.items() if _stands(tx, each.referral)}
     if stand and len(stand) < len(keyless):
         erased = len(found) < len(keyless)
@@ -106,7 +106,7 @@ def _remember(
     tx: Tx, caller: str, requests: Sequence[ReferralRequest], published: Sequence[Published], now: datetime
 ) -> None:
     keys = {place: ReferralKey(tx.code, published[place].referral_id) for place in _keyless(requests)}
-    repeats.remember(tx, caller, _asked(requests), keys, now)
+    repeated_requests.remember(tx, caller, _asked(requests), keys, now)
 
 
 def _publish_one(

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from referral_bus.broker.protocols import Sender, SendFailure, Sending
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
-from referral_bus.ledger import sending
-from referral_bus.ledger.sending import OwedReceipts
+from referral_bus.ledger import outbox
+from referral_bus.ledger.outbox import OwedReceipts
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.wire.record import write
 from schemas.events import StorageReceipt
@@ -25,7 +25,7 @@ Failed = Callable[[Sending | None, str], SendFailure | Literal["busy"] | None]
 
 
 @dataclass(slots=True)
-class Flight:
+class ReceiptSending:
     owed: OwedReceipts
     sending: Sending | None
 
@@ -54,28 +54,28 @@ class Receipts:
         self._clock = clock
         self._new_id = new_id
         self._before_sending = before_sending
-        self._under_way: dict[str, Flight] = {}
+        self._under_way: dict[str, ReceiptSending] = {}
         self._paused: dict[str, datetime] = {}  # agencies whose topic the broker did not take
 
     def __len__(self) -> int:
         """How many batches are under way."""
         return len(self._under_way)
 
-    def landed(self) -> list[Flight]:
+    def landed(self) -> list[ReceiptSending]:
         return [flight for flight in self._under_way.values() if flight.done]
 
-    def settle(self, tx: Tx, landed: Collection[Flight], failed: Failed, now: datetime) -> None:
+    def settle(self, tx: Tx, landed: Collection[ReceiptSending], failed: Failed, now: datetime) -> None:
         for flight in landed:
             to = flight.owed.addressee
             failure = failed(flight.sending, to)
             if failure is None:
-                sending.receipts_sent(tx, flight.owed.numbers)
+                outbox.receipts_sent(tx, flight.owed.numbers)
                 continue
             self._paused[to] = now + BROKER_RETRY
             if failure != "busy":
-                sending.receipts_failed(tx, flight.owed.numbers, failure)
+                outbox.receipts_failed(tx, flight.owed.numbers, failure)
 
-    def forget(self, landed: Collection[Flight]) -> None:
+    def forget(self, landed: Collection[ReceiptSending]) -> None:
         """Once what follows from it is committed."""
         for flight in landed:
             del self._under_way[flight.owed.addressee]
@@ -85,8 +85,8 @@ class Receipts:
         now, register = self._clock(), self._register()
         self._paused = {to: until for to, until in self._paused.items() if timedelta(0) < until - now <= BROKER_RETRY}
         with self._ledger.read() as tx:
-            batches = sending.owed_receipts(tx, {*self._under_way, *self._paused}, ITEMS)
-            incarnation = sending.own_incarnation(tx) if batches else 1
+            batches = outbox.owed_receipts(tx, {*self._under_way, *self._paused}, ITEMS)
+            incarnation = outbox.own_incarnation(tx) if batches else 1
         inboxes = {owed.addressee: register.inbox(owed.addressee) for owed in batches}
         self._forget_nobodys([owed for owed in batches if inboxes[owed.addressee] is None])
         if any(inboxes.values()):
@@ -95,7 +95,7 @@ class Receipts:
             inbox = inboxes[owed.addressee]
             if inbox is not None:
                 record = write(self._receipt(owed, incarnation, now), inbox, register.federation, self._signing_key)
-                self._under_way[owed.addressee] = Flight(owed, self._sender.send(record))
+                self._under_way[owed.addressee] = ReceiptSending(owed, self._sender.send(record))
 
     def _receipt(self, owed: OwedReceipts, incarnation: int, now: datetime) -> StorageReceipt:
         return StorageReceipt(
@@ -111,4 +111,4 @@ class Receipts:
         """Their addressees have no inbox, or are in the register no more."""
         if batches:
             with self._ledger.write() as tx:
-                sending.receipts_sent(tx, [number for owed in batches for number in owed.numbers])
+                outbox.receipts_sent(tx, [number for owed in batches for number in owed.numbers])

@@ -17,20 +17,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from producers.notices import Notices
 from producers.receipts import BROKER_RETRY, Receipts
-from producers.sealed import key_for, sealed
+from producers.sealed_values import key_for, sealed
 from producers.send_failure_notices import SendFailureNotices
 from referral_bus.backoff import Backoff
 from referral_bus.broker.protocols import Broker, Sender, SendFailure, Sending
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
-from referral_bus.ledger import restored_peers, sending
-from referral_bus.ledger.disbelieving import disbelieve
+from referral_bus.ledger import outbox, restored_peers
+from referral_bus.ledger.outbox import Leaving
+from referral_bus.ledger.outbox_due import DueRow, due, next_due
+from referral_bus.ledger.outbox_sweep import wake
+from referral_bus.ledger.own_events import Writing
 from referral_bus.ledger.peers import agreed_time, all_peers
-from referral_bus.ledger.sending import Leaving
+from referral_bus.ledger.revoked_keys import disbelieve
 from referral_bus.ledger.store import Ledger
-from referral_bus.ledger.turns import DueRow, due, next_due
-from referral_bus.ledger.waking import wake
-from referral_bus.ledger.writing import Writing
 from referral_bus.logs import Log, Seldom
 from referral_bus.metrics import ServiceMetrics
 from referral_bus.wire.record import sign_value, write
@@ -57,7 +57,7 @@ class _EventFlight:
 
 class Relay:
     """One thread runs it. `resend_after` is the pause before an event without a receipt is sent again; `before_sending`
-    makes durable, outside the ledger, what the ledger may not fall behind (see `outside_backups`)."""
+    makes durable, outside the ledger, what the ledger may not fall behind (see `rollback_guard`)."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Relay:
         self._signing_key = signing_key
         self._clock = clock
         self._new_id = new_id
-        self._backoff = Backoff(resend_after, sending.LONGEST_PAUSE)
+        self._backoff = Backoff(resend_after, outbox.LONGEST_PAUSE)
         self._metrics = metrics
         self._log = log
         self._seldom = Seldom(time.monotonic)
@@ -93,7 +93,7 @@ class Relay:
         self._announcement: AgencyAnnouncement | None = None
         self._lock = threading.Lock()
         with ledger.write() as tx:
-            sending.restarted(tx, clock())
+            outbox.restarted(tx, clock())
 
     def announce(self, announcement: AgencyAnnouncement) -> None:
         """Takes an announcement to send; a newer one replaces one that has not left yet. From any thread."""
@@ -136,8 +136,8 @@ class Relay:
         told = {number: self._failed(flight.sending, flight.addressee) for number, flight in events}
         failed = {number: None if why == "busy" else why for number, why in told.items() if why is not None}
         with self._ledger.write() as tx:
-            sending.broker_has(tx, [number for number, _ in events if number not in failed], now)
-            sending.broker_refused(tx, failed, now + BROKER_RETRY)
+            outbox.broker_has(tx, [number for number, _ in events if number not in failed], now)
+            outbox.broker_refused(tx, failed, now + BROKER_RETRY)
             self._receipts.settle(tx, receipts, self._failed, now)
         for number, _ in events:
             del self._events[number]
@@ -189,8 +189,8 @@ class Relay:
             self._before_sending()
         with self._ledger.write() as tx:
             peers = all_peers(tx) if keyless else {}  # a key may have been announced meanwhile
-            sending.waits_for_key(tx, [row.number for row in keyless if key_for(row, peers, self._clock()) is None])
-            may_go = sending.leave(tx, [self._leaving(row, event, value, now) for row, event, value in ready])
+            outbox.waits_for_key(tx, [row.number for row in keyless if key_for(row, peers, self._clock()) is None])
+            may_go = outbox.leave(tx, [self._leaving(row, event, value, now) for row, event, value in ready])
         if keyless:
             self._log.info("waiting_for_key", count=len(keyless))
         for row, event, value in ready:
@@ -213,10 +213,10 @@ class Relay:
         with self._ledger.write() as tx:
             disbelieve(tx, lambda code, key_id: register.believes(code, key_id, now), now)
             agreed = agreed_time(tx, now, register.witnesses(self._ledger.code, now))
-            ended = 0 if agreed is None else sending.give_up(tx, register.departed(agreed), agreed)
-            ended += sending.let_go(tx, register.listed if agreed is None else register.believed(agreed), now)
+            ended = 0 if agreed is None else outbox.give_up(tx, register.departed(agreed), agreed)
+            ended += outbox.let_go(tx, register.listed if agreed is None else register.believed(agreed), now)
             wake(tx, now, self._backoff)
-            sending.rest(tx, over, now + self._backoff.first)  # no longer than any pause, or `wake` would end it
+            outbox.rest(tx, over, now + self._backoff.first)  # no longer than any pause, or `wake` would end it
         if ended:
             self._log.warning("undeliverable", count=ended)
 

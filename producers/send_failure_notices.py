@@ -11,8 +11,8 @@ from referral_bus.broker.protocols import Sender
 from referral_bus.broker.send_failures import TOLD_EVERY, notice_code
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
-from referral_bus.ledger import failing
-from referral_bus.ledger.failing import Failing
+from referral_bus.ledger import failing_sends
+from referral_bus.ledger.failing_sends import Failing
 from referral_bus.ledger.store import Ledger
 from referral_bus.wire.record import write
 from schemas.events import DeadLetterNotice
@@ -46,7 +46,7 @@ class SendFailureNotices:
         if now < self._next_at <= now + TOLD_EVERY:  # a clock that was set back ends the pause as well
             return
         with self._ledger.read() as tx:
-            found = [each for each in failing.everything(tx) if each.failure not in _NO_KAFKA]
+            found = [each for each in failing_sends.everything(tx) if each.failure not in _NO_KAFKA]
         self._next_at = now + (TOLD_EVERY if found else LOOK_EVERY)
         register = self._register()
         for failure in sorted({each.failure for each in found}):

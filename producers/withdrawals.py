@@ -1,12 +1,12 @@
 """Withdrawing: the person has taken back the consent, or the referral should never have been sent."""
 
 from referral_bus.errors import Reason, Refused
-from referral_bus.ledger import erasing
-from referral_bus.ledger.naming import check_whole, the_referral_or_its_tombstone
+from referral_bus.ledger import erasures
+from referral_bus.ledger.own_events import Writing
 from referral_bus.ledger.referrals import Referral
+from referral_bus.ledger.resolve import check_whole, the_referral_or_its_tombstone
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.tombstones import Tombstone
-from referral_bus.ledger.writing import Writing
 from schemas.lifecycle import ErasureReason, Side
 
 
@@ -16,7 +16,7 @@ def withdraw(ledger: Ledger, referral_id: str, reason: ErasureReason, writing: W
     sender."""
     with ledger.write() as tx:
         about = to_withdraw(tx, referral_id, reason)
-        return erasing.ask(tx, about.key, about.side, about.peer, reason, writing)
+        return erasures.ask(tx, about.key, about.side, about.peer, reason, writing)
 
 
 def to_withdraw(tx: Tx, referral_id: str, reason: ErasureReason) -> Referral | Tombstone:

@@ -21,7 +21,7 @@ from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.restoring import begin_anew, incarnation_by_clock
 from referral_bus.ledger.store import Ledger, create_ledger, open_ledger
 from referral_bus.locks import close_folder, open_folder
-from referral_bus.outside_backups import OutsideBackups
+from referral_bus.rollback_guard import RollbackGuard
 from referral_bus.settings import Settings, load_settings, render_settings
 from schemas.code_lists import load_code_list
 
@@ -46,8 +46,8 @@ class Home:
         return self.folder / "unpacking"
 
     @property
-    def outside_backups(self) -> OutsideBackups:
-        return OutsideBackups(self.folder / "outside-backups")
+    def rollback_guard(self) -> RollbackGuard:
+        return RollbackGuard(self.folder / "outside-backups")
 
     def settings(self) -> Settings:
         return load_settings(self.folder / "settings.toml")

@@ -74,7 +74,7 @@ def make_log(stream: TextIO = sys.stderr, **bound: str) -> Log:
 def quiet_libraries() -> None:
     """For the process of a command: no line of a library reaches standard error, neither a log record, nor a warning,
     nor a thread's traceback. They may quote keys, rows and values; what went wrong is told by our own errors. A service
-    counts them, see `deploy.app.foreign_words`."""
+    counts them, see `deploy.app.service.foreign_words`."""
     logging.basicConfig(level=logging.WARNING, handlers=[logging.NullHandler()], force=True)
     logging.lastResort = None
     logging.raiseExceptions = False

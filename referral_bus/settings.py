@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from referral_bus.broker.loopback import refuse_elsewhere
 from referral_bus.errors import Reason, Refused
 from referral_bus.files import read_own
-from referral_bus.ledger.retaining import Retention
+from referral_bus.ledger.retention import Retention
 from referral_bus.setting_forms import no_such, place_of_setting, refused_setting
 from schemas.bounded_toml import NotToml, load_toml
 from schemas.deadlines import Limits

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Literal
 
 from referral_bus.broker.protocols import SendFailure
+from referral_bus.ledger.outbox import FINAL, OutboxState
 from referral_bus.ledger.referrals import Referral
-from referral_bus.ledger.sending import FINAL, State
 from schemas.deadlines import DEFAULT_LIMITS, Limits
 from schemas.lifecycle import Side, Status
 from schemas.outcomes import CODES, Code
@@ -115,7 +115,7 @@ class Progress:
     does not get there; `gave_up` that the recipient has announced failed hand-overs;
     `other_left` that the other side has left the register."""
 
-    delivery: State | None
+    delivery: OutboxState | None
     handed_over: bool
     code: Code | None = None
     blocked: bool = False
@@ -126,7 +126,7 @@ class Progress:
 
 
 def standing(referral: Referral, progress: Progress, limits: Limits = DEFAULT_LIMITS) -> Standing:
-    """`standings` counts by the same rules in SQL."""
+    """`stage_queries` counts by the same rules in SQL."""
     if not referral.open:
         return Standing(Stage.ENDED, Actor.NONE, None, None)
     due, due_for = min(_deadlines(referral, limits))
@@ -135,7 +135,7 @@ def standing(referral: Referral, progress: Progress, limits: Limits = DEFAULT_LI
 
 def _open(referral: Referral, progress: Progress, due: datetime) -> Standing:
     left = progress.other_left
-    undelivered = referral.acknowledged_at is None and progress.delivery not in (None, State.STORED)
+    undelivered = referral.acknowledged_at is None and progress.delivery not in (None, OutboxState.STORED)
     if left and referral.side is Side.SENDER and not (undelivered and progress.delivery in FINAL):
         return Standing(Stage.OTHER_SIDE_LEFT, Actor.SENDER_STAFF, due, None, other_left=True)
     if undelivered:
@@ -159,7 +159,7 @@ def seen_with(standing: Standing, side: Side, service: OwnService) -> Standing:
     return replace(standing, actor=RUN_BY[side] if service is OwnService.STOPPED else Actor.OPERATORS)
 
 
-_CODED = (State.HELD, State.REFUSED)  # the code of any other state is of an earlier one
+_CODED = (OutboxState.HELD, OutboxState.REFUSED)  # the code of any other state is of an earlier one
 
 
 def _deadlines(referral: Referral, limits: Limits) -> Iterator[tuple[datetime, Awaited]]:
@@ -181,14 +181,14 @@ def _undelivered(progress: Progress) -> tuple[Stage, Actor]:
     if delivery in FINAL:
         operators = code is not None and CODES[code].who_acts == "operators"
         return Stage.UNDELIVERED, Actor.OPERATORS if operators else Actor.SENDER_STAFF
-    if delivery is State.HELD:
+    if delivery is OutboxState.HELD:
         by_itself = code is not None and CODES[code].who_acts == "by itself"
         return Stage.HELD, Actor.RECIPIENT_SERVICE if by_itself else Actor.RECIPIENT_STAFF
-    if delivery is State.WAITING_FOR_KEY:
+    if delivery is OutboxState.WAITING_FOR_KEY:
         return Stage.WAITING_FOR_KEY, Actor.RECIPIENT_SERVICE
     if progress.send_failure is not None:
         return Stage.NOT_STORED, Actor.OPERATORS
-    waits_here = delivery is State.NEW or not progress.in_kafka
+    waits_here = delivery is OutboxState.NEW or not progress.in_kafka
     return Stage.NOT_STORED, Actor.SENDER_SERVICE if waits_here else Actor.RECIPIENT_SERVICE
 
 

@@ -8,7 +8,7 @@ read with the other, proves what the rules let pass.
 from collections.abc import Iterator
 from typing import Any, assert_never
 
-from schemas.evolution_advice import Finding
+from schemas.evolution_advice import EvolutionFinding
 from schemas.evolution_proof import SIMPLE_TYPES, Mismatch, mismatches
 from schemas.schema_changes import Change, TypeChange, changes
 from schemas.schema_rules import fingerprint_findings, schema_findings
@@ -28,29 +28,29 @@ _PROMOTIONS = frozenset(
 )
 
 
-def evolution_findings(old: Any, new: Any) -> tuple[Finding, ...]:
+def evolution_findings(old: Any, new: Any) -> tuple[EvolutionFinding, ...]:
     """Why the new version, as parsed JSON, cannot stand beside the released old one. Raises NotASchema."""
     found = rule_findings(old, new)
     return found or tuple(_of_proof(mismatch) for mismatch in mismatches(old, new))
 
 
-def rule_findings(old: Any, new: Any) -> tuple[Finding, ...]:
+def rule_findings(old: Any, new: Any) -> tuple[EvolutionFinding, ...]:
     """The rules alone, without generated data. Raises NotASchema."""
     before, after = shape_of(old), shape_of(new)
     root = short_name(after) or after.kind
     if before.kind != "record" or after.kind != "record":
-        return (Finding(root, "not_a_record"),)
+        return (EvolutionFinding(root, "not_a_record"),)
     found = [finding for change in changes(before, after) for finding in _judged(change)]
     found += _renamed(before, after, root)
     found += _of_the_new_alone(new, after, root)
     if (_has_sealed(before) or _has_sealed(after)) and not _sealed_stands_last(after):
-        found.append(Finding(root, "sealed_not_last"))
+        found.append(EvolutionFinding(root, "sealed_not_last"))
     if fingerprint_findings({"old": old, "new": new}):
-        found.append(Finding(root, "same_fingerprint"))
+        found.append(EvolutionFinding(root, "same_fingerprint"))
     return tuple(dict.fromkeys(found))
 
 
-def _judged(change: Change) -> Iterator[Finding]:
+def _judged(change: Change) -> Iterator[EvolutionFinding]:
     """What one change means for the two versions."""
     if isinstance(change, TypeChange):
         yield from _judged_type(change)
@@ -58,50 +58,50 @@ def _judged(change: Change) -> Iterator[Finding]:
     match change.aspect:
         case "added":
             if change.new and not change.new.default:
-                yield Finding(change.path, "added_without_default")
+                yield EvolutionFinding(change.path, "added_without_default")
         case "removed":
             if change.old and not change.old.default:
-                yield Finding(change.path, "removed_without_default")
+                yield EvolutionFinding(change.path, "removed_without_default")
             elif change.old and not default_fits(change.old):
-                yield Finding(change.path, "default_unfit", "older readers would get this field's default")
+                yield EvolutionFinding(change.path, "default_unfit", "older readers would get this field's default")
         case "default":
             if change.old and change.new and change.old.default and change.new.default:
-                yield Finding(change.path, "default_changed")
+                yield EvolutionFinding(change.path, "default_changed")
         case "moved" | "doc" | "aliases":
             return
         case _:
             assert_never(change.aspect)
 
 
-def _judged_type(change: TypeChange) -> Iterator[Finding]:
+def _judged_type(change: TypeChange) -> Iterator[EvolutionFinding]:
     match change.aspect:
         case "type":
             promoted = frozenset({change.old.kind, change.new.kind}) in _PROMOTIONS
             note = f"{change.old.text()} became {change.new.text()}"
-            yield Finding(change.path, "type_promoted" if promoted else "type_changed", note)
+            yield EvolutionFinding(change.path, "type_promoted" if promoted else "type_changed", note)
         case "logical type":
-            yield Finding(
+            yield EvolutionFinding(
                 change.path,
                 "logical_type_changed",
                 f"{change.old.logical or 'none'} became {change.new.logical or 'none'}",
             )
         case "size":
-            yield Finding(change.path, "size_changed")
+            yield EvolutionFinding(change.path, "size_changed")
         case "name":
-            yield Finding(change.path, "name_changed", f"{change.old.name} became {change.new.name}")
+            yield EvolutionFinding(change.path, "name_changed", f"{change.old.name} became {change.new.name}")
         case "nullable":
-            yield Finding(change.path, "nullable_changed")
+            yield EvolutionFinding(change.path, "nullable_changed")
         case "branches":
-            yield Finding(change.path, "branches_changed")
+            yield EvolutionFinding(change.path, "branches_changed")
         case "symbols":
-            yield Finding(change.path, "type_changed", "the symbols differ")
+            yield EvolutionFinding(change.path, "type_changed", "the symbols differ")
         case "record doc":
             return
         case _:
             assert_never(change.aspect)
 
 
-def _renamed(old: Shape, new: Shape, path: str) -> Iterator[Finding]:
+def _renamed(old: Shape, new: Shape, path: str) -> Iterator[EvolutionFinding]:
     """An alias that names a field of the other version. Only the version with the alias would understand it; and where
     both fields stand in the one, fastavro lets the second take the place of the first.
     """
@@ -110,7 +110,7 @@ def _renamed(old: Shape, new: Shape, path: str) -> Iterator[Finding]:
             names = {each.name for each in theirs}
             for each in ours:
                 if any(alias in names and alias != each.name for alias in each.aliases):
-                    yield Finding(f"{place}.{each.name}", "field_renamed")
+                    yield EvolutionFinding(f"{place}.{each.name}", "field_renamed")
 
 
 def _record_pairs(old: Shape, new: Shape, path: str) -> Iterator[tuple[str, tuple[Field, ...], tuple[Field, ...]]]:
@@ -125,17 +125,17 @@ def _records(shape: Shape, path: str) -> Iterator[tuple[str, tuple[Field, ...]]]
     return ((place, inner.fields) for place, inner in all_shapes(shape, path) if inner.kind == "record")
 
 
-def _of_the_new_alone(new: Any, shape: Shape, root: str) -> Iterator[Finding]:
+def _of_the_new_alone(new: Any, shape: Shape, root: str) -> Iterator[EvolutionFinding]:
     for path, rule in schema_findings(new):
-        yield Finding(path or root, "rule_broken", rule)
+        yield EvolutionFinding(path or root, "rule_broken", rule)
     for path, inner in all_shapes(shape, root):
         if inner.kind == "recursion":  # also where the name is written with its namespace
-            yield Finding(path, "rule_broken", "recursion")
+            yield EvolutionFinding(path, "rule_broken", "recursion")
         if inner.logical and (inner.kind, inner.logical) not in SIMPLE_TYPES:
-            yield Finding(path, "logical_type_unknown")
+            yield EvolutionFinding(path, "logical_type_unknown")
     for path, field in all_fields(shape, root):
         if field.default and not default_fits(field):
-            yield Finding(path, "default_unfit")
+            yield EvolutionFinding(path, "default_unfit")
 
 
 def default_fits(field: Field) -> bool:
@@ -182,5 +182,5 @@ def _sealed_stands_last(shape: Shape) -> bool:
     return last is not None and last.name == "sealed" and last.shape == Shape("bytes")
 
 
-def _of_proof(mismatch: Mismatch) -> Finding:
-    return Finding(mismatch.path, mismatch.kind, f"written with the {mismatch.writer} version")
+def _of_proof(mismatch: Mismatch) -> EvolutionFinding:
+    return EvolutionFinding(mismatch.path, mismatch.kind, f"written with the {mismatch.writer} version")

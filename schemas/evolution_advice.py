@@ -56,7 +56,7 @@ ADVICE: MappingProxyType[EvolutionKind, str] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class EvolutionFinding:
     """`path` as in `ReferralBody.person.identifiers[].value`."""
 
     path: str

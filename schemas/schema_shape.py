@@ -21,7 +21,7 @@ class NotASchema(ValueError):
     """The text is no Avro schema. The message is a fixed sentence: somebody may have named the wrong file."""
 
 
-class NotJson(NotASchema):
+class SchemaNotJson(NotASchema):
     """Not even that."""
 
 
@@ -74,7 +74,7 @@ def parse_avsc(content: str | bytes) -> tuple[Any, Shape]:
     except OutOfBounds as error:
         raise NotASchema("nested too deep" if error.what == "depth" else "too long") from None
     except ValueError:
-        raise NotJson("not JSON") from None
+        raise SchemaNotJson("not JSON") from None
     return raw, shape_of(raw)
 
 

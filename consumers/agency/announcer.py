@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from referral_bus.federation.register import Register
-from referral_bus.ledger import audit, handing_over
+from referral_bus.ledger import audit, handovers
 from referral_bus.ledger.peers import next_announcement_place
 from referral_bus.ledger.store import Ledger
-from referral_bus.standings import count_stages
+from referral_bus.stage_queries import count_stages
 from schemas.deadlines import DEFAULT_LIMITS, Limits
 from schemas.events import AgencyAnnouncement, ServiceOffer
 from schemas.lifecycle import Side
@@ -32,8 +32,8 @@ def next_announcement(
             for (side, _), count in count_stages(tx, now, limits, register.believed(now)).items()
             if side is Side.RECIPIENT
         ]
-        waiting = handing_over.oldest_waiting(tx)
-        blocked = handing_over.given_up(tx)
+        waiting = handovers.oldest_waiting(tx)
+        blocked = handovers.given_up(tx)
     with ledger.write() as tx:
         place = next_announcement_place(tx)
         audited = audit.announced(tx, now)

@@ -4,18 +4,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from consumers.agency.judging import Judging
+from consumers.agency.judge_event import Judging
 from consumers.agency.take_in import take_in
-from consumers.agency.verdicts import NotTaken, Surroundings, Verdict
+from consumers.agency.verdicts import IngestContext, NotTaken, Verdict
 from referral_bus.broker.protocols import Delivery
 from referral_bus.errors import Reason, Refused
-from referral_bus.ledger import audit, dead_letters, handing_over, holding, referrals
+from referral_bus.ledger import audit, dead_letters, handovers, held_events, referrals
 from referral_bus.ledger.audit import Action
 from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter, chosen
-from referral_bus.ledger.dead_letters import WAITING, State
-from referral_bus.ledger.holding import Released
+from referral_bus.ledger.dead_letters import WAITING, DeadLetterState
+from referral_bus.ledger.held_events import Released
+from referral_bus.ledger.own_events import Writing, write_word
 from referral_bus.ledger.store import Ledger, Tx
-from referral_bus.ledger.writing import Writing, write_word
 from referral_bus.wire.avro_codec import Undecodable, decode
 from schemas.events import ErasureEvent, ReferralEvent, StatusEvent
 from schemas.lifecycle import Side, Status
@@ -80,32 +80,34 @@ def waiting(ledger: Ledger, choice: Choice) -> list[DeadLetter]:
     return found
 
 
-def retry(ledger: Ledger, letters: Sequence[DeadLetter], around: Surroundings, by: str) -> list[Done]:
+def retry(ledger: Ledger, letters: Sequence[DeadLetter], context: IngestContext, by: str) -> list[Done]:
     """A held one is judged anew from the very start, one that was given up is due at once. Each has a transaction of
     its own. `by` is who asked, for the audit."""
     done = []
     for letter in letters:
         with ledger.write() as tx:
-            result = _judge(tx, letter, around) if letter.state is State.HELD else _hand_over(tx, letter, around)
+            result = (
+                _judge(tx, letter, context) if letter.state is DeadLetterState.HELD else _hand_over(tx, letter, context)
+            )
             if result is not None:
-                _note(tx, Action.RETRIED, letter, around, by)
+                _note(tx, Action.RETRIED, letter, context, by)
         done.append(Done(letter, result))
     return done
 
 
-def _judge(tx: Tx, letter: DeadLetter, around: Surroundings) -> Verdict | None:
-    released = holding.release_one(tx, letter.number)
+def _judge(tx: Tx, letter: DeadLetter, context: IngestContext) -> Verdict | None:
+    released = held_events.release_one(tx, letter.number)
     if released is None:
         return None
-    verdict = take_in(tx, released.raw, around)
-    holding.judged(tx)
+    verdict = take_in(tx, released.raw, context)
+    held_events.judged(tx)
     return verdict
 
 
-def _hand_over(tx: Tx, letter: DeadLetter, around: Surroundings) -> DueAgain | None:
+def _hand_over(tx: Tx, letter: DeadLetter, context: IngestContext) -> DueAgain | None:
     if not _same_still(tx, letter) or letter.event_number is None:
         return None
-    handing_over.retry(tx, letter.event_number, around.now)
+    handovers.retry(tx, letter.event_number, context.now)
     return DueAgain()
 
 
@@ -119,7 +121,9 @@ def check_discardable(letters: Sequence[DeadLetter]) -> None:
     if erasures:
         advice = "an erasure is never discarded: erase in your own system, then retry it"
         raise Refused(Reason.DEAD_LETTER_KEPT, advice, _numbers(erasures))
-    unreadable = [letter.number for letter in letters if letter.state is State.HELD and letter.event_id is None]
+    unreadable = [
+        letter.number for letter in letters if letter.state is DeadLetterState.HELD and letter.event_id is None
+    ]
     if unreadable:
         raise Refused(Reason.DEAD_LETTER_KEPT, UNREADABLE, _numbers(unreadable))
 
@@ -129,34 +133,34 @@ def _numbers(numbers: Sequence[int]) -> str:
     return ", ".join(f"NUMBER {number}" for number in numbers[:MOST_NAMED])
 
 
-def discard(ledger: Ledger, letters: Sequence[DeadLetter], reason: str, around: Surroundings, by: str) -> list[Done]:
+def discard(ledger: Ledger, letters: Sequence[DeadLetter], reason: str, context: IngestContext, by: str) -> list[Done]:
     """Decides against them, each in a transaction of its own. The writer of a held event is told that it is refused;
     what was given up counts as handed over, and a new referral that nobody has seen is answered as rejected."""
     check_discardable(letters)
     done = []
     for letter in letters:
         with ledger.write() as tx:
-            decide = _refuse if letter.state is State.HELD else _give_up
-            result = decide(tx, letter, reason, replace(around.writing, by=by), around)
+            decide = _refuse if letter.state is DeadLetterState.HELD else _give_up
+            result = decide(tx, letter, reason, replace(context.writing, by=by), context)
             if result is not None:
-                _note(tx, Action.DISCARDED, letter, around, by)
+                _note(tx, Action.DISCARDED, letter, context, by)
         done.append(Done(letter, result))
     return done
 
 
-def _refuse(tx: Tx, letter: DeadLetter, reason: str, writing: Writing, around: Surroundings) -> Discarded | None:
-    released = holding.release_one(tx, letter.number)
+def _refuse(tx: Tx, letter: DeadLetter, reason: str, writing: Writing, context: IngestContext) -> Discarded | None:
+    released = held_events.release_one(tx, letter.number)
     if released is None:
         return None
-    verdict = _judge_against(tx, released, around)
-    holding.judged(tx)
+    verdict = _judge_against(tx, released, context)
+    held_events.judged(tx)
     if not isinstance(verdict, NotTaken) or verdict.code is not Code.DISCARDED:
         return None  # meanwhile another event has taken its place
     dead_letters.discarded(tx, letter.number, reason, writing.now)
     return Discarded(answered=False)
 
 
-def _judge_against(tx: Tx, released: Released, around: Surroundings) -> Verdict:
+def _judge_against(tx: Tx, released: Released, context: IngestContext) -> Verdict:
     try:
         event = decode(released.raw.value)
     except Undecodable:
@@ -164,14 +168,14 @@ def _judge_against(tx: Tx, released: Released, around: Surroundings) -> Verdict:
     if not isinstance(event, ReferralEvent | StatusEvent):
         raise TypeError("only events with a body can be discarded")
     digest = hashlib.sha256(released.raw.value).digest()
-    return Judging(tx, event, digest, released.raw, around).discard()
+    return Judging(tx, event, digest, released.raw, context).discard()
 
 
-def _give_up(tx: Tx, letter: DeadLetter, reason: str, writing: Writing, around: Surroundings) -> Discarded | None:
+def _give_up(tx: Tx, letter: DeadLetter, reason: str, writing: Writing, context: IngestContext) -> Discarded | None:
     if not _same_still(tx, letter) or letter.event_number is None or letter.referral is None:
         return None
-    dead_letters.discarded(tx, letter.number, reason, around.now)
-    handing_over.handed_over(tx, [letter.event_number], writing)
+    dead_letters.discarded(tx, letter.number, reason, context.now)
+    handovers.handed_over(tx, [letter.event_number], writing)
     referral = referrals.load(tx, letter.referral)
     unseen = referral is not None and referral.side is Side.RECIPIENT and referral.status is Status.REQUESTED
     if referral is None or not unseen or letter.record != ReferralEvent.record:
@@ -182,11 +186,11 @@ def _give_up(tx: Tx, letter: DeadLetter, reason: str, writing: Writing, around: 
     return Discarded(answered=True)
 
 
-def _note(tx: Tx, action: Action, letter: DeadLetter, around: Surroundings, by: str) -> None:
+def _note(tx: Tx, action: Action, letter: DeadLetter, context: IngestContext, by: str) -> None:
     audit.note(
         tx,
         action,
-        around.now,
+        context.now,
         by=by,
         referral=letter.referral,
         event_id=letter.event_id,

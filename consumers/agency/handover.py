@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from referral_bus.backoff import Backoff
-from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import LONGEST_REST, Received, Retries
+from referral_bus.ledger import handovers
+from referral_bus.ledger.handovers import LONGEST_REST, Received, Retries
+from referral_bus.ledger.own_events import Writing
 from referral_bus.ledger.store import Ledger, Tx
-from referral_bus.ledger.writing import Writing
 from referral_bus.logs import Log, Seldom, defect
 from referral_bus.metrics import ServiceMetrics
 from schemas.events import ReferralKey
@@ -31,7 +31,7 @@ LOOK_S, LONGEST_LOOK_S, SLOWER = 0.005, 0.1, 1.25  # while something is at work;
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class HandedOver:
     """The agency's system has the event."""
 
 
@@ -49,7 +49,7 @@ class Failed:
     why: str
 
 
-Answer = Taken | Down | Failed
+Answer = HandedOver | Down | Failed
 Endpoint = Callable[[Received], Answer]
 """Where events are handed over. It ends within a bounded time, and whatever it raises counts as `Failed`."""
 
@@ -66,7 +66,7 @@ class NotNow(Exception):
 def endpoint_of(handler: Handler) -> Endpoint:
     def ask(received: Received) -> Answer:
         handler(received)
-        return Taken()
+        return HandedOver()
 
     return ask
 
@@ -141,7 +141,7 @@ class Handover:
         room = self._rest.room(now, self._workers, len(self._busy))
         if room > 0:
             with self._ledger.read() as tx:
-                found = handing_over.due(tx, now, self._busy.keys(), room, self._retries)
+                found = handovers.due(tx, now, self._busy.keys(), room, self._retries)
             moves = moves or bool(found)
             for received in found:
                 self._busy[received.referral] = _AtWork(received, self._pool.submit(self._endpoint, received))
@@ -180,10 +180,10 @@ class Handover:
         down, given_up = [], []
         for received, answer in finished:
             match answer:
-                case Taken():
-                    handing_over.handed_over(tx, [received.cursor], writing)
+                case HandedOver():
+                    handovers.handed_over(tx, [received.cursor], writing)
                 case Failed():
-                    if handing_over.failed(tx, received.cursor, self._retries, writing.now):
+                    if handovers.failed(tx, received.cursor, self._retries, writing.now):
                         given_up.append(received.cursor)
                 case Down(why):
                     down.append(received.cursor)
@@ -191,7 +191,7 @@ class Handover:
                 case _:
                     assert_never(answer)
         if down:
-            handing_over.not_there(tx, down, again_at=self._rest.begin(writing.now))
+            handovers.not_there(tx, down, again_at=self._rest.begin(writing.now))
         return given_up
 
     def close(self) -> None:

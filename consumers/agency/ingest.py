@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from consumers.agency.account import Account
 from consumers.agency.dead_letters import keep_places, still_held
-from consumers.agency.our_topics import OurTopics
+from consumers.agency.ingest_report import IngestReport
+from consumers.agency.subscriptions import Subscriptions
 from consumers.agency.take_in import JudgedAnew, judge_held, take_in
 from consumers.agency.verdicts import (
+    IngestContext,
     NoRoom,
     RegisterHeard,
-    Surroundings,
     Verdict,
 )
 from referral_bus.broker.protocols import (
@@ -34,11 +34,11 @@ from referral_bus.broker.protocols import (
 from referral_bus.clock import Clock
 from referral_bus.errors import LedgerUnusable, Reason, Unreachable
 from referral_bus.federation.register import Register
-from referral_bus.ledger import receiving
-from referral_bus.ledger.disbelieving import disbelieve
-from referral_bus.ledger.holding import next_held
+from referral_bus.ledger import received_events
+from referral_bus.ledger.held_events import next_held
+from referral_bus.ledger.quotas import QuotaExceeded
+from referral_bus.ledger.revoked_keys import disbelieve
 from referral_bus.ledger.store import Ledger, Tx
-from referral_bus.ledger.unasked import TooMuch
 from referral_bus.logs import Log
 from referral_bus.metrics import ServiceMetrics
 from referral_bus.wire.raw import RawRecord
@@ -79,8 +79,8 @@ class Ingest:
         self._new_id = new_id
         self._metrics = metrics
         self._log = log
-        self._account = Account(metrics, log)
-        self._topics = OurTopics(ledger, broker, register, clock)
+        self._account = IngestReport(metrics, log)
+        self._topics = Subscriptions(ledger, broker, register, clock)
         self._looked = 0.0
         self._judged_with = 0  # the register's version when what is held was last judged anew
         self._progress: Callable[[], None] = lambda: None
@@ -147,12 +147,12 @@ class Ingest:
     def _take_together(
         self, batch: Sequence[Delivery], passed: Sequence[Unreadable], standing: Sequence[Position]
     ) -> list[Position]:
-        around = replace(self._surroundings(), arriving=True)
+        context = replace(self._context(), arriving=True)
         reached = self._topics.reached(batch, standing)
         with self._ledger.write() as tx:
-            verdicts = [_take_in(tx, delivery.record, around) for delivery in batch]
+            verdicts = [_take_in(tx, delivery.record, context) for delivery in batch]
             dropped = keep_places(tx, batch, verdicts, self._dead_letters_kept)
-            receiving.read_up_to(tx, reached)
+            received_events.read_up_to(tx, reached)
         self._topics.saved(reached)
         self._metrics.dead_letters_dropped(dropped)
         for verdict in verdicts:
@@ -197,14 +197,14 @@ class Ingest:
 
     def _judge_some(self, after: int, most: int) -> JudgedAnew:
         with self._ledger.write() as tx:
-            return judge_held(tx, HELD_BY_ITSELF, self._surroundings(), after, most)
+            return judge_held(tx, HELD_BY_ITSELF, self._context(), after, most)
 
     def _next_held(self, after: int) -> int | None:
         with self._ledger.read() as tx:
             return next_held(tx, HELD_BY_ITSELF, after)
 
-    def _surroundings(self) -> Surroundings:
-        return Surroundings(self._ledger.code, self._register(), self._find_key, self._new_id, self._clock())
+    def _context(self) -> IngestContext:
+        return IngestContext(self._ledger.code, self._register(), self._find_key, self._new_id, self._clock())
 
     def _move(
         self, batch: Sequence[Delivery], passed: Sequence[Unreadable], standing: Sequence[Position]
@@ -213,7 +213,7 @@ class Ingest:
         it again, and it is not lost."""
         reached = self._topics.reached(batch, standing)
         with self._ledger.write() as tx:
-            receiving.read_up_to(tx, reached)
+            received_events.read_up_to(tx, reached)
         self._topics.saved(reached)
         self._account.passed_over(passed)
         return reached
@@ -225,8 +225,8 @@ class Ingest:
             self._judge_held_if_it_can_help()
 
 
-def _take_in(tx: Tx, raw: RawRecord, around: Surroundings) -> Verdict:
+def _take_in(tx: Tx, raw: RawRecord, context: IngestContext) -> Verdict:
     try:
-        return take_in(tx, raw, around)
-    except TooMuch as full:
+        return take_in(tx, raw, context)
+    except QuotaExceeded as full:
         return NoRoom(full.record)

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import assert_never
 from uuid import UUID
 
-from consumers.agency.judging import Judging
-from consumers.agency.taking_erasures import take_erasure
-from consumers.agency.verdicts import Again, NotTaken, RegisterHeard, Surroundings, Taken, Verdict
-from referral_bus.ledger import receiving, tombstones, unasked
+from consumers.agency.judge_erasure import take_erasure
+from consumers.agency.judge_event import Judging
+from consumers.agency.verdicts import Again, IngestContext, NotTaken, RegisterHeard, TakenIn, Verdict
+from referral_bus.ledger import quotas, received_events, tombstones
 from referral_bus.ledger.dead_letters import NotTakenIn, is_kept, refused
-from referral_bus.ledger.holding import hold, judged, release
+from referral_bus.ledger.held_events import hold, judged, release
+from referral_bus.ledger.outbox import announced
 from referral_bus.ledger.peers import FAR_AHEAD, take_announcement
-from referral_bus.ledger.receiving import Owed
-from referral_bus.ledger.sending import announced
-from referral_bus.ledger.settling import hear_incarnation, take_receipt
+from referral_bus.ledger.receipts import hear_incarnation, take_receipt
+from referral_bus.ledger.received_events import Owed
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import Authentic, Unbelieved, Undecoded, authenticate
@@ -30,30 +30,30 @@ from schemas.events import (
 from schemas.outcomes import CODES, Code, Outcome
 
 
-def take_in(tx: Tx, raw: RawRecord, around: Surroundings) -> Verdict:
+def take_in(tx: Tx, raw: RawRecord, context: IngestContext) -> Verdict:
     """Judges one raw record from our inbox or an announcement topic, and writes down what follows from it."""
-    found = authenticate(raw, around.register, around.here, around.now)
+    found = authenticate(raw, context.register, context.here, context.now)
     match found:
         case Unbelieved(code):
             return NotTaken("unknown", code, owed=False)
         case Undecoded(writer, digest, code, path):
             outcome = CODES[code].outcome
-            if outcome is None or raw.topic != around.register.inbox(around.here):  # elsewhere nothing is for us
+            if outcome is None or raw.topic != context.register.inbox(context.here):  # elsewhere nothing is for us
                 return NotTaken("unknown", code, owed=False)
-            if _erased(tx, raw.key, writer, around.here):
-                receiving.owe(tx, [Owed(writer, digest, None, Outcome.ERASED)])
+            if _erased(tx, raw.key, writer, context.here):
+                received_events.owe(tx, [Owed(writer, digest, None, Outcome.ERASED)])
                 return Again("unknown")
             letter = NotTakenIn(raw, digest, writer, None, code, path)
             if outcome is Outcome.HELD:
-                hold(tx, letter, around.now)
+                hold(tx, letter, context.now)
             else:
-                if around.arriving and not is_kept(tx, letter):
-                    unasked.count(tx, writer, "unknown", around.now)
-                refused(tx, letter, around.now)
-            receiving.owe(tx, [Owed(writer, digest, None, outcome, code, path)])
+                if context.arriving and not is_kept(tx, letter):
+                    quotas.charge(tx, writer, "unknown", context.now)
+                refused(tx, letter, context.now)
+            received_events.owe(tx, [Owed(writer, digest, None, outcome, code, path)])
             return NotTaken("unknown", code, owed=True)
         case Authentic(record, digest):
-            return _take_authentic(tx, record, digest, raw, around)
+            return _take_authentic(tx, record, digest, raw, context)
     assert_never(found)
 
 
@@ -75,34 +75,34 @@ class JudgedAnew:
     last: int | None
 
 
-def judge_held(tx: Tx, codes: Collection[Code], around: Surroundings, after: int, most: int) -> JudgedAnew:
+def judge_held(tx: Tx, codes: Collection[Code], context: IngestContext, after: int, most: int) -> JudgedAnew:
     """Judges anew, from the start, what was held for one of these reasons: at most so many, with a number after
     `after`. All or none of them."""
     released = release(tx, codes, after, most)
-    verdicts = tuple(take_in(tx, each.raw, around) for each in released)
+    verdicts = tuple(take_in(tx, each.raw, context) for each in released)
     judged(tx)
     return JudgedAnew(verdicts, released[-1].number if released else None)
 
 
-def _take_authentic(tx: Tx, record: object, digest: bytes, raw: RawRecord, around: Surroundings) -> Verdict:
+def _take_authentic(tx: Tx, record: object, digest: bytes, raw: RawRecord, context: IngestContext) -> Verdict:
     match record:
         case AgencyAnnouncement():
-            if raw.topic == around.register.announcement(record.agency):
-                if record.issued_at > around.now + FAR_AHEAD:
+            if raw.topic == context.register.announcement(record.agency):
+                if record.issued_at > context.now + FAR_AHEAD:
                     return NotTaken(record.record, Code.VALUE_REFUSED, owed=False)
-                hear_incarnation(tx, record.agency, record.incarnation, raw.key_id, around.now)
-                if take_announcement(tx, record, raw.value, raw.key_id, around.now):
-                    announced(tx, record.agency, around.now)
-            return Taken(record.record)
-        case RegisterVersion() if raw.topic == around.register.register_topic:
+                hear_incarnation(tx, record.agency, record.incarnation, raw.key_id, context.now)
+                if take_announcement(tx, record, raw.value, raw.key_id, context.now):
+                    announced(tx, record.agency, context.now)
+            return TakenIn(record.record)
+        case RegisterVersion() if raw.topic == context.register.register_topic:
             return RegisterHeard(record)
-        case _ if raw.topic != around.register.inbox(around.here):
+        case _ if raw.topic != context.register.inbox(context.here):
             return NotTaken("unknown", Code.NOT_ADDRESSED_HERE, owed=False)
         case StorageReceipt():
-            take_receipt(tx, record, raw.key_id, around.now)
-            return Taken(record.record)
+            take_receipt(tx, record, raw.key_id, context.now)
+            return TakenIn(record.record)
         case ReferralEvent() | StatusEvent():
-            return Judging(tx, record, digest, raw, around).take()
+            return Judging(tx, record, digest, raw, context).take()
         case ErasureEvent():
-            return take_erasure(tx, record, digest, raw, around)
+            return take_erasure(tx, record, digest, raw, context)
     return NotTaken("unknown", Code.NOT_ADDRESSED_HERE, owed=False)

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from consumers.agency.places import Believes
+from consumers.agency.believed_places import Believes
 from referral_bus.federation.register import Register
-from referral_bus.ledger.writing import Writing
+from referral_bus.ledger.own_events import Writing
 from referral_bus.wire.record import KeyFinder
 from schemas.events import RegisterVersion
 from schemas.outcomes import Code
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class IngestContext:
     """What taking in needs beside the ledger. `here` is our agency code; `arriving` what comes from the broker now,
     so that more of it than is kept of one writer can be left: its writer sends it again."""
 
@@ -36,7 +36,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenIn:
     """Done: stored, or a receipt or announcement heard."""
 
     record: str
@@ -87,4 +87,4 @@ class RegisterHeard:
     version: RegisterVersion
 
 
-Verdict = Taken | Again | Missing | Reseal | NoRoom | NotTaken | RegisterHeard
+Verdict = TakenIn | Again | Missing | Reseal | NoRoom | NotTaken | RegisterHeard

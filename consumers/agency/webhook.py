@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
-from consumers.agency.handover import Answer, Down, Failed, Taken
+from consumers.agency.handover import Answer, Down, Failed, HandedOver
 from referral_bus.clock import Clock
 from referral_bus.errors import Refused
-from referral_bus.ledger.handing_over import Received
+from referral_bus.ledger.handovers import Received
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -59,7 +59,7 @@ class WebhookEndpoint:
         except HTTPException as error:  # an answer that is no HTTP
             return Failed(type(error).__name__)
         if 200 <= status < 300:
-            return Taken()
+            return HandedOver()
         return Down(f"status {status}") if status in NOT_NOW else Failed(f"status {status}")
 
     def _post(self, body: str, headers: dict[str, str]) -> int:

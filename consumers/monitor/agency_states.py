@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from consumers.monitor.looking import Announced, OpenCount
-from consumers.monitor.silence import Presence, ReadSpan, presence
+from consumers.monitor.queries import Announced, OpenCount
+from consumers.monitor.silence import PresenceCode, ReadSpan, presence
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_models import Contact
 
@@ -16,7 +16,7 @@ class AgencyState:
 
     code: str
     connection: str | None  # None: not in the register
-    presence: Presence
+    presence: PresenceCode
     heard_at: datetime | None
     announced: Announced | None
     open: int
@@ -40,7 +40,7 @@ def agency_states(
         yield AgencyState(
             code=code,
             connection=agency.connection if agency else None,
-            presence=presence(agency, heard_at, reading, limits) if agency else Presence.SILENT,
+            presence=presence(agency, heard_at, reading, limits) if agency else PresenceCode.SILENT,
             heard_at=heard_at,
             announced=said,
             open=sum(count.number for count in mine),

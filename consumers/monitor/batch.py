@@ -7,13 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from consumers.monitor import announced, rows
-from consumers.monitor.counted import count_change, count_event, count_record
+from consumers.monitor import announcements, flow_rows
+from consumers.monitor.counters import Tally, count_change, count_event, count_record
 from consumers.monitor.flow import Flow, FlowKey, nudged, receipted, signed, spoken, started
-from consumers.monitor.judging import Judged, Said
+from consumers.monitor.flow_rows import EarlyReceipt, EventName
+from consumers.monitor.judging import Attributed, Judged
 from consumers.monitor.kept import EARLY_RECEIPT, EVENT, FLOW, Kept
-from consumers.monitor.rows import EarlyReceipt, EventName
-from consumers.monitor.tally import Tally
 from referral_bus.federation.register import Register
 from schemas.events import AgencyAnnouncement, AnyEvent, DeadLetterNotice, Event, ReferralEvent, StorageReceipt
 from schemas.outcomes import FINAL_OUTCOMES
@@ -30,18 +29,18 @@ class Rules:
 
 def take_batch(tx: Connection, judged: Sequence[Judged], rules: Rules) -> Tally:
     """Everything is read once, folded in memory, and written once."""
-    said = [one for one in judged if isinstance(one, Said)]
+    said = [one for one in judged if isinstance(one, Attributed)]
     batch = _Batch(tx, said, rules)
     for one in judged:
         count_record(batch.tally, one)
-        if isinstance(one, Said):
+        if isinstance(one, Attributed):
             batch.take(one)
     batch.save()
     return batch.tally
 
 
 class _Batch:
-    def __init__(self, tx: Connection, said: Sequence[Said], rules: Rules) -> None:
+    def __init__(self, tx: Connection, said: Sequence[Attributed], rules: Rules) -> None:
         self.tx = tx
         self.rules = rules
         self.tally = Tally()
@@ -54,20 +53,20 @@ class _Batch:
         self.used_early: list[EventName] = []
         events = [one.record for one in said if isinstance(one.record, Event)]
         receipted_ids = _receipted(one.record for one in said)
-        self.known = rows.read_events(tx, {event.event_id for event in events} | receipted_ids)
+        self.known = flow_rows.read_events(tx, {event.event_id for event in events} | receipted_ids)
         numbers = {number for number in self.known.values() if number is not None}
-        found = rows.read_flows(tx, {event.referral_id for event in events}, numbers)
+        found = flow_rows.read_flows(tx, {event.referral_id for event in events}, numbers)
         self.flows = {flow.key: flow for flow in found}
         self.by_number = {flow.number: flow.key for flow in found}
-        self.next_number = rows.last_number(tx) + 1
+        self.next_number = flow_rows.last_number(tx) + 1
         self.early: dict[EventName, list[EarlyReceipt]] = {}
         self.kept = Kept(tx)
-        for receipt in rows.read_early(
+        for receipt in flow_rows.read_early(
             tx, receipted_ids | {e.event_id for e in events if isinstance(e, ReferralEvent)}
         ):
             self.early.setdefault(receipt.event, []).append(receipt)
 
-    def take(self, said: Said) -> None:
+    def take(self, said: Attributed) -> None:
         match said.record:
             case StorageReceipt():
                 self._take_receipt(said.record, said.heard_at, said.key_id)
@@ -79,14 +78,14 @@ class _Batch:
                 self._take_event(said.record, said.heard_at, said.key_id)
 
     def save(self) -> None:
-        rows.save_flows(self.tx, (self.flows[key] for key in self.changed))
-        rows.save_events(self.tx, ((name, *rest) for name, rest in self.new_events.items()))
-        rows.save_early(self.tx, self.new_early)
-        rows.forget_early(self.tx, self.used_early)
+        flow_rows.save_flows(self.tx, (self.flows[key] for key in self.changed))
+        flow_rows.save_events(self.tx, ((name, *rest) for name, rest in self.new_events.items()))
+        flow_rows.save_early(self.tx, self.new_early)
+        flow_rows.forget_early(self.tx, self.used_early)
         self.kept.save()
-        announced.save_announcements(self.tx, self.announcements)
-        announced.save_notices(self.tx, self.notices, self.tally)
-        announced.settle_notices(self.tx, self.settled)
+        announcements.save_announcements(self.tx, self.announcements)
+        announcements.save_notices(self.tx, self.notices, self.tally)
+        announcements.settle_notices(self.tx, self.settled)
 
     # events
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, assert_never
 
+from consumers.monitor.forged_or_replayed import Forged, Replayed, doubted
 from consumers.monitor.metrics import UNKNOWN
-from consumers.monitor.unbelieved import Forged, Replayed, doubted
 from referral_bus.broker.protocols import Delivery
 from referral_bus.federation.register import Register
 from referral_bus.wire.avro_codec import HEAD, MARKER
@@ -32,7 +32,7 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Attributed:
     """Certainly from `source`, and where it belongs."""
 
     record: AnyRecord
@@ -42,7 +42,7 @@ class Said:
     key_id: str  # that signed it
 
 
-Judged = Forged | Replayed | Unread | Said
+Judged = Forged | Replayed | Unread | Attributed
 
 
 def watched_topics(register: Register) -> Mapping[str, Watched]:
@@ -70,7 +70,7 @@ def judge(delivery: Delivery, watched: Watched, register: Register, heard_at: da
         case Authentic(record, _):
             if not _belongs(record, watched):
                 return doubted(raw, Code.NOT_ADDRESSED_HERE, register, target)
-            return Said(record, raw.value[len(MARKER) : HEAD], writer_of(record), heard_at, raw.key_id)
+            return Attributed(record, raw.value[len(MARKER) : HEAD], writer_of(record), heard_at, raw.key_id)
     assert_never(found)
 
 

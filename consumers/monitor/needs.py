@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from consumers.monitor.agency_states import AgencyState, contact_of
-from consumers.monitor.looking import LagRow, OpenCount
+from consumers.monitor.counters import CounterName
+from consumers.monitor.forged_or_replayed import expected_writers
 from consumers.monitor.metrics import UNKNOWN
 from consumers.monitor.progress import Counted
-from consumers.monitor.silence import CLOCK_OFF, Presence
-from consumers.monitor.tally import CounterName
-from consumers.monitor.unbelieved import expected_writers
+from consumers.monitor.queries import LagRow, OpenCount
+from consumers.monitor.silence import CLOCK_OFF, PresenceCode
 from referral_bus.broker.send_failures import advice_of
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_models import Contact
@@ -117,16 +117,16 @@ def unseen(found: Mapping[str, int], register: Register) -> Iterator[Need]:
 
 def silent(agencies: tuple[AgencyState, ...]) -> Iterator[Need]:
     for state in agencies:
-        if state.connection is not None and state.presence is Presence.SILENT:
+        if state.connection is not None and state.presence is PresenceCode.SILENT:
             yield Need(NeedKind.SILENT, state.code, state.connection, 1, state.heard_at, state.contact)
     for state in agencies:
-        if state.connection is not None and state.presence is Presence.NEVER_SEEN:
+        if state.connection is not None and state.presence is PresenceCode.NEVER_SEEN:
             yield Need(NeedKind.NEVER_SEEN, state.code, state.connection, 1, None, state.contact)
 
 
 def stalled(lags: tuple[LagRow, ...], agencies: tuple[AgencyState, ...], read_until: datetime) -> Iterator[Need]:
     """A service that lives, and yet reads nothing of what is there, or too little. One that is silent is named so."""
-    there = {state.code: state for state in agencies if state.presence is Presence.THERE}
+    there = {state.code: state for state in agencies if state.presence is PresenceCode.THERE}
     for lag in lags:
         stalled = lag.records > 0 and read_until - lag.moved_at >= STALLED
         slow = lag.seconds is not None and lag.seconds >= STALLED.total_seconds()

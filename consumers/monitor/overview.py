@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from consumers.monitor import looking, needs
+from consumers.monitor import needs, queries
 from consumers.monitor.agency_states import AgencyState, agency_states
-from consumers.monitor.looking import FlowRow, LagRow, Waiting
 from consumers.monitor.needs import Need
 from consumers.monitor.progress import complete_at, gap_ended_at, knows_since, read_counters, read_positions
+from consumers.monitor.queries import FlowRow, LagRow, Waiting
 from consumers.monitor.silence import ReadSpan, silent_after
-from consumers.monitor.unseen import overdue_unseen
+from consumers.monitor.unseen_overdue import overdue_unseen
 from referral_bus.federation.register import Register
 
 MOST_WAITING = 20
@@ -41,13 +41,13 @@ class Overview:
 def overview(
     tx: Connection, register: Register, now: datetime, heartbeat_every: timedelta, kafka_answers: bool = True
 ) -> Overview:
-    counts = looking.open_counts(tx, now)
+    counts = queries.open_counts(tx, now)
     complete = complete_at(tx)
     reading = ReadSpan(gap_ended_at(tx), complete)
-    agencies = tuple(agency_states(register, looking.announced(tx), counts, reading, silent_after(heartbeat_every)))
+    agencies = tuple(agency_states(register, queries.announced(tx), counts, reading, silent_after(heartbeat_every)))
     inboxes = _inboxes(register)
     reached = [one for (topic, _), one in read_positions(tx).items() if topic in inboxes]
-    lags = tuple(looking.lag_rows(tx))
+    lags = tuple(queries.lag_rows(tx))
     found = [
         *needs.behind(complete, now, kafka_answers),
         *needs.alarms(read_counters(tx), register, now),
@@ -56,18 +56,18 @@ def overview(
         *needs.silent(agencies),
         *needs.stalled(lags, agencies, complete or now),
         *needs.lost(agencies),
-        *needs.dead_letters(looking.dead_letters(tx), register),
+        *needs.dead_letters(queries.dead_letters(tx), register),
         *needs.clocks(agencies),
     ]
     return Overview(
         now=now,
         kafka_answers=kafka_answers,
         complete_at=complete,
-        knows_since=knows_since(reached, looking.created_at(tx)),
+        knows_since=knows_since(reached, queries.created_at(tx)),
         needs=tuple(found),
         agencies=agencies,
-        flows=tuple(looking.flow_table(tx, now)),
-        waiting=tuple(looking.waiting(tx, MOST_WAITING)),
+        flows=tuple(queries.flow_table(tx, now)),
+        waiting=tuple(queries.waiting(tx, MOST_WAITING)),
         lags=lags,
     )
 

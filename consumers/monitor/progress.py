@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import insert
 
 from consumers.monitor import tables
-from consumers.monitor.tally import CounterName, Tally
+from consumers.monitor.counters import CounterName, Tally
 from referral_bus.broker.protocols import Position
 
 GAP = timedelta(minutes=2)

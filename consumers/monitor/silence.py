@@ -12,7 +12,7 @@ MISSED_HEARTBEATS = 3
 CLOCK_OFF = timedelta(minutes=5)
 
 
-class Presence(StrEnum):
+class PresenceCode(StrEnum):
     """How an agency's service is there."""
 
     THERE = "there"
@@ -36,13 +36,15 @@ class ReadSpan:
     until: datetime | None
 
 
-def presence(agency: Agency, heard_at: datetime | None, reading: ReadSpan, limits: Mapping[str, timedelta]) -> Presence:
+def presence(
+    agency: Agency, heard_at: datetime | None, reading: ReadSpan, limits: Mapping[str, timedelta]
+) -> PresenceCode:
     """As of the time up to which the monitor has read: an agency is not silent because we did not listen. After a gap
     each has the time of some heartbeats to be heard again."""
     if reading.until is None:
-        return Presence.UNKNOWN
+        return PresenceCode.UNKNOWN
     if heard_at is not None and reading.until - heard_at <= limits[agency.connection]:
-        return Presence.THERE
+        return PresenceCode.THERE
     if reading.since is not None and reading.until - reading.since <= limits["always"]:
-        return Presence.UNKNOWN
-    return Presence.NEVER_SEEN if heard_at is None else Presence.SILENT
+        return PresenceCode.UNKNOWN
+    return PresenceCode.NEVER_SEEN if heard_at is None else PresenceCode.SILENT

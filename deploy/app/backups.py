@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from deploy.app.agency_client import AgencyClient
 from deploy.app.backup_files import backup_key, take_out, write_backup
-from deploy.app.desk import Desk
 from referral_bus.errors import Reason, Refused
 from referral_bus.files import sync_folder, trouble
 from referral_bus.home import Home, running
 from referral_bus.ledger.ledger_errors import damaged, reachable
+from referral_bus.ledger.outbox import own_incarnation
+from referral_bus.ledger.own_events import Writing
 from referral_bus.ledger.restoring import incarnation_by_clock, restored
 from referral_bus.ledger.schema import is_whole
-from referral_bus.ledger.sending import own_incarnation
 from referral_bus.ledger.store import Ledger
-from referral_bus.ledger.writing import Writing
-from referral_bus.outside_backups import Believed, HighWater, OutsideBackups, every_key
+from referral_bus.rollback_guard import Believed, HighWater, RollbackGuard, every_key
 from schemas.events import HIGHEST_INCARNATION
 
 _COPY_PREFIX, _COPY_SUFFIX = "ledger.", ".backing-up"
@@ -44,12 +44,12 @@ class Restored:
     erased: int  # referrals that the journal says are erased
 
 
-def back_up(desk: Desk, target: Path) -> None:
+def back_up(client: AgencyClient, target: Path) -> None:
     """One new file; the service may run meanwhile. SQLite writes into the home, where no other user can put a link in
     its way, and from there the backup is copied to its place."""
     if os.path.lexists(target):
         raise Refused(Reason.FILE_EXISTS, "this file is there already; name a new one", "FILE")
-    home, code = desk.home, desk.settings.agency
+    home, code = client.home, client.settings.agency
     try:
         descriptor, name = tempfile.mkstemp(prefix=_COPY_PREFIX, suffix=_COPY_SUFFIX, dir=home.folder)
     except OSError as error:
@@ -58,37 +58,37 @@ def back_up(desk: Desk, target: Path) -> None:
     with os.fdopen(descriptor, "rb") as ledger:
         try:
             fcntl.flock(ledger, fcntl.LOCK_EX)
-            desk.ledger.back_up(copy)
+            client.ledger.back_up(copy)
             if not _whole(copy, code):
                 raise damaged()
-            write_backup(ledger, target, backup_key(desk.keyring.at_rest, code))
+            write_backup(ledger, target, backup_key(client.keyring.at_rest, code))
         finally:
             copy.unlink(missing_ok=True)
 
 
-def go_on_after_restore(desk: Desk, backup: Path | None) -> Restored:
+def go_on_after_restore(client: AgencyClient, backup: Path | None) -> Restored:
     """Puts `backup` in the ledger's place, if one is named, and goes on with what stands there under a new incarnation.
     Only while the service does not run. Broken off, it can be run again."""
-    home = desk.home
+    home = client.home
     with running(home):
         forget_broken_off(home)
-        _check_what_stays(desk)
+        _check_what_stays(client)
         if backup is not None:
-            restore_from(backup, home.ledger, desk.settings.agency, desk.keyring.at_rest)
-        elif home.ledger.exists() and not _whole(home.ledger, desk.settings.agency, alone=False):
+            restore_from(backup, home.ledger, client.settings.agency, client.keyring.at_rest)
+        elif home.ledger.exists() and not _whole(home.ledger, client.settings.agency, alone=False):
             raise damaged()
-        ledger = home.open_ledger(desk.keyring, desk.settings.agency)
+        ledger = home.open_ledger(client.keyring, client.settings.agency)
         try:
-            return go_on(ledger, desk.outside, desk.writing(), desk.own_key_counts, secrets.randbelow)
+            return go_on(ledger, client.rollback_guard, client.writing(), client.own_key_counts, secrets.randbelow)
         finally:
             ledger.close()
 
 
-def _check_what_stays(desk: Desk) -> None:
+def _check_what_stays(client: AgencyClient) -> None:
     """Reads all that a restore needs besides the backup, before anything is replaced. Raises what is wrong with it."""
-    _ = desk.settings, desk.keyring, desk.register
-    next_incarnation(desk.outside.mark(desk.own_key_counts).incarnation)
-    desk.outside.journal()
+    _ = client.settings, client.keyring, client.register
+    next_incarnation(client.rollback_guard.mark(client.own_key_counts).incarnation)
+    client.rollback_guard.journal()
 
 
 def next_incarnation(highest: int) -> int:
@@ -109,20 +109,20 @@ def unguessed_incarnation(known: int, heard: int, now: datetime, random_below: R
 
 def go_on(
     ledger: Ledger,
-    outside: OutsideBackups,
+    rollback_guard: RollbackGuard,
     writing: Writing,
     believed: Believed = every_key,
     random_below: RandomBelow = lambda _: 0,
 ) -> Restored:
     """Under an incarnation that exceeds every one ever used, but for those that a revoked key has announced."""
     with ledger.read() as tx:
-        known = max(own_incarnation(tx), outside.mark(believed).incarnation)
-    incarnation = unguessed_incarnation(known, outside.mark().incarnation, writing.now, random_below)
-    outside.raise_to(HighWater(incarnation, 0))
-    journal = outside.journal()
+        known = max(own_incarnation(tx), rollback_guard.mark(believed).incarnation)
+    incarnation = unguessed_incarnation(known, rollback_guard.mark().incarnation, writing.now, random_below)
+    rollback_guard.raise_to(HighWater(incarnation, 0))
+    journal = rollback_guard.journal()
     with ledger.write() as tx:
         restored(tx, incarnation, journal, writing)
-    outside.keep_up(ledger)
+    rollback_guard.keep_up(ledger)
     ledger.empty_log()
     return Restored(incarnation, len(journal))
 

@@ -15,27 +15,27 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from deploy.app import (
-    commands_agencies,
-    commands_agency,
-    commands_completion,
-    commands_contract,
-    commands_dead_letters,
-    commands_demo,
-    commands_erasure,
-    commands_inbox,
-    commands_kafka,
-    commands_look,
-    commands_monitor,
-    commands_referral,
-    commands_register,
-    commands_verbs,
-    failures,
+from deploy.app import failures
+from deploy.app.commands import (
+    agencies,
+    agency,
+    completion,
+    contract,
+    dead_letters,
+    demo,
+    erasure,
+    inbox,
+    kafka,
+    monitor,
+    publish,
+    register,
+    show,
+    verbs,
 )
 from deploy.app.exit_codes import ExitCode
 from deploy.app.failures import Failure, end_with, wants_json
-from deploy.app.foreign_words import shut_out_for_good
 from deploy.app.output import NotSaid, OutputFailed, StandardOutput, let_go_of_standard_output, say
+from deploy.app.service.foreign_words import shut_out_for_good
 from referral_bus.errors import BusError
 from referral_bus.logs import quiet_libraries
 
@@ -67,20 +67,20 @@ def _root(*, _version_wanted: _VersionOption = False) -> None:
 
 
 _GROUPS = (
-    commands_referral,
-    commands_verbs,
-    commands_erasure,
-    commands_inbox,
-    commands_look,
-    commands_agencies,
-    commands_dead_letters,
-    commands_contract,
-    commands_agency,
-    commands_register,
-    commands_kafka,
-    commands_monitor,
-    commands_demo,
-    commands_completion,
+    publish,
+    verbs,
+    erasure,
+    inbox,
+    show,
+    agencies,
+    dead_letters,
+    contract,
+    agency,
+    register,
+    kafka,
+    monitor,
+    demo,
+    completion,
 )
 for _group in _GROUPS:
     _group.add_to(app)
@@ -111,7 +111,7 @@ def run(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> tuple[int, Failure | None]:
     failure = None
     try:
-        commands_completion.prepare_completion()
+        completion.prepare_completion()
         result = app(arguments, prog_name="referral-bus", standalone_mode=False)
         sys.stdout.flush()
         if result == ExitCode.INTERRUPTED:

@@ -6,8 +6,8 @@ It is an ordinary Python handler (`handler = "deploy.demo.clerk:clerk"` in the s
 from typing import Any
 
 from consumers.agency.handover import Handler
-from deploy.app.desk import Desk
-from referral_bus.ledger.handing_over import Received
+from deploy.app.agency_client import AgencyClient
+from referral_bus.ledger.handovers import Received
 from schemas.lifecycle import MOVE_BY_VERB, Side
 from schemas.personal import ReferralBody
 
@@ -29,7 +29,7 @@ SCRIPTS: tuple[Script, ...] = (
 )
 
 
-def clerk(desk: Desk) -> Handler:
+def clerk(client: AgencyClient) -> Handler:
     """Called once when the service starts."""
 
     def take(received: Received) -> None:
@@ -37,10 +37,10 @@ def clerk(desk: Desk) -> Handler:
             return
         referral_id = str(received.referral.referral_id)
         for verb, detail in SCRIPTS[received.referral.referral_id.int % len(SCRIPTS)]:
-            referral = desk.case(referral_id).referral
+            referral = client.case(referral_id).referral
             if referral.priority != "routine":
                 return
             if referral.status in MOVE_BY_VERB[verb].source:  # handed over again: what was said is not said twice
-                desk.move(verb, referral_id, detail)
+                client.move(verb, referral_id, detail)
 
     return take

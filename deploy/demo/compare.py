@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from deploy.app.desk import Desk
+from deploy.app.agency_client import AgencyClient
 from referral_bus.ledger import tombstones
-from referral_bus.ledger.looking import EventRow, event_rows, statuses
+from referral_bus.ledger.queries import EventRow, event_rows, statuses
 from referral_bus.ledger.store import Ledger
 from schemas.events import NOWHERE, ErasureEvent, Place, ReferralKey
 from schemas.lifecycle import ENDED, Status
@@ -77,8 +77,8 @@ def read_ledger(ledger: Ledger) -> LedgerContent:
         return LedgerContent(event_rows(tx), statuses(tx) | left, left.keys())
 
 
-def read_ledgers(desks: Mapping[str, Desk]) -> dict[str, LedgerContent]:
-    return {code: read_ledger(desk.ledger) for code, desk in desks.items()}
+def read_ledgers(clients: Mapping[str, AgencyClient]) -> dict[str, LedgerContent]:
+    return {code: read_ledger(client.ledger) for code, client in clients.items()}
 
 
 def about(ids: Collection[UUID], ledgers: Mapping[str, LedgerContent]) -> dict[str, LedgerContent]:

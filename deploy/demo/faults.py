@@ -9,8 +9,8 @@ from deploy.demo.narrator import wait_for
 from deploy.demo.stories import Tell
 from deploy.demo.story import HEARD_WITHIN_S, Story
 from deploy.demo.world import World
-from referral_bus.ledger.looking import event_rows, referral_event_state
-from referral_bus.ledger.sending import FINAL
+from referral_bus.ledger.outbox import FINAL
+from referral_bus.ledger.queries import event_rows, referral_event_state
 from schemas.events import ReferralKey
 from schemas.lifecycle import Status
 
@@ -24,7 +24,7 @@ def killed(world: World, random_source: random.Random, say: Callable[[str], None
     world.stop_service(to)
     ids = story.send_many(to, "social-mediation", "Synthetic: a place in a made-up camp.", CHILDREN)
     for referral in ids:
-        world.desks[story.sender].move("cancel", str(referral), {})
+        world.clients[story.sender].move("cancel", str(referral), {})
     story.until_sent(ids[-1])
     world.start_services([to])
     wait_for(lambda: _written_by(story.sender, to, world, ids) > 0, HEARD_WITHIN_S, every_s=0.002)
@@ -55,13 +55,13 @@ def wiped(world: World, random_source: random.Random, say: Callable[[str], None]
 
 def _written_by(writer: str, at: str, world: World, ids: Collection[UUID]) -> int:
     """How many events of one agency about these referrals a ledger holds."""
-    with world.desks[at].ledger.read() as tx:
+    with world.clients[at].ledger.read() as tx:
         return sum(1 for row in event_rows(tx) if row.writer == writer and row.referral.referral_id in ids)
 
 
 def _without_receipt(world: World, sender: str, ids: Collection[UUID]) -> int:
     """How many of its referrals are not stored by their recipients yet, as far as the sender knows."""
-    with world.desks[sender].ledger.read() as tx:
+    with world.clients[sender].ledger.read() as tx:
         states = [referral_event_state(tx, ReferralKey(sender, referral)) for referral in ids]
     return sum(1 for each in states if each is not None and each.state not in FINAL)
 

@@ -12,7 +12,7 @@ from deploy.demo.narrator import wait_for
 from deploy.demo.people import synthetic_request
 from deploy.demo.world import World
 from referral_bus.clock import system_clock
-from referral_bus.ledger.looking import statuses
+from referral_bus.ledger.queries import statuses
 from schemas.lifecycle import ENDED
 from schemas.referral_request import ReferralRequest
 
@@ -24,9 +24,9 @@ def refer_many(world: World, senders: Collection[str], count: int, random_source
     """Routine referrals from these agencies to all with whom they have an agreement."""
     requests: dict[str, list[ReferralRequest]] = {code: [] for code in senders}
     for sender, recipient, service in _ways(world, senders, count, random_source):
-        now, need = world.desks[sender].clock(), "Synthetic: one of many."
+        now, need = world.clients[sender].clock(), "Synthetic: one of many."
         requests[sender].append(synthetic_request(random_source, recipient, service, need, "routine", now))
-    return {each.referral_id for code, some in requests.items() for each in world.desks[code].publish(some)}
+    return {each.referral_id for code, some in requests.items() for each in world.clients[code].publish(some)}
 
 
 def watch_closing(world: World, ids: Collection[UUID]) -> None:
@@ -46,8 +46,8 @@ def watch_closing(world: World, ids: Collection[UUID]) -> None:
 def count_closed(world: World, ids: Collection[UUID]) -> int:
     """As their senders see it."""
     closed = 0
-    for code, desk in world.desks.items():
-        with desk.ledger.read() as tx:
+    for code, client in world.clients.items():
+        with client.ledger.read() as tx:
             own = ((key, status) for key, status in statuses(tx).items() if key.sender == code)
             closed += sum(1 for key, status in own if key.referral_id in ids and status in ENDED)
     return closed
@@ -55,7 +55,7 @@ def count_closed(world: World, ids: Collection[UUID]) -> int:
 
 def compared(world: World, ids: Collection[UUID] | None = None) -> Comparison:
     """All ledgers as they are now, or what they hold about some referrals."""
-    ledgers = read_ledgers(world.desks)
+    ledgers = read_ledgers(world.clients)
     return compare(ledgers if ids is None else about(ids, ledgers))
 
 
@@ -73,7 +73,7 @@ def _ways(
     pairs = [
         (agreement.sender, agreement.recipient)
         for agreement in world.register.content.agreements
-        if agreement.until > now and agreement.sender in senders and agreement.recipient in world.desks
+        if agreement.until > now and agreement.sender in senders and agreement.recipient in world.clients
     ]
     able = [(sender, recipient) for sender, recipient in pairs if _services(world, recipient)]
     for _ in range(count):

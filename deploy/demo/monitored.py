@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from consumers.monitor.home import MonitorHome, accept_register, create_monitor_home
-from consumers.monitor.looking import FlowRow, flow_table
+from consumers.monitor.queries import FlowRow, flow_table
 from consumers.monitor.settings import MonitorSettings
 from deploy.demo.federation import SignedRegister
 from referral_bus.clock import system_clock

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from deploy.app.output import printable
-from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import Received
+from referral_bus.ledger import handovers
+from referral_bus.ledger.handovers import Received
 from referral_bus.ledger.store import Ledger
 from schemas.personal import ReferralBody, StatusBody
 
@@ -51,7 +51,7 @@ class Narrator:
         came: list[tuple[datetime, str, Received]] = []
         for code, ledger in self._ledgers.items():
             with ledger.read() as tx:
-                for received in handing_over.after_cursor(tx, self._cursors[code], 1000):
+                for received in handovers.after_cursor(tx, self._cursors[code], 1000):
                     came.append((received.recorded_at, code, received))
                     self._cursors[code] = received.cursor
         for at, code, received in sorted(came, key=lambda each: each[0]):
@@ -60,7 +60,7 @@ class Narrator:
 
 def _newest(ledger: Ledger) -> int:
     with ledger.read() as tx:
-        return handing_over.newest(tx)
+        return handovers.newest(tx)
 
 
 def line(at_agency: str, received: Received, at: datetime) -> str:

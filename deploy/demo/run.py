@@ -55,7 +55,7 @@ def run_demo(keep: bool = False) -> int:
         watch_closing(here, refer_many(here, codes, MANY, random_source))
         result = settled(here)
         agrees = _monitored(here, result)
-        counted = last_line(result, left_open(read_ledgers(here.desks)))
+        counted = last_line(result, left_open(read_ledgers(here.clients)))
         if keep:
             _tell_what_is_kept(here)
     say(f"{'It runs on' if keep else 'Everything is stopped'}. {time.monotonic() - began:.0f} s in all.")
@@ -71,7 +71,7 @@ def last_line(result: Comparison, open_ones: Collection[ReferralKey]) -> str:
 
 def _tell(here: World, stories: Sequence[Tell], random_source: random.Random) -> None:
     """Aloud: one line for each event that reaches the other side."""
-    with Narrator({code: desk.ledger for code, desk in here.desks.items()}, say) as narrator:
+    with Narrator({code: client.ledger for code, client in here.clients.items()}, say) as narrator:
         for tell in stories:
             tell(here, random_source, narrator.say)
 

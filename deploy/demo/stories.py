@@ -21,7 +21,7 @@ def psychological_support(world: World, random_source: random.Random, say: Calla
     referral = story.refer(to, "mhpss", "Synthetic: sleeps badly and asks for somebody to talk to.")
     story.tell(to, referral, "see")
     story.tell(to, referral, "accept")
-    appointment = {"time": world.desks[to].clock() + timedelta(days=2), "place": "Test clinic, room 4"}
+    appointment = {"time": world.clients[to].clock() + timedelta(days=2), "place": "Test clinic, room 4"}
     story.tell(to, referral, "note", business_status="appointment-scheduled", appointment=appointment)
     story.tell(to, referral, "start")
     story.tell(to, referral, "complete", outcome="provided")
@@ -47,8 +47,8 @@ def silence(world: World, random_source: random.Random, say: Callable[[str], Non
     referral = story.send(to, "education", "Synthetic: missed two made-up school years.", within=PATIENCE)
     story.until_stored(referral)
     story.tell(to, referral, "see")
-    desk = world.desks[story.sender]
-    story.until(lambda: desk.case(str(referral)).standing.overdue(desk.clock()))
+    client = world.clients[story.sender]
+    story.until(lambda: client.case(str(referral)).standing.overdue(client.clock()))
     story.why(referral)
 
 
@@ -71,7 +71,7 @@ def cancellation(world: World, random_source: random.Random, say: Callable[[str]
     say("(e) Cancellations: before anybody has taken it on, and after; one is granted, one is refused.")
     story, to = Story(world, random_source, "mahalla", say), "barqaror-hayot"
     early = story.refer(to, "mhpss", "Synthetic: a referral made too soon.")
-    world.desks["mahalla"].move("cancel", str(early), {})
+    world.clients["mahalla"].move("cancel", str(early), {})
     story.until_status(early, Status.CANCELLED)
     for verb, detail in (("confirm-cancel", {}), ("refuse-cancel", {"text": "Synthetic: the first visit was today."})):
         later = story.refer(to, "mhpss", "Synthetic: help that may not be wanted any more.")
@@ -101,8 +101,8 @@ def closure(world: World, random_source: random.Random, say: Callable[[str], Non
     referral = story.refer("mahalla", "cash-material", "Synthetic: a made-up stove is broken.")
     story.tell("mahalla", referral, "accept")
     world.close_agency("mahalla", "family-women")
-    desk = world.desks[story.sender]
-    story.until(lambda: desk.reload_register().version == 2)
+    client = world.clients[story.sender]
+    story.until(lambda: client.reload_register().version == 2)
     try:
         story.send("mahalla", "cash-material", "Synthetic: another made-up stove.")
     except Refused as refused:

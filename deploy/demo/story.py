@@ -5,13 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-from deploy.app.explain import why
+from deploy.app.views.why import why
 from deploy.demo.narrator import wait_for
 from deploy.demo.people import synthetic_request
 from deploy.demo.world import World
 from referral_bus.errors import Reason, Unreachable
+from referral_bus.ledger.outbox import OutboxState
 from referral_bus.ledger.referrals import Referral, find
-from referral_bus.ledger.sending import State
 from referral_bus.stages import Stage
 
 HEARD_WITHIN_S = 30.0
@@ -38,20 +38,20 @@ class Story:
         within: timedelta | None = None,
     ) -> UUID:
         """Starts a referral and does not wait. `within` sets both deadlines."""
-        desk = self.world.desks[self.sender]
-        request = synthetic_request(self._random, recipient, service, need, priority, desk.clock(), replaces)
+        client = self.world.clients[self.sender]
+        request = synthetic_request(self._random, recipient, service, need, priority, client.clock(), replaces)
         if within is not None:
-            due = desk.clock() + within
+            due = client.clock() + within
             request = request.model_copy(update={"acknowledge_by": due, "respond_by": due})
-        return desk.publish([request])[0].referral_id
+        return client.publish([request])[0].referral_id
 
     def send_many(self, recipient: str, service: str, need: str, count: int) -> list[UUID]:
         """Starts urgent referrals, which clerks leave to people, and does not wait."""
-        desk = self.world.desks[self.sender]
+        client = self.world.clients[self.sender]
         requests = [
-            synthetic_request(self._random, recipient, service, need, "urgent", desk.clock()) for _ in range(count)
+            synthetic_request(self._random, recipient, service, need, "urgent", client.clock()) for _ in range(count)
         ]
-        return [each.referral_id for each in desk.publish(requests)]
+        return [each.referral_id for each in client.publish(requests)]
 
     def refer(self, recipient: str, service: str, need: str, *, replaces: UUID | None = None) -> UUID:
         """Starts a referral and waits until the sender knows that it is stored."""
@@ -61,7 +61,7 @@ class Story:
 
     def tell(self, agency: str, referral_id: UUID, verb: str, **detail: object) -> None:
         """Says a verb, and waits until the other side has heard it and both show the same status."""
-        referral = self.world.desks[agency].move(verb, str(referral_id), detail)
+        referral = self.world.clients[agency].move(verb, str(referral_id), detail)
         events = self._events(agency, referral_id)
         other = referral.peer
         self.until(
@@ -73,22 +73,22 @@ class Story:
 
     def until_stored(self, referral_id: UUID) -> None:
         """Until the recipient's receipt has come back."""
-        desk = self.world.desks[self.sender]
-        self.until(lambda: desk.case(str(referral_id)).standing.stage not in ON_ITS_WAY)
+        client = self.world.clients[self.sender]
+        self.until(lambda: client.case(str(referral_id)).standing.stage not in ON_ITS_WAY)
 
     def until_sent(self, referral_id: UUID) -> None:
         """Until all that the sender has said about it is in Kafka."""
-        desk = self.world.desks[self.sender]
-        self.until(lambda: desk.case(str(referral_id)).steps[-1].state is State.SENT)
+        client = self.world.clients[self.sender]
+        self.until(lambda: client.case(str(referral_id)).steps[-1].state is OutboxState.SENT)
 
     def until_status(self, referral_id: UUID, status: str) -> None:
         self.until(lambda: self.status(self.sender, referral_id) == status)
 
     def why(self, referral_id: UUID) -> None:
         """Prints the sentence that `referral-bus why` says at the sender, in UTC as all times that are told."""
-        desk = self.world.desks[self.sender]
-        case = desk.case(str(referral_id))
-        sentence = why(case, desk.register, self.sender, desk.clock(), "UTC")
+        client = self.world.clients[self.sender]
+        case = client.case(str(referral_id))
+        sentence = why(case, client.register, self.sender, client.clock(), "UTC")
         self.say(f"    why? {sentence}")
 
     def status(self, agency: str, referral_id: UUID) -> str | None:
@@ -100,9 +100,9 @@ class Story:
             raise Unreachable(Reason.KAFKA_FAILED, "the other side did not hear it in time; see the services' logs")
 
     def _referral(self, agency: str, referral_id: UUID) -> Referral | None:
-        with self.world.desks[agency].ledger.read() as tx:
+        with self.world.clients[agency].ledger.read() as tx:
             found = find(tx, str(referral_id))
         return found[0] if found else None
 
     def _events(self, agency: str, referral_id: UUID) -> int:
-        return len(self.world.desks[agency].case(str(referral_id)).steps)
+        return len(self.world.clients[agency].case(str(referral_id)).steps)

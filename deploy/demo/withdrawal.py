@@ -5,12 +5,12 @@ import random
 from collections.abc import Callable
 from uuid import UUID
 
-from deploy.app.erasures import erasure_sentence
+from deploy.app.views.erasure_views import erasure_sentence
 from deploy.demo.host import Host
 from deploy.demo.story import Story
 from deploy.demo.world import World
 from referral_bus.broker.kafka import KafkaBroker
-from referral_bus.ledger.looking import history
+from referral_bus.ledger.queries import history
 from referral_bus.wire.avro_codec import decode
 from referral_bus.wire.raw import RawRecord
 from schemas.events import StorageReceipt
@@ -28,7 +28,7 @@ def withdrawn(world: World, random_source: random.Random, say: Callable[[str], N
     try:
         host = Host(broker)
         copy = host.find(inbox, lambda record: record.key == str(referral).encode())
-        world.desks[story.sender].withdraw(str(referral), ErasureReason.WITHDRAWN)
+        world.clients[story.sender].withdraw(str(referral), ErasureReason.WITHDRAWN)
         story.until(lambda: _confirmed(world, story.sender, referral))
         say("    Erased at both sides, and confirmed. Now whoever runs Kafka sends a copy of the referral once more.")
         before = host.end(ours)
@@ -43,7 +43,7 @@ def withdrawn(world: World, random_source: random.Random, say: Callable[[str], N
 
 def _confirmed(world: World, agency: str, referral: UUID) -> bool:
     """Whether the other side's own system has confirmed it."""
-    left = world.desks[agency].erased(str(referral))
+    left = world.clients[agency].erased(str(referral))
     return left is not None and left.peer_confirmed_at is not None
 
 
@@ -56,13 +56,13 @@ def _says_erased(record: RawRecord, copy: RawRecord) -> bool:
 
 def _left(world: World, agency: str, referral: UUID) -> str:
     """Its tombstone in a sentence, and how much of the rest can be read."""
-    desk = world.desks[agency]
-    left = desk.erased(str(referral))
+    client = world.clients[agency]
+    left = client.erased(str(referral))
     if left is None:
         return "nothing is erased."
-    with desk.ledger.read() as tx:
+    with client.ledger.read() as tx:
         steps = history(tx, left.key)
     readable = sum(1 for step in steps if step.body is not None)
-    in_utc = desk.settings.model_copy(update={"time_zone": "UTC"})
-    sentence = erasure_sentence(left, desk.clock(), in_utc, desk.believed)
+    in_utc = client.settings.model_copy(update={"time_zone": "UTC"})
+    sentence = erasure_sentence(left, client.clock(), in_utc, client.believed)
     return f"{sentence} Of its {len(steps)} events {readable} can be opened."

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from consumers.monitor.home import MonitorHome
-from deploy.app.desk import Desk, open_desk
-from deploy.app.status import read_status, service_pid
+from deploy.app.agency_client import AgencyClient, open_client
+from deploy.app.service.service_status import read_status, service_pid
 from deploy.demo.federation import agency_key
 from deploy.demo.monitored import make_monitor
 from deploy.demo.narrator import wait_for
@@ -44,12 +44,12 @@ Say = Callable[[str], None]
 
 @dataclass
 class World:
-    """`desks` are the agencies, through which the demonstration's people work beside the running services."""
+    """`clients` are the agencies, through which the demonstration's people work beside the running services."""
 
     folder: Path
     kafka: KafkaPlan
     register: Register
-    desks: dict[str, Desk]
+    clients: dict[str, AgencyClient]
     stewards: DemoStewards
     monitor: MonitorHome
     services: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -165,8 +165,8 @@ def world(codes: Sequence[str], say: Say, keep: bool = False) -> Iterator[World]
         kept = keep
     finally:
         if built is not None:
-            for desk in built.desks.values():
-                desk.close()
+            for client in built.clients.values():
+                client.close()
         if not kept:
             if built is not None:
                 built.stop_services()
@@ -206,7 +206,7 @@ def _build(folder: Path, kafka: KafkaPlan, codes: Sequence[str]) -> World:
     for home in homes.values():
         accept_register(home, files.register, files.signatures, now, register.sha256)
     monitor = make_monitor(folder / MONITOR, FEDERATION, bootstrap, files, register)
-    return World(folder, kafka, register, {code: open_desk(folder / code) for code in codes}, stewards, monitor)
+    return World(folder, kafka, register, {code: open_client(folder / code) for code in codes}, stewards, monitor)
 
 
 def _bootstrap(kafka: KafkaPlan) -> str:

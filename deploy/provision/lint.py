@@ -24,7 +24,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RegisterFinding:
     level: Level
     text: str
 
@@ -32,7 +32,7 @@ class Finding:
         return self.text if self.level is Level.ERROR else f"advice: {self.text}"
 
 
-def lint_register(path: Path) -> list[Finding]:
+def lint_register(path: Path) -> list[RegisterFinding]:
     """Everything that is wrong or could be better, each with its place. A file without stewards is a template."""
     try:
         with path.open("rb") as file:
@@ -40,15 +40,15 @@ def lint_register(path: Path) -> list[Finding]:
         refuse_if_too_large(data)
         content = read_register(data).content
     except OSError:
-        return [Finding(Level.ERROR, "the file cannot be read")]
+        return [RegisterFinding(Level.ERROR, "the file cannot be read")]
     except BusError as error:
-        return [Finding(Level.ERROR, str(error))]
+        return [RegisterFinding(Level.ERROR, str(error))]
     services = frozenset(entry.code for entry in load_code_list("service_types").codes)
     template = not content.stewards.keys
     advice = [*_habits(content), *_unoffered(content, services)]
     return [
-        *(Finding(Level.ERROR, str(problem)) for problem in problems(content, services, template)),
-        *(Finding(Level.ADVICE, str(problem)) for problem in advice),
+        *(RegisterFinding(Level.ERROR, str(problem)) for problem in problems(content, services, template)),
+        *(RegisterFinding(Level.ADVICE, str(problem)) for problem in advice),
     ]
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.ledger import referrals, tables
-from referral_bus.ledger.dead_letters import State, reason_of
+from referral_bus.ledger.dead_letters import DeadLetterState, reason_of
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import Undecodable, decode
 from schemas.events import Event, ReferralKey
@@ -16,7 +16,7 @@ from schemas.outcomes import Code
 
 _D = tables.dead_letters.c
 SHOWN_NUMBERS = 5
-LISTED = (State.HELD, State.REFUSED, State.EXHAUSTED)
+LISTED = (DeadLetterState.HELD, DeadLetterState.REFUSED, DeadLetterState.EXHAUSTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class DeadLetter:
     """One of them, in clear and without its bytes. `event_number` is set where the event is stored."""
 
     number: int
-    state: State
+    state: DeadLetterState
     code: Code
     path: str | None
     writer: str
@@ -63,7 +63,7 @@ class Choice:
 class Group:
     """Dead letters with one reason and one writer. `numbers` are the oldest of them."""
 
-    state: State
+    state: DeadLetterState
     code: Code
     writer: str
     count: int
@@ -81,22 +81,22 @@ def groups(tx: Tx, choice: Choice) -> list[Group]:
         same = (_D.state == row.state, _D.code == row.code, _D.writer == row.writer)
         numbers = sa.select(_D.number).where(*same).order_by(_D.number).limit(SHOWN_NUMBERS)
         first = tuple(tx.connection.execute(numbers).scalars())
-        found.append(Group(State(row.state), Code(row.code), row.writer, row.size, row.oldest, first))
+        found.append(Group(DeadLetterState(row.state), Code(row.code), row.writer, row.size, row.oldest, first))
     return found
 
 
-def chosen(tx: Tx, choice: Choice, most: int, states: Collection[State] | None = None) -> list[DeadLetter]:
+def chosen(tx: Tx, choice: Choice, most: int, states: Collection[DeadLetterState] | None = None) -> list[DeadLetter]:
     """One by one, the oldest first; `states` are those that are listed unless told."""
     query = sa.select(*_COLUMNS).where(*_meant(choice, states or _listed(choice)))
     return [_from_row(row) for row in tx.connection.execute(query.order_by(_D.number).limit(most))]
 
 
-def _listed(choice: Choice) -> Collection[State]:
+def _listed(choice: Choice) -> Collection[DeadLetterState]:
     wanted = choice.numbers or choice.code is Code.DISCARDED
-    return tuple(State) if wanted else LISTED
+    return tuple(DeadLetterState) if wanted else LISTED
 
 
-def _meant(choice: Choice, states: Collection[State]) -> list[sa.ColumnElement[bool]]:
+def _meant(choice: Choice, states: Collection[DeadLetterState]) -> list[sa.ColumnElement[bool]]:
     meant: list[sa.ColumnElement[bool]] = [_D.state.in_(tuple(states))]
     if choice.numbers:
         meant.append(_D.number.in_(choice.numbers))
@@ -140,7 +140,7 @@ def _from_row(row: sa.Row[tuple[object, ...]]) -> DeadLetter:
     plain = {name: held[name] for name in _PLAIN}
     known = held["referral_sender"] is not None
     return DeadLetter(
-        state=State(held["state"]),
+        state=DeadLetterState(held["state"]),
         code=Code(held["code"]),
         referral=ReferralKey(held["referral_sender"], held["referral_id"]) if known else None,
         **plain,

@@ -1,8 +1,8 @@
 """Dead letters: what could not be taken in or handed over, with its bytes, until somebody or something settles it.
 
-held ──> judged anew from the start        a register, newer software or somebody here has helped; see `holding`
+held ──> judged anew from the start        a register, newer software or somebody here has helped; see `held_events`
 refused                                    final; kept for whoever looks into it, so many and no more
-exhausted ──> retried, or handed over      stored, but our own system did not take it; see `handing_over`
+exhausted ──> retried, or handed over      stored, but our own system did not take it; see `handovers`
 held | exhausted ──> discarded             somebody here has decided so; its bytes go, the mark stays
 """
 
@@ -31,7 +31,7 @@ SIZE = sum((sa.func.coalesce(sa.func.length(each), 0) for each in (_D.key, _D.va
 _KEPT = sa.select(_D.number).where(_D.writer == sa.bindparam("of_writer"), _D.value_sha256 == sa.bindparam("digest"))
 
 
-class State(StrEnum):
+class DeadLetterState(StrEnum):
     """What a dead letter waits for. `judged` never outlasts a transaction."""
 
     HELD = "held"
@@ -41,7 +41,7 @@ class State(StrEnum):
     DISCARDED = "discarded"
 
 
-WAITING = (State.HELD, State.EXHAUSTED)
+WAITING = (DeadLetterState.HELD, DeadLetterState.EXHAUSTED)
 """These can be retried and discarded."""
 
 
@@ -57,7 +57,7 @@ class NotTakenIn:
     path: str | None = None
 
 
-def keep(tx: Tx, state: State, letter: NotTakenIn, now: datetime) -> None:
+def keep(tx: Tx, state: DeadLetterState, letter: NotTakenIn, now: datetime) -> None:
     """Keeps the record as it came. The same bytes of the same writer are one dead letter, however often they come;
     one that is judged anew has not come again."""
     same = (_D.writer == letter.writer, _D.value_sha256 == letter.value_sha256)
@@ -68,7 +68,7 @@ def keep(tx: Tx, state: State, letter: NotTakenIn, now: datetime) -> None:
         return
     if known.code != letter.code:
         values["noticed_at"] = None  # something else is the matter now
-    if known.state != State.JUDGED:
+    if known.state != DeadLetterState.JUDGED:
         values |= {"count": _D.count + 1, "last_at": now}
     tx.connection.execute(sa.update(tables.dead_letters).where(_D.number == known.number).values(values))
 
@@ -81,7 +81,7 @@ def is_kept(tx: Tx, letter: NotTakenIn) -> bool:
 
 def refused(tx: Tx, letter: NotTakenIn, now: datetime) -> None:
     """It will never be taken. Kept as it came; see `drop_beyond`."""
-    keep(tx, State.REFUSED, letter, now)
+    keep(tx, DeadLetterState.REFUSED, letter, now)
 
 
 def _row(letter: NotTakenIn) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def exhausted(tx: Tx, number: int, now: datetime) -> None:
     event = tx.connection.execute(sa.select(tables.events).where(tables.events.c.number == number)).one()._mapping
     same = ("writer", "record", "event_id", "referral_sender", "referral_id")
     values = {name: event[name] for name in same} | {"event_number": number, "first_at": now, "last_at": now}
-    values |= {"state": State.EXHAUSTED.value, "code": Code.HANDOVER_EXHAUSTED.value, "count": 1}
+    values |= {"state": DeadLetterState.EXHAUSTED.value, "code": Code.HANDOVER_EXHAUSTED.value, "count": 1}
     tx.connection.execute(sa.insert(tables.dead_letters).values(values))
 
 
@@ -155,7 +155,7 @@ def discarded(tx: Tx, number: int, reason: str, now: datetime) -> None:
     key = ReferralKey(row.referral_sender, row.referral_id)
     wrapped = referrals.body_key(tx, key)
     values = {
-        "state": State.DISCARDED.value,
+        "state": DeadLetterState.DISCARDED.value,
         "code": Code.DISCARDED.value,
         "event_number": None,
         "value": None,
@@ -172,7 +172,7 @@ def drop_beyond(tx: Tx, most: int, most_bytes: int = MOST_REFUSED_BYTES) -> int:
     taken = sa.func.sum(SIZE).over(partition_by=_D.writer, order_by=_D.number.desc())
     of_writer = sa.func.row_number().over(partition_by=_D.writer, order_by=_D.number.desc())
     refused_ones = sa.select(_D.number, SIZE.label("size"), taken.label("taken"), of_writer.label("nth"))
-    one = refused_ones.where(_D.state == State.REFUSED).subquery().c
+    one = refused_ones.where(_D.state == DeadLetterState.REFUSED).subquery().c
     total = sa.func.sum(one.size).over(order_by=(one.taken, one.number.desc()))
     count = sa.func.row_number().over(order_by=(one.nth, one.number.desc()))
     each = sa.select(one.number, total.label("total"), count.label("count")).subquery().c
@@ -189,6 +189,6 @@ def forget(tx: Tx, key: ReferralKey) -> None:
 def forget_older(tx: Tx, before: datetime, most: int) -> int:
     """Retention, at most so many in one step; returns how many. The writer of a held event still waits and sends it
     again. What is exhausted blocks its referral, so it stays as long as that does."""
-    others = [state for state in State if state is not State.EXHAUSTED]
+    others = [state for state in DeadLetterState if state is not DeadLetterState.EXHAUSTED]
     old = sa.select(_D.number).where(_D.state.in_(others), _D.last_at < before).limit(most)
     return tx.connection.execute(sa.delete(tables.dead_letters).where(_D.number.in_(old))).rowcount

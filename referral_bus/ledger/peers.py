@@ -35,7 +35,7 @@ class Peer:
 
 def learn_incarnation(tx: Tx, code: str, incarnation: int, key_id: str, now: datetime) -> tuple[int | None, int]:
     """Remembers a peer's incarnation when it is higher than the known one; returns the one known before (None for none,
-    0 for one that was not believed any more) and the highest. `settling.hear_incarnation` does what follows from a
+    0 for one that was not believed any more) and the highest. `receipts.hear_incarnation` does what follows from a
     higher one."""
     row = tx.connection.execute(_INCARNATION, {"of_code": code}).one_or_none()
     if row is None:

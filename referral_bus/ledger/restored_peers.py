@@ -11,11 +11,11 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables, tombstones
-from referral_bus.ledger.erasing import tell
-from referral_bus.ledger.resending import SHORTEST, next_turn
-from referral_bus.ledger.sending import FINAL, reopen
+from referral_bus.ledger.erasures import tell
+from referral_bus.ledger.outbox import FINAL, reopen
+from referral_bus.ledger.own_events import Writing
+from referral_bus.ledger.resends import SHORTEST, next_turn
 from referral_bus.ledger.store import Tx
-from referral_bus.ledger.writing import Writing
 from schemas.events import ReferralKey
 from schemas.lifecycle import ErasureKind
 

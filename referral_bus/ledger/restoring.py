@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from referral_bus.ledger import audit, referrals, tables, tombstones
 from referral_bus.ledger.audit import Action
-from referral_bus.ledger.erasing import destroy, tell
+from referral_bus.ledger.erasures import destroy, tell
+from referral_bus.ledger.own_events import Writing, write_note
 from referral_bus.ledger.peers import forget_announcements
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.tombstones import Tombstone
-from referral_bus.ledger.writing import Writing, write_note
 from schemas.events import ReferralKey
 from schemas.lifecycle import ErasureKind, Side
 
@@ -86,5 +86,5 @@ def _erase_again(tx: Tx, left: Tombstone, writing: Writing) -> None:
     """A side whose own time had run out tells nobody, unless it is the recipient: its last word may have been lost."""
     destroy(tx, left.key)
     audit.note(tx, Action.ERASED, writing.now, by=writing.by, referral=left.key, peer=left.peer, code=left.reason)
-    if left.chased or left.side is Side.RECIPIENT:
+    if left.needs_confirmation or left.side is Side.RECIPIENT:
         tell(tx, left, ErasureKind.REQUESTED, writing)

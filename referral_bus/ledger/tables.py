@@ -139,14 +139,14 @@ outbox = sa.Table(
     sa.Column("addressee", sa.String, nullable=False),
     sa.Column("erasure", sa.Boolean, nullable=False),  # an ErasureEvent: it overtakes the others
     sa.Column("state", sa.String, nullable=False),  # see sending.State
-    sa.Column("bare", sa.LargeBinary, nullable=False),  # the event's value without its sealed part
+    sa.Column("unsealed", sa.LargeBinary, nullable=False),  # the event's value without its sealed part
     sa.Column("value", sa.LargeBinary),  # the bytes last sent
     sa.Column("key_id", sa.String),  # the key they are sealed to
     sa.Column("gone_key_id", sa.String),  # a key that the recipient does not have any more
     sa.Column("next_send_at", Moment),  # None once nothing is left to send
     sa.Column("sends", sa.Integer, nullable=False),
-    sa.Column("missed", sa.Boolean, nullable=False),  # the recipient lacks something before it
-    sa.Column("asked", sa.Boolean, nullable=False),  # the recipient lacks this one: send it out of turn
+    sa.Column("gap_reported", sa.Boolean, nullable=False),  # the recipient lacks something before it
+    sa.Column("resend_requested", sa.Boolean, nullable=False),  # the recipient lacks this one: send it out of turn
     sa.Column("acknowledged_at", Moment),  # the broker's word; the recipient's is `state`
     sa.Column("send_failure", sa.String),  # why the last try did not reach the broker; see `send_failures`
     sa.Column("receipted_at", Moment),
@@ -210,7 +210,7 @@ dead_letters = sa.Table(  # what could not be taken in, or not be handed over
     "dead_letters",
     metadata,
     sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("state", sa.String, nullable=False),  # see dead_letters.State
+    sa.Column("state", sa.String, nullable=False),  # see dead_letters.DeadLetterState
     sa.Column("code", sa.String, nullable=False),
     sa.Column("path", sa.String),
     sa.Column("writer", sa.String, nullable=False),
@@ -253,7 +253,7 @@ tombstones = sa.Table(  # what is left of an erased referral, for ever
     sa.Column("asked_by_peer", sa.Boolean, nullable=False),
     sa.Column("incarnation", sa.BigInteger, nullable=False),  # place of the peer's last word that was taken
     sa.Column("sequence", sa.BigInteger, nullable=False),
-    sa.Column("taken_key_id", sa.String),  # the signing key of that word; of each word below its own
+    sa.Column("status_key_id", sa.String),  # the signing key of that word; of each word below its own
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("asked_at", Moment, nullable=False),  # when somebody first wished it; created_at while nobody has
     sa.Column("confirmed_at", Moment),  # our own system has acknowledged
@@ -263,7 +263,7 @@ tombstones = sa.Table(  # what is left of an erased referral, for ever
     sa.Column("peer_confirmed_key_id", sa.String),
     sa.Column("peer_refused_at", Moment),  # the other side has answered that it has no such referral
     sa.Column("peer_refused_key_id", sa.String),
-    sa.Column("revision", sa.BigInteger, nullable=False, unique=True),  # grows with each change; see outside_backups
+    sa.Column("revision", sa.BigInteger, nullable=False, unique=True),  # grows with each change; see rollback_guard
     sa.Column("scrubbed_at", Moment),  # the write-ahead log has been emptied since
     sa.Column("forgotten_at", Moment),  # the clear rows of its events have gone, too
     sa.PrimaryKeyConstraint("referral_sender", "referral_id"),
@@ -285,10 +285,10 @@ restored_peers = sa.Table(  # how far each has been given again what it once had
     sa.Column("reopen_to", sa.BigInteger, nullable=False),
     sa.Column("told_sender", sa.String, nullable=False),  # of the last tombstone that was looked at
     sa.Column("told_id", sa.Uuid, nullable=False),
-    sa.Column("begin_at", Moment, nullable=False),  # not before; see `resending`
+    sa.Column("begin_at", Moment, nullable=False),  # not before; see `resends`
 )
 
-resends = sa.Table(  # when each peer's unconfirmed events were last sent again all at once; see `resending`
+resends = sa.Table(  # when each peer's unconfirmed events were last sent again all at once; see `resends`
     "resends",
     metadata,
     sa.Column("code", sa.String, primary_key=True),
@@ -296,8 +296,8 @@ resends = sa.Table(  # when each peer's unconfirmed events were last sent again 
     sa.Column("wanted", sa.Boolean, nullable=False),
 )
 
-unasked = sa.Table(  # how much each writer has had us keep today; see `unasked`
-    "unasked",
+quotas = sa.Table(  # how much each writer has had us keep today; see `quotas`
+    "quotas",
     metadata,
     sa.Column("writer", sa.String, primary_key=True),
     sa.Column("day", sa.BigInteger, nullable=False),  # since 1970, by our clock

@@ -19,7 +19,7 @@ _T = tables.tombstones.c
 @dataclass(frozen=True, slots=True)
 class Tombstone:
     """`status` is the final one as far as this side knows; `taken` the place of the peer's word that it was taken from.
-    Each word of the peer stands beside the id of its signing key, and falls with it; see `disbelieving`.
+    Each word of the peer stands beside the id of its signing key, and falls with it; see `revoked_keys`.
     Erased on the bus (`peer_erased_at`) and confirmed by the agency's own system are told apart. `asked_at` is when
     somebody first wished it, which may be long after retention has erased it here."""
 
@@ -32,19 +32,19 @@ class Tombstone:
     asked_by_peer: bool
     created_at: datetime
     asked_at: datetime
-    taken: Place = NOWHERE
+    status_place: Place = NOWHERE
     confirmed_at: datetime | None = None
     peer_erased_at: datetime | None = None
     peer_confirmed_at: datetime | None = None
     peer_refused_at: datetime | None = None
     revision: int = 0
-    taken_key_id: str | None = None
+    status_key_id: str | None = None
     peer_erased_key_id: str | None = None
     peer_confirmed_key_id: str | None = None
     peer_refused_key_id: str | None = None
 
     @property
-    def chased(self) -> bool:
+    def needs_confirmation(self) -> bool:
         """Whether somebody waits for its confirmation. What only ran out of time at one side is nobody's concern."""
         return self.reason is not ErasureReason.RETENTION
 
@@ -61,7 +61,7 @@ class Tombstone:
 
 MOMENTS = ("created_at", "asked_at", "confirmed_at", "peer_erased_at", "peer_confirmed_at", "peer_refused_at")
 ANSWERS = ("peer_erased", "peer_confirmed", "peer_refused")
-KEY_IDS = ("taken_key_id", *(f"{name}_key_id" for name in ANSWERS))
+KEY_IDS = ("status_key_id", *(f"{name}_key_id" for name in ANSWERS))
 
 
 def load(tx: Tx, key: ReferralKey) -> Tombstone | None:
@@ -99,16 +99,16 @@ def put_back(tx: Tx, journal: Iterable[Tombstone]) -> None:
 
 def known_to_either(one: Tombstone, other: Tombstone) -> Tombstone:
     """Two accounts of the same erasure: whatever has been heard was so. The revision is that of `one`."""
-    later = max(one, other, key=lambda left: left.taken)
+    later = max(one, other, key=lambda left: left.status_place)
     both = replace(
         one,
         status=later.status,
-        taken=later.taken,
-        taken_key_id=later.taken_key_id,
-        reason=one.reason if one.chased else other.reason,
+        status_place=later.status_place,
+        status_key_id=later.status_key_id,
+        reason=one.reason if one.needs_confirmation else other.reason,
         asked_by_us=one.asked_by_us or other.asked_by_us,
         asked_by_peer=one.asked_by_peer or other.asked_by_peer,
-        asked_at=one.asked_at if one.chased or not other.chased else other.asked_at,
+        asked_at=one.asked_at if one.needs_confirmation or not other.needs_confirmation else other.asked_at,
         confirmed_at=one.confirmed_at or other.confirmed_at,
     )
     for name in ANSWERS:
@@ -207,18 +207,18 @@ def _from_row(row: sa.Row[tuple[object, ...]]) -> Tombstone:
         side=Side(held["side"]),
         status=Status(held["status"]),
         reason=ErasureReason(held["reason"]),
-        taken=Place(held["incarnation"], held["sequence"]),
+        status_place=Place(held["incarnation"], held["sequence"]),
         **{name: held[name] for name in (*plain, *MOMENTS, *KEY_IDS)},
     )
 
 
 def _to_row(tombstone: Tombstone) -> dict[str, object]:
-    row = {name: value for name, value in asdict(tombstone).items() if name not in ("key", "taken")}
+    row = {name: value for name, value in asdict(tombstone).items() if name not in ("key", "status_place")}
     return row | {
         "referral_sender": tombstone.key.sender,
         "referral_id": tombstone.key.referral_id,
-        "incarnation": tombstone.taken.incarnation,
-        "sequence": tombstone.taken.sequence,
+        "incarnation": tombstone.status_place.incarnation,
+        "sequence": tombstone.status_place.sequence,
     }
 
 

@@ -30,7 +30,7 @@ MAX_HEADERS = 32  # ours has eight; Kafka bounds only their bytes
 _CLEAR_FIELDS = frozenset(name for model in get_args(AnyRecord) for name in model.model_fields)
 
 
-class SigningKey(Protocol):
+class ListedSigningKey(Protocol):
     """A public signing key as the register lists it."""
 
     @property
@@ -45,7 +45,7 @@ class Directory(Protocol):
     @property
     def federation(self) -> str: ...
 
-    def signing_key(self, key_id: str) -> tuple[str, SigningKey] | None:
+    def signing_key(self, key_id: str) -> tuple[str, ListedSigningKey] | None:
         """The owner (an agency's code, or `envelope.STEWARD`) and the key; None when nobody has it."""
         ...
 

@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from deploy.app.desk import Desk, open_desk
-from referral_bus.ledger import looking
+from deploy.app.agency_client import AgencyClient, open_client
+from referral_bus.ledger import queries
 from tests.faults.brokers import OwnKafka, own_kafka
 from tests.kafka.services import Process, Services, started
 from tests.kit.people import request
@@ -23,14 +23,14 @@ AT_ONCE = 500
 AWAY_S = 60.0
 
 
-def fill(desk: Desk, number: int) -> None:
+def fill(client: AgencyClient, number: int) -> None:
     for first in range(0, number, AT_ONCE):
-        desk.publish([request(RECIPIENT) for _ in range(min(AT_ONCE, number - first))])
+        client.publish([request(RECIPIENT) for _ in range(min(AT_ONCE, number - first))])
 
 
-def outbox(desk: Desk, *states: str) -> int:
+def outbox(client: AgencyClient, *states: str) -> int:
     marks = ", ".join(f"'{state}'" for state in states)
-    with desk.ledger.read() as tx:
+    with client.ledger.read() as tx:
         query = f"SELECT count(*) FROM outbox WHERE state IN ({marks})"  # noqa: S608 # our own words
         return int(tx.connection.exec_driver_sql(query).scalar_one())
 
@@ -52,30 +52,30 @@ def measure(services: Services, kafka: OwnKafka, number: int) -> None:
         print(f"{title} after its start: {process.resident_mb():.0f} MB")  # noqa: T201
     recipient.terminate()
     kafka.kill()
-    with closing(open_desk(services.sender.home)) as desk, closing(open_desk(services.recipient.home)) as there:
-        fill(desk, number)
+    with closing(open_client(services.sender.home)) as client, closing(open_client(services.recipient.home)) as there:
+        fill(client, number)
         over = time.monotonic() + AWAY_S
         watch(f"sender, {number} in its outbox, without Kafka", sender, lambda: time.monotonic() > over)
         kafka.start()
-        watch("sender, sending them", sender, lambda: unsent(desk) == 0)
+        watch("sender, sending them", sender, lambda: unsent(client) == 0)
         [recipient] = started(services, [services.recipient])
         watch(f"recipient, {number} in its inbox", recipient, lambda: _known(there) >= number)
-        watch("sender, taking their receipts", sender, lambda: outbox(desk, "stored") >= number)
-        with desk.ledger.read() as tx:
-            assert looking.counts(tx).outbox == 0
+        watch("sender, taking their receipts", sender, lambda: outbox(client, "stored") >= number)
+        with client.ledger.read() as tx:
+            assert queries.counts(tx).outbox == 0
     for process in (sender, recipient):
         process.terminate()
 
 
-def unsent(desk: Desk) -> int:
+def unsent(client: AgencyClient) -> int:
     """What the broker has not acknowledged yet."""
-    with desk.ledger.read() as tx:
+    with client.ledger.read() as tx:
         query = "SELECT count(*) FROM outbox WHERE acknowledged_at IS NULL"
         return int(tx.connection.exec_driver_sql(query).scalar_one())
 
 
-def _known(desk: Desk) -> int:
-    with desk.ledger.read() as tx:
+def _known(client: AgencyClient) -> int:
+    with client.ledger.read() as tx:
         return int(tx.connection.exec_driver_sql("SELECT count(*) FROM referrals").scalar_one())
 
 

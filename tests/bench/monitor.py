@@ -16,9 +16,9 @@ from uuid import uuid4
 
 from prometheus_client.exposition import generate_latest
 
-from consumers.monitor import looking
-from consumers.monitor.collecting import monitor_registry
-from consumers.monitor.reading import BATCH, Reading
+from consumers.monitor import queries
+from consumers.monitor.collector import monitor_registry
+from consumers.monitor.monitor_reader import BATCH, MonitorReader
 from consumers.monitor.store import open_store
 from deploy.demo.federation import GeneratedFederation, Terms, example_template, generate_federation
 from deploy.provision.topics import wanted_topics
@@ -127,7 +127,7 @@ def run(referrals: int, folder: Path) -> None:
     for plan in wanted_topics(register):
         broker.create_topic(plan)
     store = open_store(folder / "monitor.sqlite", FEDERATION, NOW)
-    reading = Reading(store, broker, lambda: register, lambda: NOW, timedelta(days=90), make_log())
+    reading = MonitorReader(store, broker, lambda: register, lambda: NOW, timedelta(days=90), make_log())
     reading.assign(reading.reader())
     taken, spent, verifying, waited = 0, 0.0, 0.0, 0.0
     for batch in batches(Traffic(generated, register).deliveries(referrals)):
@@ -150,9 +150,9 @@ def run(referrals: int, folder: Path) -> None:
     say(f"metrics: {time.perf_counter() - began:.2f} s, {size} bytes; resident now {resident_mb():.0f} MB")
     began = time.perf_counter()
     with store.read() as tx:
-        opened = sum(count.number for count in looking.open_counts(tx, NOW))
-        looking.flow_table(tx, NOW)
-        looking.waiting(tx, 20)
+        opened = sum(count.number for count in queries.open_counts(tx, NOW))
+        queries.flow_table(tx, NOW)
+        queries.waiting(tx, 20)
     say(f"status: {time.perf_counter() - began:.2f} s with {opened} open referrals")
     say(f"most that was ever resident: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     store.close()

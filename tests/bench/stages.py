@@ -17,11 +17,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import handing_over, looking, tables
+from referral_bus.ledger import handovers, queries, tables
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.store import Ledger, Tx, create_ledger
 from referral_bus.ledger.tombstones import unconfirmed
-from referral_bus.standings import count_stages
+from referral_bus.stage_queries import count_stages
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.lifecycle import Side, Status
 from tests.kit.bench import START
@@ -51,8 +51,13 @@ def _write(tx: Tx, first: int, number: int, status: Status) -> None:
         rows[tables.events].append(event | {"recorded_at": START, "outcome": "STORED", "body": bytes(1200)})
         if ours:
             out = where | {"number": index + 1, "event_id": event_id, "incarnation": 1, "sequence": 1, "sends": 1}
-            out |= {"addressee": RECIPIENT, "erasure": False, "state": "stored" if done else "sent", "bare": bytes(300)}
-            out |= {"value": bytes(1800), "missed": False, "asked": False, "receipt_issued_at": START}
+            out |= {
+                "addressee": RECIPIENT,
+                "erasure": False,
+                "state": "stored" if done else "sent",
+                "unsealed": bytes(300),
+            }
+            out |= {"value": bytes(1800), "gap_reported": False, "resend_requested": False, "receipt_issued_at": START}
             rows[tables.outbox].append(out | {"next_send_at": None if done else NOW})
         else:
             over = where | {"number": index + 1, "attempts": 0, "next_attempt_at": START}
@@ -77,8 +82,8 @@ def main(still_open: int = 100_000, ended: int = 0) -> None:
         print(f"{still_open} open, {ended} ended, {size:.0f} MB")  # noqa: T201
         asked: dict[str, Callable[[Tx], object]] = {
             "stages": lambda tx: count_stages(tx, NOW, DEFAULT_LIMITS, ()),
-            "outbox and receipts": looking.counts,
-            "hand-over": lambda tx: (handing_over.oldest_waiting(tx), handing_over.blocked(tx)),
+            "outbox and receipts": queries.counts,
+            "hand-over": lambda tx: (handovers.oldest_waiting(tx), handovers.blocked(tx)),
             "erasures": lambda tx: unconfirmed(tx, NOW),
         }
         for name, ask in asked.items():

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TypeVar
 from uuid import UUID
 
-from referral_bus.ledger.sending import FINAL, State
+from referral_bus.ledger.outbox import FINAL, OutboxState
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import Status
 from schemas.outcomes import Outcome
@@ -22,7 +22,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SaidWord:
     """Words that a person at an agency said, and that were accepted. No two texts are alike."""
 
     writer: str
@@ -42,7 +42,7 @@ class Entry:
     place: Place
     status: Status | None
     outcome: Outcome
-    state: State | None
+    state: OutboxState | None
     text: str | None
 
 
@@ -92,7 +92,7 @@ class Result:
         return self == Result(events=self.events)
 
 
-def check(said: Iterable[Said], books: Mapping[str, Book]) -> Result:
+def check(said: Iterable[SaidWord], books: Mapping[str, Book]) -> Result:
     """Compares everything with everything, once all is quiet. Of an erased referral only the end counts."""
     erased = {key for book in books.values() for key in book.erased}
     remains = _remains(books, erased)
@@ -144,7 +144,7 @@ def compare(before: Sequence[T], after: Sequence[T], *, at_least_once: bool = Fa
     )
 
 
-def _said_and_written(said: Iterable[Said], books: Mapping[str, Book]) -> Result:
+def _said_and_written(said: Iterable[SaidWord], books: Mapping[str, Book]) -> Result:
     asked = _rows(((words.writer, words.referral), words.text) for words in said)
     written = _rows(
         ((entry.writer, entry.referral.referral_id), entry.text) for entry in _own(books) if entry.text is not None
@@ -154,7 +154,7 @@ def _said_and_written(said: Iterable[Said], books: Mapping[str, Book]) -> Result
 
 def _written_and_stored(code: str, books: Mapping[str, Book]) -> Result:
     """What is refused, erased or can never be delivered ends visibly, and is not looked for here."""
-    ended = {State.REFUSED, State.ERASED, State.UNDELIVERABLE}
+    ended = {OutboxState.REFUSED, OutboxState.ERASED, OutboxState.UNDELIVERABLE}
     written = [entry for entry in _own(books) if entry.addressee == code and entry.state not in ended]
     forgotten = {event_id for book in books.values() for event_id in book.forgotten}
     stored = [
@@ -179,7 +179,7 @@ def _without_a_word(books: Mapping[str, Book]) -> int:
         for entry in book.entries
         if entry.outcome is Outcome.REFUSED
     }
-    told_so = [entry for entry in _own(books) if entry.state is State.REFUSED]
+    told_so = [entry for entry in _own(books) if entry.state is OutboxState.REFUSED]
     wrongly = sum(1 for entry in told_so if (entry.addressee, entry.writer, entry.event_id) not in refused)
     arrived = {(code, entry.event_id) for code, book in books.items() for entry in _stored(code, book)}
     waiting = [entry for entry in _own(books) if entry.state not in FINAL]
@@ -201,7 +201,7 @@ def _differing(books: Mapping[str, Book]) -> int:
 
 
 def _refused(books: Mapping[str, Book]) -> int:
-    return sum(1 for entry in _own(books) if entry.state is State.REFUSED)
+    return sum(1 for entry in _own(books) if entry.state is OutboxState.REFUSED)
 
 
 def _own(books: Mapping[str, Book]) -> Iterator[Entry]:

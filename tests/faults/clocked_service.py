@@ -4,8 +4,8 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from deploy.app.desk import open_desk
-from deploy.app.service import run_service
+from deploy.app.agency_client import open_client
+from deploy.app.service.agency_service import run_service
 from referral_bus.broker.kafka import KafkaBroker
 from referral_bus.clock import Clock, system_clock
 from referral_bus.logs import make_log, quiet_libraries
@@ -35,9 +35,9 @@ def _path(home: Path) -> Path:
 
 def main(home: Path) -> None:
     quiet_libraries()
-    desk = open_desk(home, wrong_clock(home))
-    code = desk.settings.agency
-    run_service(desk, lambda kafka: KafkaBroker(kafka, f"referral-bus-{code}"), make_log(sys.stderr, agency=code))
+    client = open_client(home, wrong_clock(home))
+    code = client.settings.agency
+    run_service(client, lambda kafka: KafkaBroker(kafka, f"referral-bus-{code}"), make_log(sys.stderr, agency=code))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from consumers.agency.handover import Handler
-from deploy.app.desk import Desk
+from deploy.app.agency_client import AgencyClient
 from referral_bus.broker.protocols import Broker, Delivery, Position, Reader, Sender, Sending, Topic, Unreadable
 from referral_bus.clock import system_clock
 from referral_bus.home import Home
-from referral_bus.ledger.handing_over import Received
+from referral_bus.ledger.handovers import Received
 from referral_bus.wire.raw import RawRecord
 from tests.faults.ears import note_down
 from tests.faults.steps import Crash, Moment, Step, step_of_commit
@@ -88,8 +88,8 @@ class CrashingBroker:
         self._inner.close()
 
 
-class CrashingDesk(Desk):
-    """A desk whose ledger counts commits, and which carries the crash to the handler that the service makes of it."""
+class CrashingAgencyClient(AgencyClient):
+    """An agency client whose ledger counts commits. It takes the crash to the handler that the service makes of it."""
 
     def __init__(self, home: Home, crash: Crash) -> None:
         super().__init__(home, system_clock)
@@ -97,13 +97,13 @@ class CrashingDesk(Desk):
         watch_commits(self.ledger.engine, crash)
 
 
-def note_down_and_crash(desk: CrashingDesk) -> Handler:
-    take = note_down(desk)
+def note_down_and_crash(client: CrashingAgencyClient) -> Handler:
+    take = note_down(client)
 
     def crashing(received: Received) -> None:
-        desk.crash.at(Step.HAND_OVER, Moment.BEFORE)
+        client.crash.at(Step.HAND_OVER, Moment.BEFORE)
         take(received)
-        desk.crash.at(Step.HAND_OVER, Moment.AFTER)
+        client.crash.at(Step.HAND_OVER, Moment.AFTER)
 
     return crashing
 

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.app.service import run_service
+from deploy.app.service.agency_service import run_service
 from referral_bus.broker.kafka import KafkaBroker
 from referral_bus.home import open_home
 from referral_bus.logs import make_log, quiet_libraries
-from tests.faults.crashing_ends import CrashingBroker, CrashingDesk
+from tests.faults.crashing_ends import CrashingAgencyClient, CrashingBroker
 from tests.faults.steps import Crash, Point, parsed
 
 
@@ -43,10 +43,10 @@ def main(points: Path, home: Path) -> None:
 
 def _live(home: Path, point: Point | None) -> None:
     crash = Crash(point, home.with_suffix(".crashes"))
-    desk = CrashingDesk(open_home(home), crash)
-    code = desk.settings.agency
+    client = CrashingAgencyClient(open_home(home), crash)
+    code = client.settings.agency
     log = make_log(sys.stderr, agency=code)
-    run_service(desk, lambda kafka: CrashingBroker(KafkaBroker(kafka, f"referral-bus-{code}"), crash), log)
+    run_service(client, lambda kafka: CrashingBroker(KafkaBroker(kafka, f"referral-bus-{code}"), crash), log)
     sys.exit()
 
 

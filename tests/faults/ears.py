@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from consumers.agency.handover import Handler
-from deploy.app.desk import Desk
-from referral_bus.ledger.handing_over import Received
+from deploy.app.agency_client import AgencyClient
+from referral_bus.ledger.handovers import Received
 from schemas.lifecycle import Side
 from schemas.personal import StatusBody
 from tests.faults.books import handed_over, text_of
@@ -47,13 +47,13 @@ class Ear(Protocol):
 class Pull:
     """Asks with a cursor; asking anew says that what was before it has been taken."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, client: AgencyClient) -> None:
         self.heard_before: Container[UUID] = ()
-        self._desk = desk
+        self._client = client
         self._cursor = 0
 
     def listen(self) -> Sequence[News]:
-        came = self._desk.received_after(self._cursor, PULLED_AT_ONCE)
+        came = self._client.received_after(self._cursor, PULLED_AT_ONCE)
         if came:
             self._cursor = came[-1].cursor
         return [news(each) for each in came]
@@ -62,10 +62,10 @@ class Pull:
 class Notes:
     """Reads what the handler in the service's process has noted down."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._path = _notes(desk)
+    def __init__(self, client: AgencyClient) -> None:
+        self._path = _notes(client)
         self._read = self._path.stat().st_size if self._path.exists() else 0
-        self.heard_before: Container[UUID] = handed_over(desk)
+        self.heard_before: Container[UUID] = handed_over(client)
 
     def listen(self) -> Sequence[News]:
         if not self._path.exists():
@@ -77,9 +77,9 @@ class Notes:
         return [_LINE.validate_json(line) for line in whole.splitlines()]
 
 
-def note_down(desk: Desk) -> Handler:
+def note_down(client: AgencyClient) -> Handler:
     """The handler: one line for each event, in one write, so that a killed service leaves no half of one."""
-    path = _notes(desk)
+    path = _notes(client)
 
     def take(received: Received) -> None:
         with path.open("ab", buffering=0) as file:
@@ -101,5 +101,5 @@ def news(received: Received) -> News:
     )
 
 
-def _notes(desk: Desk) -> Path:
-    return desk.home.folder.with_suffix(".notes")
+def _notes(client: AgencyClient) -> Path:
+    return client.home.folder.with_suffix(".notes")

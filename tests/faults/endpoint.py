@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from uuid import UUID
 
-from deploy.app.desk import Desk
-from referral_bus.ledger import handing_over
+from deploy.app.agency_client import AgencyClient
+from referral_bus.ledger import handovers
 from tests.faults.ears import News, news
 
 SLOW_S, HANGS_S = 0.3, 3.0
@@ -108,14 +108,14 @@ def _say(call: BaseHTTPRequestHandler, status: int, **headers: str) -> None:
 class Called:
     """Hears what the endpoint has taken: it was told ids, and reads the rest from the ledger."""
 
-    def __init__(self, desk: Desk, endpoint: Endpoint) -> None:
+    def __init__(self, client: AgencyClient, endpoint: Endpoint) -> None:
         self.heard_before: Container[UUID] = ()
-        self._desk = desk
+        self._client = client
         self._endpoint = endpoint
         self._read = 0
 
     def listen(self) -> Sequence[News]:
         bodies = self._endpoint.taken[self._read :]
         self._read += len(bodies)
-        with self._desk.ledger.read() as tx:
-            return [news(handing_over.after_cursor(tx, int(json.loads(body)["cursor"]) - 1, 1)[0]) for body in bodies]
+        with self._client.ledger.read() as tx:
+            return [news(handovers.after_cursor(tx, int(json.loads(body)["cursor"]) - 1, 1)[0]) for body in bodies]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from deploy.app.desk import Desk, open_desk
+from deploy.app.agency_client import AgencyClient, open_client
 from referral_bus.clock import Clock, system_clock
 from tests.faults.books import came_in, knows_incarnation, read_book, without_receipt, written_by
 from tests.faults.checker import Result, check
@@ -39,7 +39,7 @@ class Field:
     """`programs` are run in the place of the ordinary service, by agency code."""
 
     services: Services
-    desks: dict[str, Desk]
+    clients: dict[str, AgencyClient]
     load: Load
     handlers: Mapping[str, str]
     programs: dict[str, Sequence[str]] = field(default_factory=dict)
@@ -76,11 +76,11 @@ class Field:
 
     def begin_again(self, code: str, wrote: frozenset[UUID]) -> None:
         """The agency's ledger, in which it `wrote` all this, was lost and restored: everybody opens it anew."""
-        desk = open_desk(self.agency(code).home)
-        self.forgotten[code] = (self.forgotten[code] | wrote) - written_by(desk)
-        self.desks[code] = desk
+        client = open_client(self.agency(code).home)
+        self.forgotten[code] = (self.forgotten[code] | wrote) - written_by(client)
+        self.clients[code] = client
         self.restored.add(code)
-        self.load.staff[code].begin_again(desk, Notes(desk) if code in self.handlers else Pull(desk))
+        self.load.staff[code].begin_again(client, Notes(client) if code in self.handlers else Pull(client))
 
     @property
     def events(self) -> int:
@@ -90,7 +90,7 @@ class Field:
     @property
     def waiting(self) -> int:
         """How many events have no final receipt."""
-        return sum(without_receipt(desk) for desk in self.desks.values())
+        return sum(without_receipt(client) for client in self.clients.values())
 
     def settle(self, within_s: float = SETTLED_WITHIN_S) -> Result:
         """Waits until everything has been said and receipted, and compares all ledgers. What has not come to rest by
@@ -105,7 +105,7 @@ class Field:
         said = [words for staff in self.load.staff.values() for words in staff.said]
         heard = {code: staff.heard for code, staff in self.load.staff.items()}
         return check(
-            said, {code: read_book(desk, heard[code], self.forgotten[code]) for code, desk in self.desks.items()}
+            said, {code: read_book(client, heard[code], self.forgotten[code]) for code, client in self.clients.items()}
         )
 
     def _quiet(self) -> bool:
@@ -118,11 +118,11 @@ class Field:
 
     def _restored_are_known(self) -> bool:
         """What a restored ledger has lost waits again only once the others have heard of that."""
-        desks = self.desks.values()
-        return all(knows_incarnation(desk, self.desks[code]) for code in self.restored for desk in desks)
+        clients = self.clients.values()
+        return all(knows_incarnation(client, self.clients[code]) for code in self.restored for client in clients)
 
     def _all_heard(self) -> bool:
-        return all(self.load.staff[code].has_heard >= came_in(desk) for code, desk in self.desks.items())
+        return all(self.load.staff[code].has_heard >= came_in(client) for code, client in self.clients.items())
 
 
 @contextmanager
@@ -145,12 +145,14 @@ def field_of(
     for code, handler in handlers.items():
         Agency(folder / code).set_to(handler=f"'{handler}'")
     services.make_topics()
-    desks = {code: open_desk(folder / code, (clocks or {}).get(code, system_clock)) for code in codes}
-    staff = {code: Staff(desk, Notes(desk) if code in handlers else Pull(desk)) for code, desk in desks.items()}
+    clients = {code: open_client(folder / code, (clocks or {}).get(code, system_clock)) for code in codes}
+    staff = {
+        code: Staff(client, Notes(client) if code in handlers else Pull(client)) for code, client in clients.items()
+    }
     try:
         with Load(staff, flows, stories) as load:
-            yield Field(services, desks, load, handlers)
+            yield Field(services, clients, load, handlers)
     finally:
         services.end()
-        for desk in desks.values():
-            desk.close()
+        for client in clients.values():
+            client.close()

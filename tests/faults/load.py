@@ -14,9 +14,9 @@ from itertools import count, cycle, islice
 from typing import Any, TypeVar
 from uuid import UUID
 
-from deploy.app.desk import Desk
+from deploy.app.agency_client import AgencyClient
 from referral_bus.errors import Reason, Refused, Unreachable
-from tests.faults.checker import Heard, Said
+from tests.faults.checker import Heard, SaidWord
 from tests.faults.ears import Ear, News
 from tests.kit.people import request
 
@@ -64,10 +64,10 @@ def referrals_for(events: int, stories: Sequence[Story] = MIXED) -> int:
 class Staff:
     """One agency's people. They work beside its service or without one."""
 
-    def __init__(self, desk: Desk, ear: Ear) -> None:
-        self.desk = desk
-        self.code = desk.settings.agency
-        self.said: list[Said] = []
+    def __init__(self, client: AgencyClient, ear: Ear) -> None:
+        self.client = client
+        self.code = client.settings.agency
+        self.said: list[SaidWord] = []
         self.heard: list[Heard] = []
         self._ear = ear
         self._known: set[UUID] = set()
@@ -84,8 +84,8 @@ class Staff:
         """Publishes all of them in one transaction, and says the first words about them."""
         texts = [f"{self._label()}: {story.name}" for story in stories]
         requests = [request(recipient, need=text) for text in texts]
-        published = [each.referral_id for each in patiently(lambda: self.desk.publish(requests))]
-        self.said += [Said(self.code, referral, text) for referral, text in zip(published, texts, strict=True)]
+        published = [each.referral_id for each in patiently(lambda: self.client.publish(requests))]
+        self.said += [SaidWord(self.code, referral, text) for referral, text in zip(published, texts, strict=True)]
         for referral, story in zip(published, stories, strict=True):
             self._say(referral, story.by_sender)
 
@@ -114,17 +114,17 @@ class Staff:
         for verb, detail in words:
             text = self._label()
             try:
-                patiently(partial(self.desk.move, verb, str(referral), {**detail, "text": text}))
+                patiently(partial(self.client.move, verb, str(referral), {**detail, "text": text}))
             except Refused as error:
                 if error.reason not in (Reason.TRANSITION_REFUSED, Reason.REFERRAL_ERASED):
                     raise
                 return  # the other side was quicker, or it has been erased
-            self.said.append(Said(self.code, referral, text))
+            self.said.append(SaidWord(self.code, referral, text))
 
-    def begin_again(self, desk: Desk, ear: Ear) -> None:
+    def begin_again(self, client: AgencyClient, ear: Ear) -> None:
         """Their ledger was restored: they go on, and hear again what it has lost."""
         self.heard = [each for each in self.heard if each.event_id in ear.heard_before]
-        self.desk, self._ear = desk, ear
+        self.client, self._ear = client, ear
 
     def listen_to(self, ear: Ear) -> None:
         """Their own system is another one from now on."""

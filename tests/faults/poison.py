@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from deploy.app.desk import Desk
+from deploy.app.agency_client import AgencyClient
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
 from referral_bus.wire.avro_codec import encode
@@ -40,21 +40,23 @@ class Forger:
 class _Keys:
     """The little of a bench that forging needs."""
 
-    desks: Mapping[str, Desk]
+    clients: Mapping[str, AgencyClient]
     clock: Clock
     register: Register
 
     @property
     def generated(self) -> SimpleNamespace:
-        return SimpleNamespace(agency_keys={code: desk.keyring.signing for code, desk in self.desks.items()})
+        return SimpleNamespace(agency_keys={code: client.keyring.signing for code, client in self.clients.items()})
 
-    def __getitem__(self, code: str) -> Desk:
-        return self.desks[code]
+    def __getitem__(self, code: str) -> AgencyClient:
+        return self.clients[code]
 
 
-def forger(desks: Mapping[str, Desk], sender: str, recipient: str, stranger: str, quiet: ReferralKey) -> Forger:
-    """`desks` are all three agencies'."""
-    keys = _Keys(desks, desks[sender].clock, desks[sender].register)
+def forger(
+    clients: Mapping[str, AgencyClient], sender: str, recipient: str, stranger: str, quiet: ReferralKey
+) -> Forger:
+    """`clients` are all three agencies'."""
+    keys = _Keys(clients, clients[sender].clock, clients[sender].register)
     return Forger(cast(Bench, keys), sender, recipient, stranger, quiet)
 
 

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from referral_bus.ledger.sending import State
+from referral_bus.ledger.outbox import OutboxState
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import Status
 from schemas.outcomes import Outcome
-from tests.faults.checker import Book, Entry, Heard, Result, Said, check
+from tests.faults.checker import Book, Entry, Heard, Result, SaidWord, check
 
 KEY = ReferralKey("aaa", UUID(int=1))
 WHOLE = Result(events=4)
@@ -27,7 +27,7 @@ REFERRAL, ANSWER = entry("aaa", 1, "help"), entry("aaa", 2, "yes")
 SEEN, DONE = entry("bbb", 1, "seen", Status.RECEIVED), entry("bbb", 2, "done", Status.COMPLETED)
 
 
-def own(an_entry: Entry, state: State = State.STORED) -> Entry:
+def own(an_entry: Entry, state: OutboxState = OutboxState.STORED) -> Entry:
     """As it stands at its writer."""
     return replace(an_entry, state=state)
 
@@ -36,12 +36,12 @@ def heard(*entries: Entry) -> list[Heard]:
     return [Heard(each.event_id, KEY.referral_id, each.writer, each.text) for each in entries]
 
 
-SAID = [Said(each.writer, KEY.referral_id, str(each.text)) for each in (REFERRAL, ANSWER, SEEN, DONE)]
+SAID = [SaidWord(each.writer, KEY.referral_id, str(each.text)) for each in (REFERRAL, ANSWER, SEEN, DONE)]
 AT_A = Book([own(REFERRAL), own(ANSWER), SEEN, DONE], {KEY: Status.COMPLETED}, heard(SEEN, DONE))
 AT_B = Book([REFERRAL, own(SEEN), ANSWER, own(DONE)], {KEY: Status.COMPLETED}, heard(REFERRAL, ANSWER))
 
 
-def found(said: Sequence[Said] = SAID, at_a: Book = AT_A, at_b: Book = AT_B) -> Result:
+def found(said: Sequence[SaidWord] = SAID, at_a: Book = AT_A, at_b: Book = AT_B) -> Result:
     return check(said, {"aaa": at_a, "bbb": at_b})
 
 
@@ -56,7 +56,7 @@ def test_ledgers_that_agree_show_nothing() -> None:
 
 TAMPERED: dict[str, tuple[Callable[[], Result], Result]] = {
     "words that were accepted stand in no ledger": (
-        lambda: found([*SAID, Said("aaa", KEY.referral_id, "forgotten")]),
+        lambda: found([*SAID, SaidWord("aaa", KEY.referral_id, "forgotten")]),
         replace(WHOLE, lost=1),
     ),
     "words stand in a ledger that nobody said": (lambda: found(SAID[1:]), replace(WHOLE, invented=1)),
@@ -86,12 +86,12 @@ TAMPERED: dict[str, tuple[Callable[[], Result], Result]] = {
         replace(WHOLE, lost=1, invented=2),
     ),
     "an event has no final receipt": (
-        lambda: at_a([own(REFERRAL, State.SENT), *AT_A.entries[1:]]),
+        lambda: at_a([own(REFERRAL, OutboxState.SENT), *AT_A.entries[1:]]),
         replace(WHOLE, lost=1),
     ),
     "an event has neither arrived nor been receipted": (
         lambda: found(
-            at_a=replace(AT_A, entries=[own(REFERRAL), own(ANSWER, State.SENT), SEEN, DONE]),
+            at_a=replace(AT_A, entries=[own(REFERRAL), own(ANSWER, OutboxState.SENT), SEEN, DONE]),
             at_b=replace(AT_B, entries=[REFERRAL, own(SEEN), own(DONE)], heard=heard(REFERRAL)),
         ),
         replace(WHOLE, lost=1),
@@ -101,12 +101,12 @@ TAMPERED: dict[str, tuple[Callable[[], Result], Result]] = {
         replace(WHOLE, lost=1),
     ),
     "a receipt says refused, and it was not": (
-        lambda: at_a([own(REFERRAL), own(ANSWER, State.REFUSED), SEEN, DONE]),
+        lambda: at_a([own(REFERRAL), own(ANSWER, OutboxState.REFUSED), SEEN, DONE]),
         replace(WHOLE, lost=1, invented=1, refused=1),
     ),
     "an honest event was refused": (
         lambda: found(
-            at_a=replace(AT_A, entries=[own(REFERRAL), own(ANSWER, State.REFUSED), SEEN, DONE]),
+            at_a=replace(AT_A, entries=[own(REFERRAL), own(ANSWER, OutboxState.REFUSED), SEEN, DONE]),
             at_b=replace(
                 AT_B,
                 entries=[REFERRAL, own(SEEN), replace(ANSWER, outcome=Outcome.REFUSED, text=None), own(DONE)],
@@ -208,8 +208,8 @@ def test_an_automatic_answer_that_was_lost_with_its_ledger_may_stand_at_the_othe
     assert found(said, AT_A, without).invented == 1
 
 
-@pytest.mark.parametrize("state", [State.ERASED, State.UNDELIVERABLE])
-def test_an_event_that_ended_visibly_without_arriving_is_no_damage(state: State) -> None:
+@pytest.mark.parametrize("state", [OutboxState.ERASED, OutboxState.UNDELIVERABLE])
+def test_an_event_that_ended_visibly_without_arriving_is_no_damage(state: OutboxState) -> None:
     ended = replace(AT_A, entries=[own(REFERRAL), own(ANSWER, state), SEEN, DONE])
     without = replace(AT_B, entries=[REFERRAL, own(SEEN), own(DONE)], heard=heard(REFERRAL))
     assert found(at_a=ended, at_b=without) == WHOLE

@@ -38,7 +38,7 @@ def test_f3_a_recipient_that_is_killed_at_any_moment_takes_everything_once_and_i
 
 
 def kill_under_load(field: Field, victims: Sequence[str], kills: int, events: int, chance: random.Random) -> Result:
-    field.start_and_wait(*field.desks)
+    field.start_and_wait(*field.clients)
     referrals = referrals_for(events)
     for number in range(kills):
         field.load.want(referrals * (number + 1) // kills - referrals * number // kills)

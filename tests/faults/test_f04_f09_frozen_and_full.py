@@ -34,7 +34,7 @@ def test_f4_a_service_that_was_stopped_wakes_and_goes_on_and_no_second_one_takes
     stopped_s = dose(full=STOPPED_S, small=STUCK_AFTER_S + 2)
     lowered = QUICK | {"stuck_after_s": str(STUCK_AFTER_S)}
     with field_of(tmp_path, kafka_bootstrap, settings=lowered) as field:
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         for number in range(times):
             field.load.want(referrals_for(events))
             time.sleep(chance.uniform(0, 1))
@@ -71,10 +71,10 @@ def test_f9_an_agency_whose_disk_is_full_loses_nothing_and_goes_on_once_there_is
 ) -> None:
     times, events = dose(full=10, small=1), dose(full=60, small=60)
     with field_of(tmp_path, kafka_bootstrap) as field:
-        field.desks[MIDDLE].close()
+        field.clients[MIDDLE].close()
         with small_disk(field.agency(MIDDLE).home, MEGABYTES) as disk:
             field.begin_again(MIDDLE, frozenset())
-            field.start_and_wait(*field.desks)
+            field.start_and_wait(*field.clients)
             for number in range(times):
                 field.load.want(referrals_for(events))
                 time.sleep(chance.uniform(0, 0.5))
@@ -87,5 +87,5 @@ def test_f9_an_agency_whose_disk_is_full_loses_nothing_and_goes_on_once_there_is
                 field.tell(f"{number + 1} times full")
             result = field.settle()
             field.services.end()
-            field.desks[MIDDLE].close()
+            field.clients[MIDDLE].close()
     report("F9", f"{times} times", result)

@@ -30,7 +30,7 @@ def test_f5_a_broker_that_is_killed_and_comes_back_with_its_data_loses_nothing(
 ) -> None:
     kills, events = dose(full=10, small=1), dose(full=400, small=200)
     with field_of(tmp_path, kafka.bootstrap) as field:
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         for number in range(kills):
             work_until_half_is_under_way(field, events)
             kafka.kill()
@@ -47,7 +47,7 @@ def test_f6_a_broker_that_comes_back_with_nothing_loses_nothing(
 ) -> None:
     wipes, events = dose(full=3, small=1), dose(full=2000, small=200)
     with field_of(tmp_path, kafka.bootstrap) as field:
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         for number in range(wipes):
             work_until_half_is_under_way(field, events)
             kafka.kill()

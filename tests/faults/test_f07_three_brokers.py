@@ -25,8 +25,8 @@ def test_f7_two_of_three_brokers_go_on_when_the_leader_is_killed(
         own_kafka(tmp_path, brokers=3) as kafka,
         field_of(tmp_path / "agencies", kafka.bootstrap, copies=3) as field,
     ):
-        inbox = field.desks[MIDDLE].register.inbox(MIDDLE) or ""
-        field.start_and_wait(*field.desks)
+        inbox = field.clients[MIDDLE].register.inbox(MIDDLE) or ""
+        field.start_and_wait(*field.clients)
         for number in range(kills):
             kafka.start()  # whoever was killed before
             field.load.want(referrals_for(events))

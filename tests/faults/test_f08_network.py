@@ -27,7 +27,7 @@ def test_f8_a_bad_network_delays_and_loses_nothing(
         proxy(told_port, kafka.plan.port, chance) as network,
         field_of(tmp_path / "agencies", f"{HOST}:{told_port}") as field,
     ):
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         for kind in Kind:
             network.kind = kind
             field.load.want(referrals_for(events))

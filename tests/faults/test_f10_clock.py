@@ -28,7 +28,7 @@ def test_f10_a_clock_that_is_wrong_and_jumps_loses_nothing(
         set_wrong(tmp_path / code, chance.choice(JUMPS))
     with field_of(tmp_path, kafka_bootstrap, clocks=clocks) as field:
         field.programs |= dict.fromkeys(clocks, PROGRAM)
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         for number in range(jumps):
             field.load.want(referrals_for(events))
             time.sleep(chance.uniform(*STAYS_S))

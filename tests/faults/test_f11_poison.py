@@ -34,10 +34,10 @@ def test_f11_poison_among_good_events_is_refused_and_stops_nothing(
     events = dose(full=20_000, small=500)
     flows = [Flow(FIRST, MIDDLE), Flow(MIDDLE, LAST)]
     with field_of(tmp_path, kafka_bootstrap, flows, STORIES) as field:
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         field.load.want(1)
         field.settle()
-        hands = forger(field.desks, FIRST, MIDDLE, LAST, the_quiet_one(field))
+        hands = forger(field.clients, FIRST, MIDDLE, LAST, the_quiet_one(field))
         field.load.want(referrals_for(events, STORIES))
         given = send_poison(field, hands, list(islice(cycle(POISON), events // ONE_IN)))
         result = field.settle()

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from deploy.app.agency_client import open_client
 from deploy.app.backups import back_up, go_on_after_restore
-from deploy.app.desk import open_desk
-from referral_bus.ledger.looking import statuses
+from referral_bus.ledger.queries import statuses
 from schemas.lifecycle import ErasureReason
 from tests.faults.books import written_by
 from tests.faults.checker import Result
@@ -30,7 +30,7 @@ def test_f13_a_restored_ledger_gets_everything_again_and_nothing_that_was_erased
     times, events = dose(full=5, small=1), dose(full=400, small=100)
     flows = [Flow(FIRST, MIDDLE), Flow(MIDDLE, FIRST)]
     with field_of(tmp_path, kafka_bootstrap, flows, [TO_AND_FRO]) as field:
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         for number in range(times):
             for victim in (FIRST, MIDDLE):
                 result = restore(field, victim, tmp_path / f"{victim}-{number}.backup", events, chance)
@@ -44,20 +44,20 @@ def restore(field: Field, victim: str, backup: Path, events: int, chance: random
     the other side speaks then; both withdraw."""
     field.load.want(referrals_for(events))
     field.settle()
-    back_up(field.desks[victim], backup)
+    back_up(field.clients[victim], backup)
     other = FIRST if victim == MIDDLE else MIDDLE
     field.load.ask_for(Flow(other, victim), UNANSWERED, events // 10)
     for code in (victim, other):
         for referral in chance.sample(known(field, code), WITHDRAWN):
-            field.desks[code].withdraw(str(referral), ErasureReason.WITHDRAWN)
+            field.clients[code].withdraw(str(referral), ErasureReason.WITHDRAWN)
     wait_until(lambda: field.load.idle() and field.waiting == 0, 120)
     field.kill(victim)
     with field.load.at_rest():
-        wrote = written_by(field.desks[victim])
-        field.desks[victim].close()
-        desk = open_desk(field.agency(victim).home)
-        go_on_after_restore(desk, backup)
-        desk.close()
+        wrote = written_by(field.clients[victim])
+        field.clients[victim].close()
+        client = open_client(field.agency(victim).home)
+        go_on_after_restore(client, backup)
+        client.close()
         field.begin_again(victim, wrote)
     field.start_and_wait(victim)
     return field.settle()
@@ -65,5 +65,5 @@ def restore(field: Field, victim: str, backup: Path, events: int, chance: random
 
 def known(field: Field, code: str) -> list[UUID]:
     """Referrals that are not erased."""
-    with field.desks[code].ledger.read() as tx:
+    with field.clients[code].ledger.read() as tx:
         return sorted(key.referral_id for key in statuses(tx))

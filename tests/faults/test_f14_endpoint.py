@@ -43,9 +43,9 @@ def test_f14_whatever_the_endpoint_does_all_is_handed_over_in_order_in_the_end(
 
 def suffer(field: Field, endpoint: Endpoint, events: int) -> Result:
     """The endpoint is ill for a while; then it is well, and somebody retries what was given up meanwhile."""
-    staff, desk = field.load.staff[MIDDLE], field.desks[MIDDLE]
+    staff, client = field.load.staff[MIDDLE], field.clients[MIDDLE]
     with field.load.at_rest():
-        staff.listen_to(Called(desk, endpoint))
+        staff.listen_to(Called(client, endpoint))
     field.start_and_wait(MIDDLE)
     field.load.want(referrals_for(events, [UNANSWERED]))
     wait_until(lambda: endpoint.called or endpoint.illness is Illness.DOWN)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.app.finding import Filter, find
+from deploy.app.worklist import Filter, find
 from schemas.lifecycle import ErasureReason
 from tests.faults.brokers import OwnKafka, own_kafka
 from tests.faults.conftest import Report
@@ -62,7 +62,7 @@ def test_f15_after_a_quarter_of_an_hour_of_everything_nothing_is_lost_and_nothin
 ) -> None:
     flows, memory = [Flow(FIRST, MIDDLE), Flow(MIDDLE, LAST), Flow(LAST, MIDDLE)], Memory()
     with own_kafka(tmp_path) as kafka, field_of(tmp_path, kafka.bootstrap, flows) as soaked:
-        soaked.start_and_wait(*soaked.desks)
+        soaked.start_and_wait(*soaked.clients)
         happened = soak(soaked, kafka, memory, chance)
         result = soaked.settle()
     growths = memory.growths()
@@ -116,11 +116,11 @@ def faults_of(soaked: Field, kafka: OwnKafka, chance: random.Random) -> dict[str
         soaked.services.make_topics()
 
     def withdraw(_: float) -> None:
-        code = chance.choice(sorted(soaked.desks))
-        open_here = find(soaked.desks[code], Filter(), 50).referrals
+        code = chance.choice(sorted(soaked.clients))
+        open_here = find(soaked.clients[code], Filter(), 50).referrals
         if open_here:
             referral = chance.choice(open_here).referral.key.referral_id
-            soaked.desks[code].withdraw(str(referral), ErasureReason.WITHDRAWN)
+            soaked.clients[code].withdraw(str(referral), ErasureReason.WITHDRAWN)
 
     return {
         "kills": kill,

@@ -33,7 +33,7 @@ def test_f16_batches_that_unpack_to_very_much_take_no_memory_and_end_nothing(
     thrown = 0
     with field_of(tmp_path, kafka.bootstrap) as field:
         throw(field, kafka, bombs)  # met at the very start
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         for number in range(times):
             field.load.want(referrals_for(events))
             thrown += throw(field, kafka, bombs)
@@ -41,7 +41,7 @@ def test_f16_batches_that_unpack_to_very_much_take_no_memory_and_end_nothing(
             assert peak_mb(field) < RESIDENT_MB
             kafka.kill()
             kafka.start()
-            field.start_again(next(iter(field.desks)))
+            field.start_again(next(iter(field.clients)))
             field.tell(f"{number + 1} rounds")
         result = field.settle()
         assert kafka.running(), "Kafka has ended"
@@ -50,7 +50,7 @@ def test_f16_batches_that_unpack_to_very_much_take_no_memory_and_end_nothing(
 
 def throw(field: Field, kafka: OwnKafka, each: int) -> int:
     """Into every topic."""
-    topics = [plan.name for plan in wanted_topics(next(iter(field.desks.values())).register)]
+    topics = [plan.name for plan in wanted_topics(next(iter(field.clients.values())).register)]
     for topic in topics:
         produce(kafka.bootstrap, topic, *[with_many_headers(HEADERS)] * each)
     return each * len(topics)

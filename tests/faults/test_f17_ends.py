@@ -30,14 +30,14 @@ def test_f17_a_topic_whose_end_is_never_handed_out_holds_up_no_start(
 ) -> None:
     times, events = dose(full=20, small=2), dose(full=200, small=60)
     with field_of(tmp_path, kafka_bootstrap) as field:
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         for number in range(times):
             field.load.want(referrals_for(events))
-            for code in field.desks:
+            for code in field.clients:
                 field.kill(code)
             tail = (marked, emptied)[number % 2]
             end_with(field, tail, chance)
-            field.start_and_wait(*field.desks)  # ready only once each has read its own announcements to the end
+            field.start_and_wait(*field.clients)  # ready only once each has read its own announcements to the end
             field.tell(f"{number + 1} rounds")
         result = field.settle()
     report("F17", f"{times} starts after an aborted transaction or a deletion in each topic", result)
@@ -45,6 +45,6 @@ def test_f17_a_topic_whose_end_is_never_handed_out_holds_up_no_start(
 
 def end_with(field: Field, tail: Callable[[str, str], None], chance: random.Random) -> None:
     """Every topic, in any order."""
-    topics = [plan.name for plan in wanted_topics(next(iter(field.desks.values())).register)]
+    topics = [plan.name for plan in wanted_topics(next(iter(field.clients.values())).register)]
     for topic in chance.sample(topics, len(topics)):
         tail(field.services.kafka, topic)

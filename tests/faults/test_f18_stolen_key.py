@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from consumers.agency.announcer import next_announcement
+from deploy.app.agency_client import open_client
 from deploy.app.backups import go_on_after_restore
-from deploy.app.desk import open_desk
 from referral_bus.broker.kafka import KafkaBroker
 from referral_bus.clock import system_clock
 from referral_bus.errors import BusError, Reason
 from referral_bus.federation.keyring import write_key
-from referral_bus.ledger import looking, referrals, tables
+from referral_bus.ledger import queries, referrals, tables
 from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import encode
@@ -44,7 +44,7 @@ def test_f18_what_a_stolen_key_has_said_falls_with_it(
 ) -> None:
     events = dose(full=1000, small=60)
     with field_of(tmp_path, kafka_bootstrap) as field:
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         field.load.want(referrals_for(events))
         assert field.settle().kept
         _announce_as_the_thief(field)
@@ -60,14 +60,14 @@ def test_f18_what_a_stolen_key_has_said_falls_with_it(
 
 def _announce_as_the_thief(field: Field) -> None:
     """Returns once the others have heard it."""
-    desk, now = field.desks[MIDDLE], system_clock()
-    keys = tuple(key.model_copy(update={"public_key": THIEFS}) for key in desk.keyring.announced(now))
-    said = next_announcement(desk.ledger, desk.register, keys, now, "0.0.0")
+    client, now = field.clients[MIDDLE], system_clock()
+    keys = tuple(key.model_copy(update={"public_key": THIEFS}) for key in client.keyring.announced(now))
+    said = next_announcement(client.ledger, client.register, keys, now, "0.0.0")
     highest = said.model_copy(update={"incarnation": HIGHEST_INCARNATION, "counter": 2**53 - 1})
-    _send_as_the_thief(field, highest, desk.register.announcement(MIDDLE))
+    _send_as_the_thief(field, highest, client.register.announcement(MIDDLE))
 
     def heard() -> bool:
-        with field.desks[FIRST].ledger.read() as tx:
+        with field.clients[FIRST].ledger.read() as tx:
             return all_peers(tx)[MIDDLE].announcement == highest
 
     wait_until(heard)
@@ -75,9 +75,9 @@ def _announce_as_the_thief(field: Field) -> None:
 
 def _speak_as_the_thief(field: Field) -> UUID:
     """A status that the referral does not have, to its sender. Returns once it is believed there; the event's id."""
-    desk, to, now = field.desks[MIDDLE], field.desks[FIRST], system_clock()
+    client, to, now = field.clients[MIDDLE], field.clients[FIRST], system_clock()
     with to.ledger.read() as tx:
-        known = looking.statuses(tx)
+        known = queries.statuses(tx)
         key = _between(tx)[0]
         follows = referrals.place_held(tx, key, MIDDLE)
     status = Status.REJECTED if known[key] is not Status.REJECTED else Status.COMPLETED
@@ -88,7 +88,7 @@ def _speak_as_the_thief(field: Field) -> UUID:
         writer=MIDDLE,
         addressee=FIRST,
         occurred_at=now,
-        register_version=desk.register.version,
+        register_version=client.register.version,
         incarnation=HIGHEST_INCARNATION,
         sequence=2**53 - 1,
         follows_incarnation=follows.incarnation,
@@ -99,11 +99,11 @@ def _speak_as_the_thief(field: Field) -> UUID:
     )
     sealing = to.keyring.announced(now)[0].public_key
     named = word.model_copy(update={"sealing_key_id": key_id_of(sealing)})
-    _send_as_the_thief(field, seal(named, encode(StatusBody()), sealing), desk.register.inbox(FIRST))
+    _send_as_the_thief(field, seal(named, encode(StatusBody()), sealing), client.register.inbox(FIRST))
 
     def believed() -> bool:
         with to.ledger.read() as tx:
-            return looking.statuses(tx)[key] == status
+            return queries.statuses(tx)[key] == status
 
     wait_until(believed)
     return word.event_id
@@ -111,10 +111,10 @@ def _speak_as_the_thief(field: Field) -> UUID:
 
 def _end_as_the_thief(field: Field) -> UUID:
     """As if the recipient's retention had erased another referral. Returns once that is believed; the event's id."""
-    desk, to = field.desks[MIDDLE], field.desks[FIRST]
+    client, to = field.clients[MIDDLE], field.clients[FIRST]
     with to.ledger.read() as tx:
         key = _between(tx)[1]
-        ended = Status.REJECTED if looking.statuses(tx)[key] is not Status.REJECTED else Status.COMPLETED
+        ended = Status.REJECTED if queries.statuses(tx)[key] is not Status.REJECTED else Status.COMPLETED
     word = ErasureEvent(
         event_id=uuid4(),
         referral_id=key.referral_id,
@@ -122,18 +122,18 @@ def _end_as_the_thief(field: Field) -> UUID:
         writer=MIDDLE,
         addressee=FIRST,
         occurred_at=system_clock(),
-        register_version=desk.register.version,
+        register_version=client.register.version,
         incarnation=HIGHEST_INCARNATION,
         sequence=2**53 - 1,
         kind=ErasureKind.REQUESTED,
         reason=ErasureReason.RETENTION,
         status=ended,
     )
-    _send_as_the_thief(field, word, desk.register.inbox(FIRST))
+    _send_as_the_thief(field, word, client.register.inbox(FIRST))
 
     def believed() -> bool:
         with to.ledger.read() as tx:
-            return looking.statuses(tx)[key] == ended
+            return queries.statuses(tx)[key] == ended
 
     wait_until(believed)
     return word.event_id
@@ -141,13 +141,13 @@ def _end_as_the_thief(field: Field) -> UUID:
 
 def _between(tx: Tx) -> list[ReferralKey]:
     """The referrals from the first agency to the one whose key is stolen."""
-    known = [key for key in looking.statuses(tx) if key.sender == FIRST]
+    known = [key for key in queries.statuses(tx) if key.sender == FIRST]
     return [key for key in known if (found := referrals.load(tx, key)) is not None and found.peer == MIDDLE]
 
 
 def _send_as_the_thief(field: Field, record: AnyRecord, topic: str | None) -> None:
-    desk = field.desks[MIDDLE]
-    raw = write(record, topic or "", desk.register.federation, desk.keyring.signing)
+    client = field.clients[MIDDLE]
+    raw = write(record, topic or "", client.register.federation, client.keyring.signing)
     with closing(KafkaBroker(field.services.kafka, "thief")) as broker, closing(broker.sender()) as sender:
         sending = sender.send(raw)
         assert sending is not None
@@ -157,7 +157,7 @@ def _send_as_the_thief(field: Field, record: AnyRecord, topic: str | None) -> No
 def _sealed_to_the_thief(field: Field) -> int:
     outbox = tables.outbox.c
     sealed = sa.select(sa.func.count()).select_from(tables.outbox).where(outbox.key_id == key_id_of(THIEFS))
-    with field.desks[FIRST].ledger.read() as tx:
+    with field.clients[FIRST].ledger.read() as tx:
         return int(tx.connection.execute(sealed).scalar_one())
 
 
@@ -168,8 +168,8 @@ def _stopped_until_revoked(field: Field) -> None:
     field.running.pop(MIDDLE).popen.wait(PATIENCE_S)
     home = field.agency(MIDDLE).home
     before = (home / "outside-backups" / "high-water.json").read_bytes()
-    with closing(open_desk(home)) as desk, pytest.raises(BusError) as caught:
-        go_on_after_restore(desk, None)
+    with closing(open_client(home)) as client, pytest.raises(BusError) as caught:
+        go_on_after_restore(client, None)
     assert caught.value.reason is Reason.INCARNATIONS_USED_UP
     assert (home / "outside-backups" / "high-water.json").read_bytes() == before
 
@@ -180,12 +180,12 @@ def _revoke(field: Field, thiefs: frozenset[UUID]) -> None:
     home = field.agency(MIDDLE).home
     field.kill(FIRST)
     with field.load.at_rest():
-        wrote = written_by(field.desks[MIDDLE])
-        field.desks[MIDDLE].close()
+        wrote = written_by(field.clients[MIDDLE])
+        field.clients[MIDDLE].close()
         (home / "keys" / "signing.key").unlink()
         write_key(home / "keys" / "signing.key", Ed25519PrivateKey.generate().private_bytes_raw())
         field.services.join(2)
-        with closing(open_desk(home)) as desk:
-            go_on_after_restore(desk, None)
+        with closing(open_client(home)) as client:
+            go_on_after_restore(client, None)
         field.begin_again(MIDDLE, wrote | thiefs)
     field.start_and_wait(FIRST, MIDDLE)

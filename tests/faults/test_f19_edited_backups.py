@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.app.agency_client import open_client
 from deploy.app.backups import back_up, go_on_after_restore
-from deploy.app.desk import open_desk
 from referral_bus.errors import Reason, Refused
 from tests.faults.books import written_by
 from tests.faults.checker import Result
@@ -27,7 +27,7 @@ def test_f19_no_edited_backup_is_opened_and_the_genuine_one_still_restores(
     times, events = dose(full=3, small=1), dose(full=200, small=50)
     flows = [Flow(FIRST, MIDDLE), Flow(MIDDLE, FIRST)]
     with field_of(tmp_path, kafka_bootstrap, flows, [TO_AND_FRO]) as field:
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         for number in range(times):
             for victim in (FIRST, MIDDLE):
                 result = restore(field, victim, tmp_path / f"{victim}-{number}", events)
@@ -41,24 +41,24 @@ def restore(field: Field, victim: str, folder: Path, events: int) -> Result:
     folder.mkdir()
     field.load.want(referrals_for(events))
     field.settle()
-    back_up(field.desks[victim], folder / "genuine")
+    back_up(field.clients[victim], folder / "genuine")
     other = FIRST if victim == MIDDLE else MIDDLE
     field.load.ask_for(Flow(other, victim), UNANSWERED, events // 10)
     wait_until(lambda: field.load.idle() and field.waiting == 0, 120)
     field.kill(victim)
     with field.load.at_rest():
-        wrote = written_by(field.desks[victim])
-        field.desks[victim].close()
-        desk = open_desk(field.agency(victim).home)
+        wrote = written_by(field.clients[victim])
+        field.clients[victim].close()
+        client = open_client(field.agency(victim).home)
         for edit in EDITS:
             edited = folder / edit.__name__
             shutil.copy(folder / "genuine", edited)
             edit(edited)
             with pytest.raises(Refused) as refused:
-                go_on_after_restore(desk, edited)
+                go_on_after_restore(client, edited)
             assert (refused.value.reason, refused.value.path) == (Reason.HOME_INVALID, "FILE")
-        go_on_after_restore(desk, folder / "genuine")
-        desk.close()
+        go_on_after_restore(client, folder / "genuine")
+        client.close()
         field.begin_again(victim, wrote)
     field.start_and_wait(victim)
     return field.settle()

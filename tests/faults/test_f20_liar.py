@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from consumers.agency.announcer import next_announcement
-from deploy.app.desk import Desk, open_desk
+from deploy.app.agency_client import AgencyClient, open_client
 from referral_bus.broker.kafka import KafkaBroker
 from referral_bus.clock import system_clock
 from referral_bus.ledger import tables
-from referral_bus.ledger.looking import statuses
 from referral_bus.ledger.peers import all_peers
+from referral_bus.ledger.queries import statuses
 from referral_bus.wire.record import write
 from tests.faults.clocked_service import PROGRAM, set_wrong, wrong_clock
 from tests.faults.conftest import Report
@@ -37,15 +37,15 @@ def test_f20_a_clock_that_is_ahead_and_one_liar_destroy_nothing(
     set_wrong(home, 0)
     with field_of(tmp_path, kafka_bootstrap, clocks={MIDDLE: wrong_clock(home)}) as field:
         field.programs[MIDDLE] = PROGRAM
-        field.start_and_wait(*field.desks)
+        field.start_and_wait(*field.clients)
         for _ in range(times):
             field.load.want(referrals_for(events))
             assert field.settle().kept
             before = _kept(field)
             set_wrong(home, AHEAD.total_seconds())
             _lie(field)
-            said = _announced(field.desks[MIDDLE])
-            wait_until(lambda said=said: _announced(field.desks[MIDDLE]) >= said + ROUNDS)  # type: ignore[misc]
+            said = _announced(field.clients[MIDDLE])
+            wait_until(lambda said=said: _announced(field.clients[MIDDLE]) >= said + ROUNDS)  # type: ignore[misc]
             assert before <= _kept(field)
             set_wrong(home, 0)
         result = field.settle()
@@ -55,19 +55,19 @@ def test_f20_a_clock_that_is_ahead_and_one_liar_destroy_nothing(
 def _kept(field: Field) -> set[str]:
     """Its sealing keys and its referrals."""
     keys = {path.name for path in (field.agency(MIDDLE).home / "keys").glob("sealing-*.key")}
-    with field.desks[MIDDLE].ledger.read() as tx:
+    with field.clients[MIDDLE].ledger.read() as tx:
         return keys | {str(key.referral_id) for key in statuses(tx)}
 
 
-def _announced(desk: Desk) -> int:
-    with desk.ledger.read() as tx:
+def _announced(client: AgencyClient) -> int:
+    with client.ledger.read() as tx:
         return int(tx.connection.execute(sa.select(tables.agency.c.announcement_counter)).scalar_one())
 
 
 def _lie(field: Field) -> None:
     """Returns once it was heard."""
     now = system_clock() + AHEAD
-    liar = open_desk(field.agency(LAST).home, lambda: now)
+    liar = open_client(field.agency(LAST).home, lambda: now)
     record = next_announcement(liar.ledger, liar.register, liar.keyring.announced(now), now, "0.0.0")
     raw = write(record, liar.register.announcement(LAST) or "", liar.register.federation, liar.keyring.signing)
     with closing(KafkaBroker(field.services.kafka, "liar")) as broker, closing(broker.sender()) as sender:
@@ -77,7 +77,7 @@ def _lie(field: Field) -> None:
     liar.close()
 
     def heard() -> bool:
-        with field.desks[MIDDLE].ledger.read() as tx:
+        with field.clients[MIDDLE].ledger.read() as tx:
             peer = all_peers(tx).get(LAST)
         return peer is not None and peer.announcement == record
 

@@ -1,7 +1,7 @@
 """Every guard of Kafka's edge, ingest, relay, ledger, erasure, hand-over, commands and monitor, as a record meets them."""
 
+from tests.guards.of_agency_client import DESK
 from tests.guards.of_broker import BROKER
-from tests.guards.of_desk import DESK
 from tests.guards.of_ends import ENDS_AND_WORDS
 from tests.guards.of_erasure import ERASURE
 from tests.guards.of_handover import HAND_OVER

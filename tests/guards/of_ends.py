@@ -2,7 +2,7 @@
 
 from tests.guards.guard import Guard
 
-FOREIGN, OUTPUT = "deploy/app/foreign_words.py", "deploy/app/output.py"
+FOREIGN, OUTPUT = "deploy/app/service/foreign_words.py", "deploy/app/output.py"
 TRIES = ("tests/unit/deploy/app/test_second_tries.py",)
 NOT_SAID = ("tests/unit/deploy/app/test_not_said.py",)
 WORDS = ("tests/unit/deploy/app/test_foreign_words.py",)
@@ -28,56 +28,56 @@ ENDS_AND_WORDS = (
     ),
     Guard(
         "a question that goes to a file is asked of no one",
-        "deploy/app/commands_erasure.py",
+        "deploy/app/commands/erasure.py",
         "not (sys.stdin.isatty() and sys.stdout.isatty())",
         "not sys.stdin.isatty()",
         ERASURES,
     ),
     Guard(
         "under --json no warning stands on standard error",
-        "deploy/app/commands_verbs.py",
+        "deploy/app/commands/verbs.py",
         "    if left and not json:\n",
         "    if left:\n",
         ("tests/unit/deploy/app/test_moves.py",),
     ),
     Guard(
         "under --json what a register cuts off is in the answer",
-        "deploy/app/commands_steward.py",
+        "deploy/app/commands/steward.py",
         "for line in () if json else cuts:",
         "for line in cuts:",
         ("tests/unit/deploy/app/test_steward_commands.py",),
     ),
     Guard(
         "the very same file is a second try",
-        "deploy/app/commands_referral.py",
+        "deploy/app/commands/publish.py",
         "Repeat.IS_MEANT if again else Repeat.IS_NOTICED",
         "Repeat.IS_MEANT",
         TRIES,
     ),
     Guard(
         "after ten minutes it is another wish",
-        "referral_bus/ledger/repeats.py",
+        "referral_bus/ledger/repeated_requests.py",
         "        _C.asked_at.between(now - WINDOW, now + WINDOW),",
         "        sa.true(),",
         TRIES,
     ),
     Guard(
         "a verb is no second try once something else was said",
-        "producers/moves.py",
-        "any(each.number == repeats.newest_event(tx, referral.key) for each in earlier.values())",
+        "producers/verbs.py",
+        "any(each.number == repeated_requests.newest_event(tx, referral.key) for each in earlier.values())",
         "bool(earlier)",
         TRIES,
     ),
     Guard(
         "what is said several times by its nature is no second try",
-        "producers/moves.py",
+        "producers/verbs.py",
         "    elif verb not in SAID_SEVERAL_TIMES:\n",
         "    else:\n",
         TRIES,
     ),
     Guard(
         "Python takes each word as meant",
-        "deploy/app/desk.py",
+        "deploy/app/agency_client.py",
         "return self.move_once(verb, referral_id, detail, local_ref, None).referral",
         "return self.move_once(verb, referral_id, detail, local_ref, Asked()).referral",
         TRIES,
@@ -98,8 +98,8 @@ ENDS_AND_WORDS = (
     ),
     Guard(
         "an erasure forgets what was asked",
-        "referral_bus/ledger/erasing.py",
-        "    repeats.forget(tx, key)\n",
+        "referral_bus/ledger/erasures.py",
+        "    repeated_requests.forget(tx, key)\n",
         "",
         TRIES,
     ),
@@ -168,7 +168,7 @@ ENDS_AND_WORDS = (
     ),
     Guard(
         "no steward signs what no record can carry",
-        "deploy/app/commands_steward.py",
+        "deploy/app/commands/steward.py",
         "    as_record(parsed, data, [*others, own])\n",
         "",
         ("tests/unit/deploy/app/test_steward_commands.py",),

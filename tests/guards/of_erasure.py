@@ -2,11 +2,11 @@
 
 from tests.guards.guard import Guard
 
-JUDGING = "consumers/agency/judging.py"
-TAKING = "consumers/agency/taking_erasures.py"
-ERASING = "referral_bus/ledger/erasing.py"
-RULES = ("tests/unit/consumers/agency/test_taking_erasures.py", "tests/unit/producers/test_withdrawals.py")
-RETAINING = ("tests/unit/producers/test_retaining.py",)
+JUDGING = "consumers/agency/judge_event.py"
+TAKING = "consumers/agency/judge_erasure.py"
+ERASING = "referral_bus/ledger/erasures.py"
+RULES = ("tests/unit/consumers/agency/test_judge_erasure.py", "tests/unit/producers/test_withdrawals.py")
+RETAINING = ("tests/unit/producers/test_retention.py",)
 FILES = ("tests/unit/deploy/app/test_erasure_commands.py",)
 RESTORING = ("tests/unit/producers/test_restoring.py",)
 
@@ -15,7 +15,7 @@ TOLD = ("tests/unit/producers/test_erasures_told_again.py",)
 ERASURE = (
     Guard(
         "what our own system has not erased yet is kept until it has",
-        "referral_bus/ledger/retaining.py",
+        "referral_bus/ledger/retention.py",
         ", sa.not_(wait_for_us())",
         "",
         TOLD,
@@ -36,21 +36,21 @@ ERASURE = (
     ),
     Guard(
         "nothing is confirmed that nobody was asked",
-        "referral_bus/ledger/handing_over.py",
+        "referral_bus/ledger/handovers.py",
         "_E.record == ErasureEvent.record, told_to_erase)",
         "_E.record == ErasureEvent.record)",
         TOLD,
     ),
     Guard(
         "nobody chases who has nothing",
-        "referral_bus/ledger/settling.py",
+        "referral_bus/ledger/receipts.py",
         "peer_took(tx, key, now if outcome is Outcome.REFUSED else None, key_id)",
         "peer_took(tx, key, None, key_id)",
         TOLD,
     ),
     Guard(
         "who has it again is chased again",
-        "referral_bus/ledger/settling.py",
+        "referral_bus/ledger/receipts.py",
         "        peer_took(tx, key, now if outcome is Outcome.REFUSED else None, key_id)\n",
         "        if outcome is Outcome.REFUSED:\n            peer_took(tx, key, now, key_id)\n",
         TOLD,
@@ -107,14 +107,14 @@ ERASURE = (
     Guard(
         "the final status is taken in order",
         TAKING,
-        "event.place <= max(held, taken)",
+        "event.place <= max(held, status_place)",
         "event.place <= held",
         RULES,
     ),
     Guard(
         "an older final status is not taken",
         TAKING,
-        "event.place <= max(held, taken)",
+        "event.place <= max(held, status_place)",
         "event.place <= taken",
         RULES,
     ),
@@ -164,21 +164,21 @@ ERASURE = (
     ),
     Guard(
         "a word about an erasure waits for no other",
-        "referral_bus/ledger/turns.py",
-        "_OUT.asked, _OUT.erasure, ",
-        "_OUT.asked, ",
+        "referral_bus/ledger/outbox_due.py",
+        "_OUT.resend_requested, _OUT.erasure, ",
+        "_OUT.resend_requested, ",
         RULES,
     ),
     Guard(
         "what is erased here stays erased whatever a receipt says",
-        "referral_bus/ledger/settling.py",
-        '    if State(held["state"]) is State.ERASED:\n        return\n',
+        "referral_bus/ledger/receipts.py",
+        '    if OutboxState(held["state"]) is OutboxState.ERASED:\n        return\n',
         "",
         TOLD,
     ),
     Guard(
         "the write-ahead log is emptied",
-        "consumers/agency/keeper.py",
+        "consumers/agency/maintenance.py",
         "    if not ledger.empty_log():\n        return False\n",
         "",
         FILES,
@@ -199,7 +199,7 @@ ERASURE = (
     ),
     Guard(
         "the recipient's last word is said when it may not have been heard",
-        "referral_bus/ledger/retaining.py",
+        "referral_bus/ledger/retention.py",
         "if unheard and referral.side is Side.RECIPIENT:",
         "if False:",
         RETAINING,
@@ -207,7 +207,7 @@ ERASURE = (
     Guard(
         "a restored recipient that has forgotten is asked to erase",
         JUDGING,
-        "if newer and not left.chased and left.side is Side.SENDER and isinstance(self.event, StatusEvent):",
+        "if newer and not left.needs_confirmation and left.side is Side.SENDER and isinstance(self.event, StatusEvent):",
         "if False:",
         TOLD,
     ),
@@ -220,7 +220,7 @@ ERASURE = (
     ),
     Guard(
         "expired consent becomes an erasure",
-        "referral_bus/ledger/retaining.py",
+        "referral_bus/ledger/retention.py",
         "over = _R.consent_expires_at < writing.now - keep.consent_grace",
         "over = sa.false()",
         RETAINING,

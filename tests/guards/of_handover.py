@@ -2,7 +2,7 @@
 
 from tests.guards.guard import Guard
 
-LEDGER = "referral_bus/ledger/handing_over.py"
+LEDGER = "referral_bus/ledger/handovers.py"
 HANDOVER = "consumers/agency/handover.py"
 WEBHOOK = "consumers/agency/webhook.py"
 LETTERS = "consumers/agency/dead_letters.py"
@@ -18,7 +18,7 @@ HAND_OVER = (
         "a system that is down uses up no attempt",
         HANDOVER,
         "                    down.append(received.cursor)\n",
-        "                    handing_over.failed(tx, received.cursor, self._patience, writing.now)\n",
+        "                    handovers.failed(tx, received.cursor, self._patience, writing.now)\n",
         HANDED,
     ),
     Guard(
@@ -83,7 +83,7 @@ HAND_OVER = (
     ),
     Guard(
         "nothing is discarded that is over already",
-        "consumers/agency/judging.py",
+        "consumers/agency/judge_event.py",
         "if self._erased() or self.event.follows",
         "if self.event.follows",
         SETTLED,
@@ -104,28 +104,28 @@ HAND_OVER = (
     ),
     Guard(
         "a thread that hangs ends the process",
-        "deploy/app/watchdog.py",
+        "deploy/app/service/watchdog.py",
         "                    end(STUCK)\n",
         "                    pass\n",
         SUPERVISED,
     ),
     Guard(
         "a machine that slept accuses nobody",
-        "deploy/app/watchdog.py",
+        "deploy/app/service/watchdog.py",
         "self._seen if took_s < LATE_ROUNDS * self.round_s else {}",
         "self._seen",
         SUPERVISED,
     ),
     Guard(
         "the pause of a failing thread grows",
-        "deploy/app/supervisor.py",
+        "deploy/app/service/supervisor.py",
         "failures = 1 if went_round else failures + 1",
         "failures = 1",
         SUPERVISED,
     ),
     Guard(
         "a ledger that cannot be used ends everything",
-        "deploy/app/supervisor.py",
+        "deploy/app/service/supervisor.py",
         "            self.stop.set()\n            return None\n",
         "            return None\n",
         SUPERVISED,

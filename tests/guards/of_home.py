@@ -13,14 +13,14 @@ EDITED = ("tests/unit/deploy/app/test_edited_backups.py",)
 HOME = (
     Guard(
         "a second service takes no mark of the running one for its end",
-        "deploy/app/service.py",
-        "    with running(desk.home):\n        forget_status(desk.home)\n",
-        "    make_broker(desk.settings.kafka)\n    with running(desk.home):\n        forget_status(desk.home)\n",
+        "deploy/app/service/agency_service.py",
+        "    with running(client.home):\n        forget_status(client.home)\n",
+        "    make_broker(client.settings.kafka)\n    with running(client.home):\n        forget_status(client.home)\n",
         HOMES,
     ),
     Guard(
         "a second monitor opens no file of the running one",
-        "deploy/app/monitor_service.py",
+        "deploy/app/service/monitor_service.py",
         "    with running_monitor(home):\n",
         "    connect(home.settings().kafka)\n    with running_monitor(home):\n",
         ("tests/unit/consumers/monitor/test_home.py",),
@@ -93,7 +93,7 @@ HOME = (
         "referral_bus/home.py",
         "        _lock(descriptor)\n",
         "",
-        ("tests/unit/deploy/app/test_status.py",),
+        ("tests/unit/deploy/app/test_service_status.py",),
     ),
     Guard(
         "a ledger has one name",
@@ -139,21 +139,21 @@ HOME = (
     ),
     Guard(
         "a line of the journal is read to a length",
-        "referral_bus/outside_backups.py",
+        "referral_bus/rollback_guard.py",
         "                    if len(line) > _LONGEST_LINE:\n",
         "                    if False:\n",
         BOUNDED,
     ),
     Guard(
         "nothing is added to a journal whose last line is damaged",
-        "referral_bus/outside_backups.py",
+        "referral_bus/rollback_guard.py",
         "            if size > len(tail) and not whole:\n",
         "            if False:\n",
         BOUNDED,
     ),
     Guard(
         "a damaged run.json never means many processes",
-        "deploy/app/status.py",
+        "deploy/app/service/service_status.py",
         "    return pid if pid is not None and pid > 1 else None",
         "    return pid",
         BOUNDED,

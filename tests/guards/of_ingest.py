@@ -3,7 +3,7 @@
 from tests.guards.guard import Guard
 
 RECORD = "referral_bus/wire/record.py"
-JUDGING = "consumers/agency/judging.py"
+JUDGING = "consumers/agency/judge_event.py"
 TAKING = "consumers/agency/take_in.py"
 LOOP = "consumers/agency/ingest.py"
 UNIT = "tests/unit/consumers/agency"
@@ -17,15 +17,15 @@ INGEST = (
     Guard(
         "what cannot be decoded is counted against its writer",
         TAKING,
-        '                    unasked.count(tx, writer, "unknown", around.now)\n',
+        '                    quotas.charge(tx, writer, "unknown", context.now)\n',
         "                    pass\n",
         BOUNDS,
     ),
     Guard(
         "copies of one record are counted against its writer once",
         TAKING,
-        "                if around.arriving and not is_kept(tx, letter):\n",
-        "                if around.arriving:\n",
+        "                if context.arriving and not is_kept(tx, letter):\n",
+        "                if context.arriving:\n",
         BOUNDS,
     ),
     Guard(
@@ -37,21 +37,21 @@ INGEST = (
     ),
     Guard(
         "of what is held so many bytes are kept",
-        "referral_bus/ledger/holding.py",
+        "referral_bus/ledger/held_events.py",
         "    return bool(count >= MOST_HELD or size >= MOST_HELD_BYTES)\n",
         "    return bool(count >= MOST_HELD)\n",
         BOUNDS,
     ),
     Guard(
         "an agency's notices push out no more than its own",
-        "consumers/monitor/announced.py",
+        "consumers/monitor/announcements.py",
         '        _drop_beyond(tx, {str(row["agency"]) for row in found.values()})\n',
         "",
         ("tests/unit/consumers/monitor/test_hostile.py",),
     ),
     Guard(
         "no writer fills the disk with what is refused",
-        "referral_bus/ledger/unasked.py",
+        "referral_bus/ledger/quotas.py",
         "    if before >= MOST_A_DAY:\n",
         "    if False:\n",
         BOUNDS,
@@ -59,48 +59,48 @@ INGEST = (
     Guard(
         "refused events are counted against their writer",
         JUDGING,
-        "            unasked.count(self.tx, event.writer, event.record, self.around.now)\n",
+        "            quotas.charge(self.tx, event.writer, event.record, self.context.now)\n",
         "            pass\n",
         BOUNDS,
     ),
     Guard(
         "erasures of what nobody knows are counted against their writer",
-        "consumers/agency/taking_erasures.py",
-        "        unasked.count(tx, event.writer, event.record, around.now)\n",
+        "consumers/agency/judge_erasure.py",
+        "        quotas.charge(tx, event.writer, event.record, context.now)\n",
         "        pass\n",
         BOUNDS,
     ),
     Guard(
         "what is held already is never left for want of room",
         JUDGING,
-        "        if self.around.arriving:\n",
+        "        if self.context.arriving:\n",
         "        if True:\n",
         BOUNDS,
     ),
     Guard(
         "of many copies one answer is owed",
-        "referral_bus/ledger/receiving.py",
+        "referral_bus/ledger/received_events.py",
         '.prefix_with("OR REPLACE", dialect="sqlite")',
         '.prefix_with("OR IGNORE", dialect="sqlite")',
         TAKE_IN,
     ),
     Guard(
         "a stranger is no part of a referral's history",
-        "referral_bus/ledger/looking.py",
+        "referral_bus/ledger/queries.py",
         ", _E.writer.in_(parties))",
         ")",
         BOUNDS,
     ),
     Guard(
         "a status that we do not know is not kept",
-        "referral_bus/ledger/writing.py",
+        "referral_bus/ledger/own_events.py",
         'status if status is not None and code_known("status", status) else None',
         "status",
         BOUNDS,
     ),
     Guard(
         "no writer fills the disk with what is held",
-        "referral_bus/ledger/holding.py",
+        "referral_bus/ledger/held_events.py",
         "    if kept is None and _full(tx, who):\n",
         "    if False:\n",
         ("tests/unit/consumers/agency/test_held_letters.py",),
@@ -132,14 +132,14 @@ INGEST = (
     Guard(
         "only our inbox is for us",
         TAKING,
-        "case _ if raw.topic != around.register.inbox(around.here):",
+        "case _ if raw.topic != context.register.inbox(context.here):",
         "case _ if False:",
         (f"{UNIT}/test_take_in.py", f"{UNIT}/test_receipts_and_announcements.py"),
     ),
     Guard(
         "an announcement counts from its own topic only",
         TAKING,
-        "if raw.topic == around.register.announcement(record.agency):",
+        "if raw.topic == context.register.announcement(record.agency):",
         "if True:",
         (f"{UNIT}/test_receipts_and_announcements.py", f"{UNIT}/test_take_in.py"),
     ),
@@ -150,7 +150,7 @@ INGEST = (
     Guard(
         "an older register waits for the newer one",
         JUDGING,
-        "if event.register_version > around.register.version or (starts and around.register.expired(around.now)):",
+        "if event.register_version > context.register.version or (starts and context.register.expired(context.now)):",
         "if False:",
         TAKE_IN,
     ),
@@ -172,14 +172,14 @@ INGEST = (
     Guard(
         "an agreement is needed",
         JUDGING,
-        "if not around.register.agreed(event.writer, around.here, around.now):",
+        "if not context.register.agreed(event.writer, context.here, context.now):",
         "if False:",
         TAKE_IN,
     ),
     Guard(
         "consent names us and is valid",
         JUDGING,
-        "if body.consent.recipient != self.around.here or body.consent.expires_at <= self.around.now:",
+        "if body.consent.recipient != self.context.here or body.consent.expires_at <= self.context.now:",
         "if False:",
         TAKE_IN,
     ),
@@ -224,13 +224,13 @@ INGEST = (
     Guard(
         "the position is kept with what was read",
         LOOP,
-        "            dropped = keep_places(tx, batch, verdicts, self._dead_letters_kept)\n            receiving.read_up_to(tx, reached)\n",
+        "            dropped = keep_places(tx, batch, verdicts, self._dead_letters_kept)\n            received_events.read_up_to(tx, reached)\n",
         "            dropped = keep_places(tx, batch, verdicts, self._dead_letters_kept)\n",
         INGEST_LOOP,
     ),
     Guard(
         "a topic made anew is read from its start",
-        "consumers/agency/our_topics.py",
+        "consumers/agency/subscriptions.py",
         "        if saved is not None and saved.topic_id == topic.topic_id:\n",
         "        if saved is not None:\n",
         INGEST_LOOP,

@@ -3,7 +3,7 @@
 from tests.guards.guard import Guard
 
 MONITOR = "tests/unit/consumers/monitor"
-UNBELIEVED = "consumers/monitor/unbelieved.py"
+UNBELIEVED = "consumers/monitor/forged_or_replayed.py"
 RESTORED = (f"{MONITOR}/test_restored.py",)
 REPLAYED = (f"{MONITOR}/test_replayed.py",)
 
@@ -63,21 +63,21 @@ WATCH = (
     ),
     Guard(
         "what a restored recipient says by itself does the same at its own side",
-        "referral_bus/ledger/writing.py",
+        "referral_bus/ledger/own_events.py",
         "    if changed != referral:\n        referrals.save(tx, changed)\n    said",
         "    said",
         RESTORED,
     ),
     Guard(
         "a word that is taken a second time is not new",
-        "consumers/agency/judging.py",
-        "        return min(self.event.occurred_at, self.around.now)\n",
-        "        return self.around.now\n",
+        "consumers/agency/judge_event.py",
+        "        return min(self.event.occurred_at, self.context.now)\n",
+        "        return self.context.now\n",
         RESTORED,
     ),
     Guard(
         "a referral that its recipient refuses is not answered by what the recipient has said before",
-        "referral_bus/ledger/settling.py",
+        "referral_bus/ledger/receipts.py",
         "        _taken_back_if_unknown(tx, held, receipt.issued_at)\n",
         "        pass\n",
         RESTORED,

@@ -7,15 +7,15 @@ OUTSIDERS = ("tests/unit/consumers/agency/test_outsiders.py",)
 ERASURES = ("tests/unit/consumers/agency/test_stolen_erasures.py",)
 CORRECTED = ("tests/unit/consumers/agency/test_corrected.py",)
 RESTORED = ("tests/unit/deploy/app/test_backup_commands.py",)
-PLACES = "consumers/agency/places.py"
-FORGETTING = "referral_bus/ledger/disbelieving.py"
+PLACES = "consumers/agency/believed_places.py"
+FORGETTING = "referral_bus/ledger/revoked_keys.py"
 OWN = ("tests/unit/producers/test_stolen_own_key.py",)
 VECTORS = ("tests/contract/test_vectors.py",)
 BODIES = ("tests/unit/referral_bus/ledger/test_at_rest.py", "tests/unit/producers/test_exchanged_bodies.py")
 MONITOR = ("tests/unit/consumers/monitor/test_revoked_keys.py",)
-DISBELIEVING = "consumers/monitor/disbelieving.py"
+DISBELIEVING = "consumers/monitor/revoked_keys.py"
 PEERS = "referral_bus/ledger/peers.py"
-SENDING = "referral_bus/ledger/sending.py"
+SENDING = "referral_bus/ledger/outbox.py"
 
 TRUST = (
     Guard(
@@ -62,7 +62,7 @@ TRUST = (
     ),
     Guard(
         "the first word after those of a revoked key sets the status unchecked",
-        "consumers/agency/judging.py",
+        "consumers/agency/judge_event.py",
         "restored or self.places.corrects or may_follow",
         "restored or may_follow",
         CORRECTED,
@@ -76,14 +76,14 @@ TRUST = (
     ),
     Guard(
         "the end that a revoked key has put to an agency's words is none",
-        "consumers/agency/judging.py",
+        "consumers/agency/judge_event.py",
         "if referral is None or referral.peer_forgot_key_id is None or believes(referral.peer_forgot_key_id):",
         "if True:",
         ERASURES,
     ),
     Guard(
         "the first word after such an end sets the status unchecked",
-        "consumers/agency/judging.py",
+        "consumers/agency/judge_event.py",
         "places if self.referral == known else replace(places, corrects=True)",
         "places",
         ERASURES,
@@ -119,20 +119,20 @@ TRUST = (
     Guard(
         "a final status that a revoked key has said keeps out no later one",
         PLACES,
-        " or not believes(left.taken_key_id)",
+        " or not believes(left.status_key_id)",
         "",
         ERASURES,
     ),
     Guard(
         "an event id that a revoked key has used is free",
-        "referral_bus/ledger/receiving.py",
+        "referral_bus/ledger/received_events.py",
         "if said_again or row.key_id is None or believes(row.key_id):",
         "if True:",
         CORRECTED,
     ),
     Guard(
         "what was stored under a key that is revoked since is not stored twice",
-        "referral_bus/ledger/receiving.py",
+        "referral_bus/ledger/received_events.py",
         "said_again = row.outcome == Outcome.STORED",
         "said_again = False",
         CORRECTED,
@@ -140,8 +140,8 @@ TRUST = (
     Guard(
         "no thief can guess under which incarnation a restored agency goes on",
         "deploy/app/backups.py",
-        "            return go_on(ledger, desk.outside, desk.writing(), desk.own_key_counts, secrets.randbelow)\n",
-        "            return go_on(ledger, desk.outside, desk.writing(), desk.own_key_counts)\n",
+        "            return go_on(ledger, client.rollback_guard, client.writing(), client.own_key_counts, secrets.randbelow)\n",
+        "            return go_on(ledger, client.rollback_guard, client.writing(), client.own_key_counts)\n",
         RESTORED,
     ),
     Guard(
@@ -161,7 +161,7 @@ TRUST = (
     Guard(
         "an announcement of the far future is not taken",
         "consumers/agency/take_in.py",
-        "if record.issued_at > around.now + FAR_AHEAD:",
+        "if record.issued_at > context.now + FAR_AHEAD:",
         "if False:",
         REVOKED,
     ),
@@ -209,21 +209,21 @@ TRUST = (
     ),
     Guard(
         "it is said that too few agencies confirm the time",
-        "consumers/agency/keeper.py",
+        "consumers/agency/maintenance.py",
         'if self._daily("time_unconfirmed"):',
         "if False:",
-        ("tests/unit/producers/test_retaining.py",),
+        ("tests/unit/producers/test_retention.py",),
     ),
     Guard(
         "to an agency that is no party an erased referral is unknown",
-        "consumers/agency/judging.py",
+        "consumers/agency/judge_event.py",
         "        if left is None or left.peer != self.event.writer:\n            return False\n",
         "        if left is None or left.peer != self.event.writer:\n            return left is not None\n",
         OUTSIDERS,
     ),
     Guard(
         "what a revoked key has announced of us does not stop us",
-        "referral_bus/outside_backups.py",
+        "referral_bus/rollback_guard.py",
         "heard if heard != LOWEST and believed(heard.key_id) else LOWEST",
         "heard",
         OWN,
@@ -251,8 +251,8 @@ TRUST = (
     ),
     Guard(
         "the bytes of another event in a row of the outbox do not leave",
-        "producers/sealed.py",
-        "if _event(bare).event_id != row.event_id:",
+        "producers/sealed_values.py",
+        "if _event(unsealed).event_id != row.event_id:",
         "if False:",
         BODIES,
     ),

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from consumers.monitor.home import MonitorHome, accept_register, create_monitor_home
 from consumers.monitor.settings import MonitorSettings
-from deploy.app.monitor_service import MonitorService, Sources
+from deploy.app.service.monitor_service import MonitorService, Sources
 from deploy.demo.federation import Terms, example_template, generate_federation
 from deploy.provision.topics import wanted_topics
 from referral_bus.broker.kafka import Connection, KafkaBroker, KafkaTopicAdmin

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from deploy.app.status import ServiceStatus, read_status
+from deploy.app.service.service_status import ServiceStatus, read_status
 from referral_bus.home import Home
 from tests.kit.waiting import PATIENCE_S, wait_until
 from tests.kit.warm import warm_command

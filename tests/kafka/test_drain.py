@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.app.ending import STUCK
+from deploy.app.service.shutdown import STUCK
 from tests.faults.brokers import own_kafka
 from tests.kafka.services import Process, Services, started
 from tests.kit.people import request_document

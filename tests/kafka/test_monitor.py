@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from deploy.app import commands_monitor
-from deploy.app.status import read_status
+from deploy.app.commands import monitor as monitor_commands
+from deploy.app.service.service_status import read_status
 from referral_bus.broker.kafka import Connection
 from referral_bus.broker.kafka.lag import KafkaLag
 from referral_bus.broker.lag import Extent
@@ -30,7 +30,7 @@ from tests.kit.waiting import PATIENCE_S, wait_until
 pytestmark = pytest.mark.kafka
 
 LIVES, STOPS, SILENT, ROGUE = CODES = ("family-women", "public-health", "justice", "law-university")
-RUN = "import typer; from deploy.app import commands_monitor as m; a = typer.Typer(); m.add_to(a); a(['monitor', {}])"
+RUN = "import typer; from deploy.app.commands import monitor as m; a = typer.Typer(); m.add_to(a); a(['monitor', {}])"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def monitor(*arguments: str) -> int:
     """A `monitor` command, in this process."""
     app = typer.Typer()
     app.callback()(lambda: None)
-    commands_monitor.add_to(app)
+    monitor_commands.add_to(app)
     result = app(["monitor", *arguments], standalone_mode=False)
     return result if isinstance(result, int) else 0
 

@@ -19,29 +19,29 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from consumers.agency.announcer import next_announcement
 from consumers.agency.ingest import Ingest
 from consumers.agency.take_in import take_in
-from consumers.agency.verdicts import Surroundings, Verdict
+from consumers.agency.verdicts import IngestContext, Verdict
 from deploy.app.backups import go_on, put_in_place
 from deploy.provision.topics import wanted_topics
-from producers.moves import move
 from producers.publish import publish
 from producers.relay import IDLE_S, Relay
+from producers.verbs import move
 from producers.withdrawals import withdraw
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.broker.protocols import Broker, Reader, ReaderBroken
 from referral_bus.clock import Clock
 from referral_bus.federation.keyring import EpochKey, Keyring
 from referral_bus.federation.register import Register
-from referral_bus.ledger import handing_over, looking, referrals, sending, tombstones
+from referral_bus.ledger import handovers, outbox, queries, referrals, tombstones
 from referral_bus.ledger.at_rest import AtRest
-from referral_bus.ledger.looking import Step
+from referral_bus.ledger.own_events import Writing
+from referral_bus.ledger.queries import Step
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.restoring import begin_anew, incarnation_by_clock
 from referral_bus.ledger.store import Ledger, open_ledger
 from referral_bus.ledger.tombstones import Tombstone
-from referral_bus.ledger.writing import Writing
 from referral_bus.logs import make_log
 from referral_bus.metrics import ServiceMetrics
-from referral_bus.outside_backups import OutsideBackups
+from referral_bus.rollback_guard import RollbackGuard
 from referral_bus.wire.raw import RawRecord
 from schemas.events import ReceiptItem, ReferralKey
 from schemas.lifecycle import ErasureReason
@@ -86,7 +86,7 @@ class Station:
     reader: Reader
     keyring: Keyring
     metrics: ServiceMetrics
-    outside: OutsideBackups
+    rollback_guard: RollbackGuard
     bench: "Bench"
 
     @property
@@ -115,7 +115,7 @@ class Station:
         with self.ledger.read() as tx:
             keys = [each.key for each in referrals.find(tx, str(referral_id))]
             keys += [each.key for each in tombstones.find(tx, str(referral_id))]
-            return looking.history(tx, keys[0]) if keys else []
+            return queries.history(tx, keys[0]) if keys else []
 
     def referral(self, referral_id: UUID) -> Referral:
         with self.ledger.read() as tx:
@@ -123,7 +123,7 @@ class Station:
 
     def referrals(self) -> list[UUID]:
         with self.ledger.read() as tx:
-            return [key.referral_id for key in looking.statuses(tx)]
+            return [key.referral_id for key in queries.statuses(tx)]
 
     def withdraw(self, referral_id: UUID, reason: ErasureReason = ErasureReason.WITHDRAWN) -> Tombstone:
         return withdraw(self.ledger, str(referral_id), reason, self.writing())
@@ -136,7 +136,7 @@ class Station:
     def pull(self) -> None:
         """The agency's own system takes everything that has come in."""
         with self.ledger.write() as tx:
-            handing_over.acknowledged_up_to(tx, handing_over.newest(tx), self.writing())
+            handovers.acknowledged_up_to(tx, handovers.newest(tx), self.writing())
 
     def key(self, referral_id: UUID) -> ReferralKey:
         with self.ledger.read() as tx:
@@ -152,14 +152,14 @@ class Station:
         with self.ledger.write() as tx:
             return [take_in(tx, record, self.surroundings()) for record in records]
 
-    def surroundings(self) -> Surroundings:
+    def surroundings(self) -> IngestContext:
         new_id = self.bench.new_id
-        return Surroundings(self.code, self.register, self.keyring.find_sealing, new_id, self.bench.clock())
+        return IngestContext(self.code, self.register, self.keyring.find_sealing, new_id, self.bench.clock())
 
     def owed(self, addressee: str) -> list[ReceiptItem]:
         """The receipt items that `addressee` has not been sent yet."""
         with self.ledger.read() as tx:
-            batches = sending.owed_receipts(tx, (), 400)
+            batches = outbox.owed_receipts(tx, (), 400)
         return [item for batch in batches if batch.addressee == addressee for item in batch.items]
 
     def send(self) -> bool:
@@ -188,9 +188,9 @@ class Station:
         self._begin()
 
     def _begin(self) -> None:
-        self.outside = self.bench.make_outside(self.code)
+        self.rollback_guard = self.bench.make_rollback_guard(self.code)
         self.ingest = self.bench.make_ingest(self.ledger, self.keyring, self.metrics)
-        self.relay = self.bench.make_relay(self.ledger, self.keyring, outside=self.outside)
+        self.relay = self.bench.make_relay(self.ledger, self.keyring, rollback_guard=self.rollback_guard)
         self.reader = self.ingest.reader()
         self.ingest.assign(self.reader)
 
@@ -225,7 +225,7 @@ class Station:
         self.reader.close()
         self.ledger.close()
         self.ledger.path.write_bytes(empty_ledger(self.code))
-        shutil.rmtree(self.outside.folder, ignore_errors=True)
+        shutil.rmtree(self.rollback_guard.folder, ignore_errors=True)
         self.keyring = self.bench.new_keyring(self.code)
         self.ledger = self.bench.open_ledger(self.ledger.path, self.code)
         with self.ledger.write() as tx:
@@ -234,7 +234,7 @@ class Station:
 
     def go_on(self) -> None:
         """As `agency restored` does, and then a start."""
-        go_on(self.ledger, self.outside, self.writing())
+        go_on(self.ledger, self.rollback_guard, self.writing())
         self._begin()
 
 
@@ -270,8 +270,8 @@ class Bench:
     def open_ledger(self, path: Path, code: str) -> Ledger:
         return open_ledger(path, AtRest(AT_REST), code)
 
-    def make_outside(self, code: str) -> OutsideBackups:
-        return OutsideBackups(self.folder / f"{code}-outside")
+    def make_rollback_guard(self, code: str) -> RollbackGuard:
+        return RollbackGuard(self.folder / f"{code}-outside")
 
     def _station(self, code: str) -> Station:
         keyring = self.new_keyring(code)
@@ -280,12 +280,12 @@ class Bench:
             path.write_bytes(empty_ledger(code))
         ledger = self.open_ledger(path, code)
         metrics = ServiceMetrics()
-        outside = self.make_outside(code)
+        rollback_guard = self.make_rollback_guard(code)
         ingest = self.make_ingest(ledger, keyring, metrics)
         reader = ingest.reader()
         ingest.assign(reader)
-        relay = self.make_relay(ledger, keyring, outside=outside)
-        return Station(code, ledger, relay, ingest, reader, keyring, metrics, outside, self)
+        relay = self.make_relay(ledger, keyring, rollback_guard=rollback_guard)
+        return Station(code, ledger, relay, ingest, reader, keyring, metrics, rollback_guard, self)
 
     def make_ingest(self, ledger: Ledger, keyring: Keyring, metrics: ServiceMetrics) -> Ingest:
         return Ingest(
@@ -305,7 +305,7 @@ class Bench:
         keyring: Keyring,
         broker: Broker | None = None,
         clock: Clock | None = None,
-        outside: OutsideBackups | None = None,
+        rollback_guard: RollbackGuard | None = None,
     ) -> Relay:
         return Relay(
             ledger,
@@ -317,7 +317,7 @@ class Bench:
             RESEND_AFTER,
             ServiceMetrics(),
             make_log(self.log_lines, agency=ledger.code),
-            (lambda: None) if outside is None else (lambda: outside.keep_up(ledger)),
+            (lambda: None) if rollback_guard is None else (lambda: rollback_guard.keep_up(ledger)),
         )
 
     def announce(self) -> None:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from deploy.app.case_view import case_lines
-from deploy.app.desk import Case
-from referral_bus.ledger.looking import Step
+from deploy.app.agency_client import Case
+from deploy.app.views.case_view import case_lines
+from referral_bus.ledger.outbox import OutboxState
+from referral_bus.ledger.queries import Step
 from referral_bus.ledger.referrals import Referral
-from referral_bus.ledger.sending import State
 from referral_bus.stages import Actor, Stage, Standing
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import Side, Status
@@ -139,7 +139,7 @@ def _step(number: int, of: ReferralBody | StatusBody, way: Any, status: Status |
         recorded_at=at,
         outcome="STORED",
         code=None,
-        state=None if way == "received" else State.STORED,
+        state=None if way == "received" else OutboxState.STORED,
         receipted_at=None,
         receipt_issued_at=None,
         handed_over_at=at if way == "received" else None,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from consumers.agency.handover import IDLE_S, Endpoint, Handler, Handover, endpoint_of
-from referral_bus.ledger.handing_over import Retries
+from referral_bus.ledger.handovers import Retries
 from referral_bus.logs import make_log
 from tests.kit.bench import Bench
 from tests.kit.people import RECIPIENT

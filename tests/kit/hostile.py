@@ -2,8 +2,7 @@
 
 from collections.abc import Collection
 
-from referral_bus.broker.memory import MemoryBroker
-from referral_bus.broker.memory_ends import MemorySending
+from referral_bus.broker.memory import MemoryBroker, MemorySending
 from referral_bus.wire.raw import RawRecord
 
 

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from consumers.agency import dead_letters
 from consumers.agency.dead_letters import Done
 from consumers.agency.handover import Answer, Failed
-from consumers.agency.verdicts import Surroundings
+from consumers.agency.verdicts import IngestContext
 from referral_bus.ledger import dead_letter_lists, tables
 from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter
-from referral_bus.ledger.handing_over import LONGEST_PAUSE, Received
+from referral_bus.ledger.handovers import LONGEST_PAUSE, Received
 from schemas.events import ReferralEvent
 from tests.kit.bench import Bench
 from tests.kit.forge import a_referral, event_record
@@ -22,19 +22,19 @@ REASON = "PLANTED-REASON-7731 the synthetic family has moved"
 EVERYTHING = Choice(writer=SENDER)
 
 
-def around(trio: Bench, code: str = RECIPIENT) -> Surroundings:
+def context(trio: Bench, code: str = RECIPIENT) -> IngestContext:
     station = trio[code]
-    return Surroundings(code, station.register, station.keyring.find_sealing, uuid4, trio.clock())
+    return IngestContext(code, station.register, station.keyring.find_sealing, uuid4, trio.clock())
 
 
 def retry(trio: Bench, choice: Choice = EVERYTHING) -> list[Done]:
     ledger = trio[RECIPIENT].ledger
-    return dead_letters.retry(ledger, dead_letters.waiting(ledger, choice), around(trio), "test")
+    return dead_letters.retry(ledger, dead_letters.waiting(ledger, choice), context(trio), "test")
 
 
 def discard(trio: Bench, choice: Choice = EVERYTHING, code: str = RECIPIENT) -> list[Done]:
     ledger = trio[code].ledger
-    return dead_letters.discard(ledger, dead_letters.waiting(ledger, choice), REASON, around(trio, code), "test")
+    return dead_letters.discard(ledger, dead_letters.waiting(ledger, choice), REASON, context(trio, code), "test")
 
 
 def letters(trio: Bench, code: str = RECIPIENT, choice: Choice | None = None) -> list[DeadLetter]:

@@ -56,7 +56,7 @@ def _end(server: "subprocess.Popen[bytes]", folder: Path) -> None:
 
 def _serve(listening: socket.socket) -> None:
     """Until the process that started this one has ended, which closes our standard input."""
-    from deploy.app import cli, service  # noqa: F401 # so that no fork has to
+    from deploy.app.service import agency_service  # noqa: F401 # so that no fork has to
 
     gc.freeze()  # else each fork looks through all of it again
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the forks leave nothing that has to be waited for

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from referral_bus.errors import Reason, Refused
-from referral_bus.ledger.sending import State
+from referral_bus.ledger.outbox import OutboxState
 from schemas.events import NOWHERE, Place
 from schemas.lifecycle import MOVES, Move, Side, Status
 from schemas.outcomes import Code
@@ -161,4 +161,4 @@ def test_nothing_answers_a_refusal(tmp_path: Path) -> None:
         before = _events(made, referral)
         made.settle()
         assert _events(made, referral) == before
-        assert {step.state for step in made[SENDER].history(referral) if step.way == "sent"} == {State.STORED}
+        assert {step.state for step in made[SENDER].history(referral) if step.way == "sent"} == {OutboxState.STORED}

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from referral_bus.ledger import referrals, tables
 from referral_bus.ledger.at_rest import AtRest
+from referral_bus.ledger.outbox import OutboxState
 from referral_bus.ledger.peers import all_peers, learn_incarnation, take_announcement
 from referral_bus.ledger.referrals import Referral
-from referral_bus.ledger.sending import State
 from referral_bus.ledger.store import Ledger, Tx, create_ledger
+from referral_bus.stage_queries import count_stages, stage_of
 from referral_bus.stages import Stage
-from referral_bus.standings import count_stages, stand
 from referral_bus.wire.avro_codec import encode
 from schemas.deadlines import Limits
 from schemas.events import AgencyAnnouncement, ReferralKey
@@ -37,7 +37,7 @@ class Known:
     """A referral, and what this ledger knows of its way."""
 
     referral: Referral
-    delivery: State
+    delivery: OutboxState
     receipt_issued_at: datetime | None
     refused_before: bool
     handed_over: tuple[bool, ...]
@@ -65,7 +65,7 @@ KNOWN = st.builds(
     REFERRALS.map(
         lambda each: each if each.side is Side.SENDER else replace(each, key=ReferralKey(each.peer, each.key[1]))
     ),
-    st.just(State.STORED) | st.sampled_from(State),
+    st.just(OutboxState.STORED) | st.sampled_from(OutboxState),
     LATER,
     st.booleans(),
     st.lists(st.booleans(), min_size=1, max_size=3).map(lambda done: tuple(sorted(done, reverse=True))),
@@ -91,15 +91,15 @@ def _write(tx: Tx, known: Known) -> None:
     referrals.insert(tx, referral)
     here = {"referral_sender": key.sender, "referral_id": key.referral_id}
     if referral.side is Side.SENDER:
-        for state in (known.delivery, State.NEW):  # a later event of ours says nothing of the first one
+        for state in (known.delivery, OutboxState.NEW):  # a later event of ours says nothing of the first one
             row = here | {
                 "number": _event(tx, key, HERE, "STORED"),
                 "event_id": uuid4(),
                 "incarnation": 1,
                 "sequence": 1,
             }
-            row |= {"addressee": referral.peer, "erasure": False, "state": state, "bare": b"", "sends": 0}
-            row |= {"missed": False, "asked": False, "receipt_issued_at": known.receipt_issued_at}
+            row |= {"addressee": referral.peer, "erasure": False, "state": state, "unsealed": b"", "sends": 0}
+            row |= {"gap_reported": False, "resend_requested": False, "receipt_issued_at": known.receipt_issued_at}
             tx.connection.execute(sa.insert(tables.outbox).values(row))
         return
     if known.refused_before:
@@ -151,7 +151,7 @@ def test_counting_in_sql_agrees_with_judging_each_referral(
         for each in known:
             _write(tx, each)
         for each in known:
-            standing = stand(tx, each.referral, all_peers(tx), limits, believed)
+            standing = stage_of(tx, each.referral, all_peers(tx), limits, believed)
             if each.referral.status in OPEN:
                 expected[each.referral.side, standing.stage, standing.overdue(now)] += 1
         counted = count_stages(tx, now, limits, believed)

@@ -22,14 +22,14 @@ from standardwebhooks import WebhookVerificationError
 
 from consumers.agency.webhook import signature
 from consumers.agency.webhook_secrets import shown
+from deploy.app.agency_client import open_client
 from deploy.app.cli import app
-from deploy.app.desk import open_desk
-from deploy.app.finding import Filter, find
+from deploy.app.worklist import Filter, find
 from deploy.demo.federation import Terms, agency_key, example_template, make_federation
 from referral_bus.clock import system_clock
 from referral_bus.errors import Reason
 from referral_bus.home import open_home
-from referral_bus.ledger.handing_over import Received
+from referral_bus.ledger.handovers import Received
 from referral_bus.settings import Settings
 from schemas.events import ReferralKey
 from schemas.lifecycle import Side
@@ -228,9 +228,9 @@ def test_the_guide_can_be_followed_word_for_word(place: Path, guide: str) -> Non
     (place / "program.py").write_text(blocks(guide, "python run")[1], encoding="utf-8")
     stage = in_shell(place, 'exec "$0" program.py', sys.executable)
     assert stage == "not-stored\n"
-    desk = open_desk(place / "home")
-    assert len(find(desk, Filter(local_ref="17/2026"), 10).referrals) == 1
-    desk.close()
+    client = open_client(place / "home")
+    assert len(find(client, Filter(local_ref="17/2026"), 10).referrals) == 1
+    client.close()
 
 
 def module_of(path: Path, text: str) -> Any:
@@ -262,7 +262,7 @@ def test_the_handler_of_the_guide_takes_an_event_once(
     key = ReferralKey("family-women", uuid4())
     received = Received(1, uuid4(), key, Side.RECIPIENT, "family-women", "ReferralEvent", None, now, now, body)
 
-    take = module.handler(open_desk(place / "home"))
+    take = module.handler(open_client(place / "home"))
     for _ in range(2):
         take(received)
 

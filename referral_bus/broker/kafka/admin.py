@@ -5,9 +5,9 @@ from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from referral_bus.broker.kafka.calls import AdminCalls
 from referral_bus.broker.kafka.client import open_admin
 from referral_bus.broker.kafka.settings import Connection
+from referral_bus.broker.kafka.timed_calls import AdminCalls
 from referral_bus.broker.protocols import TopicPlan
 from referral_bus.errors import Reason, Unreachable
 

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping
 from functools import partial
 
-from referral_bus.broker.kafka.calls import AdminCalls
 from referral_bus.broker.kafka.client import open_admin
 from referral_bus.broker.kafka.commits import Commits
-from referral_bus.broker.kafka.line import connect_line
+from referral_bus.broker.kafka.producer_session import connect_line
 from referral_bus.broker.kafka.reader import KafkaReader, connect_reader
 from referral_bus.broker.kafka.sender import KafkaSender, SenderLimits
 from referral_bus.broker.kafka.settings import Connection, Security
+from referral_bus.broker.kafka.timed_calls import AdminCalls
 from referral_bus.broker.kafka.topics import Absent, find_absent, find_ends, find_topics
 from referral_bus.broker.kafka.unpacking import Unpacking
 from referral_bus.broker.protocols import Topic

@@ -9,6 +9,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, RetriableError
 from kafka.net.compat import KafkaNetClient
 
+from referral_bus.broker.kafka.internals import update_under_way
 from referral_bus.broker.kafka.logs import pin_kafka_loggers
 from referral_bus.broker.kafka.settings import Connection
 from referral_bus.broker.kafka.sockets import DIRECT
@@ -41,8 +42,7 @@ class Network(KafkaNetClient):  # type: ignore[misc]
         return max(float(super().connection_delay(node_id)) * 1000, RESTS_MS)
 
     def _wish_once(self) -> Any:
-        asked = self.cluster._future
-        return asked if self.cluster.need_update and asked and not asked.is_done else self._wish()
+        return update_under_way(self.cluster) or self._wish()
 
 
 class Producer(KafkaProducer):  # type: ignore[misc]  # the library has no types

@@ -6,7 +6,7 @@ from threading import Condition, Thread
 
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from referral_bus.broker.kafka.calls import AdminCalls
+from referral_bus.broker.kafka.timed_calls import AdminCalls
 from referral_bus.broker.protocols import Position
 from referral_bus.errors import BusError, Reason, Unreachable
 

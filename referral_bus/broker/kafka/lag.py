@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -10,10 +10,11 @@ from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 
 from referral_bus.broker.kafka.batches import BoundedRecords
-from referral_bus.broker.kafka.calls import AdminCalls, in_thread
 from referral_bus.broker.kafka.client import close_consumer, open_admin, open_consumer
-from referral_bus.broker.kafka.reader import EPOCH
+from referral_bus.broker.kafka.internals import is_at_its_end, unpack_by
+from referral_bus.broker.kafka.records import append_time
 from referral_bus.broker.kafka.settings import Connection
+from referral_bus.broker.kafka.timed_calls import AdminCalls, in_thread
 from referral_bus.broker.kafka.topics import find_topics
 from referral_bus.broker.kafka.unpacking import Unpacking, UnpackingPlace
 from referral_bus.broker.lag import Extent, Partition
@@ -101,7 +102,7 @@ def _open(connection: Connection, place: UnpackingPlace) -> Any:
         allow_auto_create_topics=False,
         max_partition_fetch_bytes=FETCH_BYTES,
     )
-    consumer._fetcher.PartitionRecords = partial(BoundedRecords, place=place)
+    unpack_by(consumer, partial(BoundedRecords, place=place))
     return consumer
 
 
@@ -119,23 +120,9 @@ def _one_each(consumer: Any, wanted: set[Position], deadline: float, found: dict
             if place in standing and records:
                 position = standing.pop(place)
                 if not isinstance(records[0], Unreadable):
-                    found[position] = _time(records[0].timestamp)
+                    found[position] = append_time(records[0].timestamp)
                 wanted.discard(position)
                 consumer.pause(place)
-        for place in [each for each in standing if _at_its_end(consumer, each)]:
+        for place in [each for each in standing if is_at_its_end(consumer, each)]:
             wanted.discard(standing.pop(place))
             consumer.pause(place)
-
-
-def _at_its_end(consumer: Any, place: TopicPartition) -> bool:
-    """As far as the broker has told."""
-    state = consumer._subscription.assignment[place]
-    return state.highwater is not None and state.position is not None and state.position.offset >= state.highwater
-
-
-def _time(milliseconds: int) -> datetime:
-    """A broker may write any number there."""
-    try:
-        return EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError:
-        return EPOCH

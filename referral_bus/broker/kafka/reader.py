@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -13,10 +12,12 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from referral_bus.broker.kafka.batches import BoundedRecords
-from referral_bus.broker.kafka.calls import in_thread
 from referral_bus.broker.kafka.client import close_consumer, open_consumer
 from referral_bus.broker.kafka.commits import Commits
+from referral_bus.broker.kafka.internals import consumed_offsets, live_topic_id, unpack_by
+from referral_bus.broker.kafka.records import append_time
 from referral_bus.broker.kafka.settings import Connection
+from referral_bus.broker.kafka.timed_calls import in_thread
 from referral_bus.broker.kafka.unpacking import UnpackingPlace
 from referral_bus.broker.protocols import TOPIC_MADE_ANEW, Delivery, Position, ReaderBroken, Unreadable
 from referral_bus.errors import Unreachable
@@ -24,7 +25,6 @@ from referral_bus.wire.raw import RawRecord
 
 log = logging.getLogger(__name__)
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CLOSE_S = 3.0
 FETCH_BYTES = 8 * 1024 * 1024
 PARTITION_FETCH_BYTES = 1024 * 1024
@@ -45,7 +45,7 @@ def connect_reader(connection: Connection, place: UnpackingPlace | None = None) 
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
     )
-    consumer._fetcher.PartitionRecords = partial(BoundedRecords, place=place)
+    unpack_by(consumer, partial(BoundedRecords, place=place))
     return consumer
 
 
@@ -145,16 +145,16 @@ class KafkaReader:
     def _standing(self, consumer: Any) -> Sequence[Position]:
         """The consumer's own positions: they move past what it never hands out. One that is being reset has none."""
         return [
-            Position(place.topic, self._topic_ids[place.topic], place.partition, at.offset)
-            for place, at in consumer._subscription.all_consumed_offsets().items()
+            Position(place.topic, self._topic_ids[place.topic], place.partition, offset)
+            for place, offset in consumed_offsets(consumer).items()
         ]
 
     def _refuse_other_topics(self, consumer: Any) -> None:
         """The library takes a topic made anew for one that was cut short: it goes on at the new one's end, and what was
         written there before would never be read."""
         for topic, topic_id in self._topic_ids.items():
-            live = consumer._cluster.topic_id(topic)
-            if live is not None and str(live) != topic_id:
+            live = live_topic_id(consumer, topic)
+            if live is not None and live != topic_id:
                 raise ReaderBroken(TOPIC_MADE_ANEW)
 
 
@@ -162,12 +162,4 @@ def _delivery(record: Any) -> Delivery:
     """Kafka knows records without key, value or header value; here they are empty."""
     headers = tuple([(name, value or b"") for name, value in record.headers])
     raw = RawRecord(record.topic, record.key or b"", record.value or b"", headers)
-    return Delivery(raw, record.partition, record.offset, _time(record.timestamp))
-
-
-def _time(milliseconds: int) -> datetime:
-    """A broker may write any number there."""
-    try:
-        return EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError:
-        return EPOCH
+    return Delivery(raw, record.partition, record.offset, append_time(record.timestamp))

@@ -5,10 +5,12 @@ with eight million of them. Here every length and count is compared with its bou
 before a byte is copied."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from kafka.errors import CorruptRecordError
 from kafka.record.util import decode_varint
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RECORD_BYTES = 128 * 1024
 """One record with its key and headers: the largest message that a topic of ours takes."""
 
@@ -74,3 +76,11 @@ def _take(buffer: bytearray, position: int, end: int, at_most: int) -> tuple[byt
     if length > at_most or position + length > end:
         raise CorruptRecordError("a part of a record is out of bounds")
     return bytes(buffer[position : position + length]), position + length
+
+
+def append_time(milliseconds: int) -> datetime:
+    """When a record was appended. A broker may write any number there."""
+    try:
+        return EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return EPOCH

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from threading import Condition, Event, Lock, Thread
 from typing import Any
 
-from referral_bus.broker.kafka.calls import in_thread
-from referral_bus.broker.kafka.flight import Flight, KafkaSending
-from referral_bus.broker.kafka.line import Line
+from referral_bus.broker.kafka.in_flight import InFlight, KafkaSending
+from referral_bus.broker.kafka.producer_session import ProducerSession
+from referral_bus.broker.kafka.timed_calls import in_thread
 from referral_bus.broker.kafka.topics import Absent
 from referral_bus.errors import BusError
 from referral_bus.wire.raw import RawRecord
@@ -67,11 +67,11 @@ class KafkaSender:
         self._find_absent = find_absent
         self._limits = limits
         self._clock = clock
-        self._flight = Flight(limits.in_flight_bytes)
+        self._flight = InFlight(limits.in_flight_bytes)
         self._lock = Lock()
         self._changed = Condition(self._lock)
         self._closing = Event()
-        self._line: Line | None = None
+        self._line: ProducerSession | None = None
         self._waiting: dict[str, deque[KafkaSending]] = {}
         self._absent: dict[str, tuple[Absent, float]] = {}
         self._ending: Future[None] | None = None
@@ -171,7 +171,7 @@ class KafkaSender:
         present = [topic for topic in topics if topic not in absent]
         if not present or self._closing.is_set():
             return True
-        line = self._line or Line(self._connect(), self._flight, self._clock)
+        line = self._line or ProducerSession(self._connect(), self._flight, self._clock)
         self._line = line
         known = line.learn(present, LEARN_S)
         for topic in known:
@@ -187,7 +187,7 @@ class KafkaSender:
                 for sending in self._waiting.pop(topic, ()):
                     self._fail(sending, why)
 
-    def _flush(self, line: Line, topic: str) -> None:
+    def _flush(self, line: ProducerSession, topic: str) -> None:
         while not self._closing.is_set():
             with self._lock:
                 queue = self._waiting.get(topic, deque())

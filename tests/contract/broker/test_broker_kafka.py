@@ -10,7 +10,7 @@ import pytest
 
 from referral_bus.broker.kafka import Connection
 from referral_bus.broker.kafka.batches import UNPACKED_BYTES
-from referral_bus.broker.kafka.line import connect_line
+from referral_bus.broker.kafka.producer_session import connect_line
 from referral_bus.broker.kafka.reader import connect_reader
 from referral_bus.broker.protocols import Unreadable
 from tests.contract.broker import crafted

@@ -7,9 +7,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.ledger import referrals, tables, tombstones
-from referral_bus.ledger.looking import undelivered
+from referral_bus.ledger.outbox import FINAL, OutboxState
+from referral_bus.ledger.queries import undelivered
 from referral_bus.ledger.referrals import Referral
-from referral_bus.ledger.sending import FINAL, State
 from referral_bus.ledger.tombstones import Tombstone
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import Side
@@ -33,7 +33,7 @@ class Entry:
     kind: str | None
     body: bytes | None
     addressee: str | None
-    state: State | None
+    state: OutboxState | None
     receipt_code: str | None
     value: bytes | None
 
@@ -103,7 +103,7 @@ def _entries(connection: sa.Connection) -> dict[ReferralKey, list[Entry]]:
         entry = Entry(
             key=key,
             place=Place(held["incarnation"], held["sequence"]),
-            state=None if held["state"] is None else State(held["state"]),
+            state=None if held["state"] is None else OutboxState(held["state"]),
             receipt_code=held["receipt_code"],
             value=held["value"],
             **{name: held[name] for name in plain},

@@ -8,21 +8,21 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from referral_bus.ledger import tables
-from referral_bus.ledger.sending import State
+from referral_bus.ledger.outbox import OutboxState
 from referral_bus.ledger.store import Ledger, Tx
-from referral_bus.outside_backups import HighWater, OutsideBackups
-from tests.property.schedules.crashing import CrashingBench, CrashingLedger, CrashingOutside
+from referral_bus.rollback_guard import HighWater, RollbackGuard
+from tests.property.schedules.crashing import CrashingBench, CrashingLedger, CrashingRollbackGuard
 
 
 class NoMark(CrashingBench):
     """A restored ledger takes itself for the newest, and an incarnation that was used for a new one."""
 
     @override
-    def make_outside(self, code: str) -> OutsideBackups:
+    def make_rollback_guard(self, code: str) -> RollbackGuard:
         return _Unmarked(self.folder / f"{code}-outside", self.fuses[code])
 
 
-class _Unmarked(CrashingOutside):
+class _Unmarked(CrashingRollbackGuard):
     @override
     def _raise(self, mark: HighWater) -> None:
         """Nothing."""
@@ -32,11 +32,11 @@ class NoJournal(CrashingBench):
     """A backup brings back what was erased after it."""
 
     @override
-    def make_outside(self, code: str) -> OutsideBackups:
+    def make_rollback_guard(self, code: str) -> RollbackGuard:
         return _Unwritten(self.folder / f"{code}-outside", self.fuses[code])
 
 
-class _Unwritten(CrashingOutside):
+class _Unwritten(CrashingRollbackGuard):
     @override
     def _add(self, ledger: Ledger, newest: int) -> None:
         """Nothing."""
@@ -56,8 +56,8 @@ class _Believing(CrashingLedger):
     def write(self) -> Iterator[Tx]:
         with super().write() as tx:
             yield tx
-            taken = (tables.outbox.c.state == State.SENT, tables.outbox.c.acknowledged_at.is_not(None))
-            stored = {"state": State.STORED.value, "next_send_at": None}
+            taken = (tables.outbox.c.state == OutboxState.SENT, tables.outbox.c.acknowledged_at.is_not(None))
+            stored = {"state": OutboxState.STORED.value, "next_send_at": None}
             tx.connection.execute(sa.update(tables.outbox).where(*taken).values(stored))
 
 

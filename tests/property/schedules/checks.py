@@ -15,9 +15,9 @@ I9  sender, recipient and monitor say the same of where each referral is and unt
 from collections.abc import Iterator
 from itertools import pairwise
 
-from consumers.agency.keeper import scrub
+from consumers.agency.maintenance import scrub
 from referral_bus.ledger import tombstones
-from referral_bus.ledger.sending import State
+from referral_bus.ledger.outbox import OutboxState
 from referral_bus.wire.avro_codec import decode
 from schemas.events import ErasureEvent, ReferralEvent, ReferralKey, StatusEvent
 from schemas.lifecycle import OPEN, ErasureKind, Side, Status, may_follow
@@ -97,24 +97,24 @@ def _arrived(world: World, book: Book, other: Book, entry: Entry) -> Iterator[st
     key, closed = entry.key, other.closed(entry.key)
     applied = any(entry.event_id == each.event_id for each in other.stored(key))
     match entry.state:
-        case State.STORED if not applied and not closed:
+        case OutboxState.STORED if not applied and not closed:
             yield f"I1 {entry.record} shown as stored, but it is not there"
-        case State.ERASED if not closed and key not in book.tombstones:
+        case OutboxState.ERASED if not closed and key not in book.tombstones:
             yield f"I1 {entry.record} shown as erased, but nothing is"
-        case State.REFUSED if applied:
+        case OutboxState.REFUSED if applied:
             yield f"I1 {entry.record} shown as refused, but it took effect"
-        case State.REFUSED if entry.receipt_code in NEVER and key not in book.tombstones and not closed:
+        case OutboxState.REFUSED if entry.receipt_code in NEVER and key not in book.tombstones and not closed:
             yield f"I1 valid {entry.record} refused as {entry.receipt_code}"
-        case State.REFUSED if entry.receipt_code == Code.REFERRAL_UNKNOWN:
+        case OutboxState.REFUSED if entry.receipt_code == Code.REFERRAL_UNKNOWN:
             first = book.own(key)[0]
             ghost = (other.code, key) in world.ghosts
-            if first.state is State.STORED and not ghost and key not in book.tombstones:
+            if first.state is OutboxState.STORED and not ghost and key not in book.tombstones:
                 yield f"I1 valid {entry.record} refused as {entry.receipt_code}"
-        case State.REFUSED if entry.receipt_code not in ALLOWED | NEVER:
+        case OutboxState.REFUSED if entry.receipt_code not in ALLOWED | NEVER:
             yield f"I1 {entry.record} refused as {entry.receipt_code}"
-        case State.UNDELIVERABLE if entry.record == ErasureEvent.record:
+        case OutboxState.UNDELIVERABLE if entry.record == ErasureEvent.record:
             yield "I5 an erasure was given up"
-        case State.UNDELIVERABLE if key.sender != book.code:
+        case OutboxState.UNDELIVERABLE if key.sender != book.code:
             yield "I1 a word of the recipient was given up"
 
 
@@ -128,7 +128,7 @@ def _same_status(world: World, books: dict[str, Book], key: ReferralKey) -> Iter
     elif there is None:
         own = sender.own(key)
         first = own[0].state if own else None
-        if first is State.STORED or (first is State.REFUSED and here != "undelivered"):
+        if first is OutboxState.STORED or (first is OutboxState.REFUSED and here != "undelivered"):
             yield f"I4 {here} at the sender, and the recipient knows nothing"
     elif here != there:
         yield f"I4 {here} at the sender, {there} at the recipient"
@@ -141,12 +141,12 @@ def _erased(world: World, books: dict[str, Book], book: Book) -> Iterator[str]:
             yield "I5 a body left beside a tombstone"
         if any(about == key and record != ErasureEvent.record for about, record in book.letters):
             yield "I5 sealed bytes left among the dead letters"
-        if left.chased and key in books[left.peer].referrals:
+        if left.needs_confirmation and key in books[left.peer].referrals:
             yield f"I5 a body left at the {'recipient' if left.side is Side.SENDER else 'sender'} after an erasure"
     yield from _in_files(world, book)
     for code, key in world.promised:
         there = book.tombstones.get(key)
-        if code == book.code and (there is None or not there.chased):
+        if code == book.code and (there is None or not there.needs_confirmation):
             yield "I5 what somebody was told to be erased is not"
 
 

@@ -16,7 +16,7 @@ from referral_bus.clock import Clock
 from referral_bus.federation.keyring import Keyring
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.store import Ledger, Tx, open_ledger
-from referral_bus.outside_backups import HighWater, OutsideBackups
+from referral_bus.rollback_guard import HighWater, RollbackGuard
 from referral_bus.wire.raw import RawRecord
 from tests.kit.bench import Bench
 from tests.kit.hostile import HostileBroker
@@ -73,7 +73,7 @@ def _engine(path: Path, code: str) -> sa.Engine:
     return ledger.engine
 
 
-class CrashingOutside(OutsideBackups):
+class CrashingRollbackGuard(RollbackGuard):
     """Ends the process before or after the journal is written, and before or after the mark is raised."""
 
     def __init__(self, folder: Path, fuse: Fuse) -> None:
@@ -157,8 +157,8 @@ class CrashingBench(Bench):
         return CrashingLedger(_engine(path, code), code, path, self.fuses[code])
 
     @override
-    def make_outside(self, code: str) -> OutsideBackups:
-        return CrashingOutside(self.folder / f"{code}-outside", self.fuses[code])
+    def make_rollback_guard(self, code: str) -> RollbackGuard:
+        return CrashingRollbackGuard(self.folder / f"{code}-outside", self.fuses[code])
 
     @override
     def make_relay(
@@ -167,7 +167,7 @@ class CrashingBench(Bench):
         keyring: Keyring,
         broker: Broker | None = None,
         clock: Clock | None = None,
-        outside: OutsideBackups | None = None,
+        rollback_guard: RollbackGuard | None = None,
     ) -> Relay:
         crashing = CrashingBroker(broker or self.broker, self.fuses[ledger.code])
-        return super().make_relay(ledger, keyring, crashing, clock, outside)
+        return super().make_relay(ledger, keyring, crashing, clock, rollback_guard)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from referral_bus.ledger.retaining import Retention, retain
+from referral_bus.ledger.retention import Retention, retain
 from tests.property.schedules import people, trouble
 from tests.property.schedules.crashing import Crash
 from tests.property.schedules.steps import Action, Step

@@ -5,11 +5,11 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from consumers.agency.keeper import scrub
+from consumers.agency.maintenance import scrub
 from referral_bus.errors import Refused
 from referral_bus.ledger import referrals
+from referral_bus.ledger.own_events import NewReferral, write_referral, write_word
 from referral_bus.ledger.referrals import Referral
-from referral_bus.ledger.writing import NewReferral, write_referral, write_word
 from schemas.lifecycle import MOVES, ErasureReason, Illegal, Move, judge
 from schemas.personal import StatusBody
 from tests.kit.people import request, request_document
@@ -96,7 +96,7 @@ def withdraw(turn: Turn, reason: ErasureReason = ErasureReason.WITHDRAWN) -> Non
     key = chosen(known, turn.x)
     if key is not None:
         station.withdraw(key.referral_id, reason)
-        station.outside.keep_up(station.ledger)
+        station.rollback_guard.keep_up(station.ledger)
         turn.world.promised.add((station.code, key))
         scrub(station.ledger, station.writing())
 

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from consumers.agency import dead_letters
-from consumers.agency.keeper import scrub
-from referral_bus.ledger.retaining import Retention, retain
-from referral_bus.ledger.sending import LONGEST_PAUSE
+from consumers.agency.maintenance import scrub
+from referral_bus.ledger.outbox import LONGEST_PAUSE
+from referral_bus.ledger.retention import Retention, retain
 from tests.kit.bench import Station
 from tests.property.schedules.books import read_book
 from tests.property.schedules.trouble import WHO, waiting

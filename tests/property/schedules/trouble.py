@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from consumers.agency import dead_letters
 from referral_bus.errors import Refused
-from referral_bus.ledger import dead_letter_lists, handing_over
+from referral_bus.ledger import dead_letter_lists, handovers
 from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter
 from referral_bus.ledger.dead_letters import WAITING
-from referral_bus.ledger.handing_over import Retries
+from referral_bus.ledger.handovers import Retries
 from tests.kit.bench import Station
 from tests.property.schedules.turn import Turn, chosen
 from tests.property.schedules.world import CODES
@@ -84,8 +84,8 @@ def restore(turn: Turn) -> None:
 def fail_to_hand_over(turn: Turn) -> None:
     now = turn.world.bench.clock()
     with turn.station.ledger.write() as tx:
-        for received in handing_over.due(tx, now, (), 1 + turn.x % 3):
-            handing_over.failed(tx, received.cursor, ONE_TRY, now)
+        for received in handovers.due(tx, now, (), 1 + turn.x % 3):
+            handovers.failed(tx, received.cursor, ONE_TRY, now)
 
 
 def waiting(station: Station) -> list[DeadLetter]:
@@ -101,7 +101,7 @@ def retry(turn: Turn) -> None:
 
 
 def discard(turn: Turn) -> None:
-    letter, around = chosen(waiting(turn.station), turn.x), turn.station.surroundings()
+    letter, context = chosen(waiting(turn.station), turn.x), turn.station.surroundings()
     if letter is not None:
         with suppress(Refused):  # the word about an erasure is never discarded
-            dead_letters.discard(turn.station.ledger, [letter], "Synthetic reason.", around, WHO)
+            dead_letters.discard(turn.station.ledger, [letter], "Synthetic reason.", context, WHO)

@@ -12,10 +12,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from consumers.monitor import tables
-from consumers.monitor.reading import Reading
+from consumers.monitor.monitor_reader import MonitorReader
 from consumers.monitor.stages import due_column, flows_with_agencies, stage_column
 from consumers.monitor.store import open_store
-from consumers.monitor.unseen import overdue_unseen
+from consumers.monitor.unseen_overdue import overdue_unseen
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.broker.protocols import ReaderBroken
 from referral_bus.clock import Clock
@@ -24,8 +24,8 @@ from referral_bus.ledger import referrals
 from referral_bus.ledger import tables as ledger_tables
 from referral_bus.ledger.peers import all_peers
 from referral_bus.logs import make_log
+from referral_bus.stage_queries import stage_of
 from referral_bus.stages import Stage
-from referral_bus.standings import stand
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.events import ReferralKey
 from tests.kit.bench import LogLines, Station
@@ -52,7 +52,7 @@ class Observer:
         self._store = open_store(folder / "monitor.sqlite", register.federation, clock())
         self._clock = clock
         log = make_log(self.log_lines)
-        self.reading = Reading(self._store, broker, lambda: self.register, clock, KEEP, log)
+        self.reading = MonitorReader(self._store, broker, lambda: self.register, clock, KEEP, log)
         self._assign()
 
     def _assign(self) -> None:
@@ -107,7 +107,7 @@ def shown(station: Station) -> Mapping[ReferralKey, Seen]:
         found = {}
         for row in rows:
             plain = replace(referrals.from_row(row), cancel_requested_at=None, question_asked_at=None)
-            here = stand(tx, plain, peers, DEFAULT_LIMITS, CODES)
+            here = stage_of(tx, plain, peers, DEFAULT_LIMITS, CODES)
             over = here.stage in (Stage.ENDED, Stage.UNDELIVERED)
             found[plain.key] = Seen(Stage.ENDED, None) if over else Seen(here.stage, here.due)
     return found

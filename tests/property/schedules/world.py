@@ -87,7 +87,7 @@ class World:
     def start(self, station: Station) -> None:
         """As the service starts: not with a ledger that is behind what has left it."""
         try:
-            station.outside.refuse_if_behind(station.ledger)
+            station.rollback_guard.refuse_if_behind(station.ledger)
         except LedgerUnusable:
             station.go_on()
         else:

@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from producers.relay import GIVE_UP_EVERY, IDLE_S, IN_FLIGHT_S
-from referral_bus.ledger import looking
-from referral_bus.ledger.sending import State
+from referral_bus.ledger import queries
+from referral_bus.ledger.outbox import OutboxState
 from schemas.lifecycle import Status
 from schemas.outcomes import Outcome
 from schemas.personal import StatusBody
@@ -26,9 +26,9 @@ def _refer(pair: Bench, valid: timedelta = VALID) -> UUID:
     return pair[SENDER].refer(RECIPIENT, body=body)
 
 
-def _states(pair: Bench, referral: UUID) -> list[State | None]:
+def _states(pair: Bench, referral: UUID) -> list[OutboxState | None]:
     with pair[SENDER].ledger.read() as tx:
-        return [step.state for step in looking.history(tx, pair[SENDER].key(referral))]
+        return [step.state for step in queries.history(tx, pair[SENDER].key(referral))]
 
 
 def _hear(pair: Bench) -> None:
@@ -47,7 +47,7 @@ def test_a_referral_ends_as_undeliverable_and_goes_no_more(pair: Bench, sent: bo
     _hear(pair)
     pair[SENDER].send()
     pair[SENDER].send()
-    assert _states(pair, referral) == [State.UNDELIVERABLE]
+    assert _states(pair, referral) == [OutboxState.UNDELIVERABLE]
     assert len(events(pair, RECIPIENT)) == sent
 
 
@@ -59,7 +59,7 @@ def test_by_our_own_clock_alone_it_rests_and_goes_once_the_clock_is_right(pair: 
     pair.clock.move(timedelta(days=40))
     pair[SENDER].send()
     assert pair[SENDER].relay.tick() > IN_FLIGHT_S
-    assert _states(pair, referral) == [State.SENT if sent else State.NEW]
+    assert _states(pair, referral) == [OutboxState.SENT if sent else OutboxState.NEW]
     assert len(events(pair, RECIPIENT)) == sent
     pair.clock.move(GIVE_UP_EVERY - timedelta(days=40))
     pair.settle()
@@ -87,7 +87,7 @@ def test_an_answer_to_what_came_before_makes_nothing_go_that_is_over(pair: Bench
     station.send()
     station.take(a_receipt(pair, RECIPIENT, SENDER, first, Outcome.STORED))
     assert station.relay.tick() == IDLE_S
-    assert _states(pair, referral) == [State.STORED, State.UNDELIVERABLE]
+    assert _states(pair, referral) == [OutboxState.STORED, OutboxState.UNDELIVERABLE]
 
 
 def test_the_recipients_word_that_waited_goes_as_a_status_without_a_word_of_content(pair: Bench) -> None:

@@ -7,12 +7,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from consumers.agency.dead_letters import DueAgain, retry
-from deploy.app.erasures import erasure_sentence
-from referral_bus.ledger import dead_letter_lists, handing_over, tables, tombstones
+from deploy.app.views.erasure_views import erasure_sentence
+from referral_bus.ledger import dead_letter_lists, handovers, tables, tombstones
 from referral_bus.ledger.dead_letter_lists import Choice
-from referral_bus.ledger.handing_over import Retries
-from referral_bus.ledger.retaining import Retention, retain
-from referral_bus.ledger.sending import State
+from referral_bus.ledger.handovers import Retries
+from referral_bus.ledger.outbox import OutboxState
+from referral_bus.ledger.retention import Retention, retain
 from referral_bus.ledger.tombstones import Unconfirmed
 from referral_bus.settings import Settings
 from schemas.events import ReferralKey
@@ -116,7 +116,7 @@ def test_an_erasure_that_our_own_system_has_failed_on_can_be_retried_after_any_t
     pair.settle()
     [number] = _not_handed_over(pair, RECIPIENT)
     with pair[RECIPIENT].ledger.write() as tx:
-        assert handing_over.failed(tx, number, Retries(1, timedelta(seconds=1)), pair.clock())
+        assert handovers.failed(tx, number, Retries(1, timedelta(seconds=1)), pair.clock())
     _pass(pair, LONG)
     _retain(pair, RECIPIENT)
     with pair[RECIPIENT].ledger.read() as tx:
@@ -137,7 +137,7 @@ def test_no_dead_letter_outlives_what_it_is_about(pair: Bench) -> None:
     pair.settle()
     with pair[SENDER].ledger.write() as tx:
         for number in _not_handed_over(pair, SENDER):  # words about what the sender itself has erased
-            handing_over.failed(tx, number, Retries(1, timedelta(seconds=1)), pair.clock())
+            handovers.failed(tx, number, Retries(1, timedelta(seconds=1)), pair.clock())
     _pass(pair, LONG)
     _retain(pair, SENDER)
     with pair[SENDER].ledger.read() as tx:
@@ -161,7 +161,7 @@ def test_what_was_withdrawn_on_its_way_stays_erased_whatever_a_late_receipt_says
     digest = hashlib.sha256(events(pair, RECIPIENT)[-1]).digest()
     pair[SENDER].withdraw(referral)
     pair[SENDER].take(a_receipt(pair, RECIPIENT, SENDER, digest))
-    assert pair[SENDER].history(referral)[0].state == State.ERASED
+    assert pair[SENDER].history(referral)[0].state == OutboxState.ERASED
 
 
 # lost with a ledger, and said again
@@ -173,7 +173,7 @@ def test_a_wish_that_was_lost_with_its_ledger_is_told_although_the_backup_has_a_
     _retain(pair, SENDER)  # the recipient keeps it for longer
     backup = pair[SENDER].back_up()
     pair[SENDER].withdraw(referral)
-    pair[SENDER].outside.keep_up(pair[SENDER].ledger)  # and now the person is told that it is erased
+    pair[SENDER].rollback_guard.keep_up(pair[SENDER].ledger)  # and now the person is told that it is erased
     pair[SENDER].restore(backup)
     _pass(pair, timedelta(minutes=1))
     assert pair[RECIPIENT].status(referral) is None
@@ -207,7 +207,7 @@ def test_a_late_word_of_a_restored_recipient_about_what_our_retention_has_erased
     _retain(pair, SENDER)
     pair[SENDER].take(late)
     [told] = [step for step in pair[SENDER].history(key.referral_id) if step.record == "ErasureEvent"]
-    assert (told.way, told.state) == ("sent", State.NEW)
+    assert (told.way, told.state) == ("sent", OutboxState.NEW)
 
 
 # confirmed only by those who were asked

@@ -31,7 +31,7 @@ def test_exchanged_bodies_of_one_referral_do_not_open(pair: Bench) -> None:
 def test_exchanged_events_do_not_leave(pair: Bench) -> None:
     referral_id = pair[SENDER].refer(RECIPIENT)
     pair[SENDER].say("cancel", referral_id, text="Synthetic reason.")
-    _exchange(pair, "outbox", "bare")
+    _exchange(pair, "outbox", "unsealed")
     with pytest.raises(LedgerUnusable) as caught:
         pair[SENDER].send()
     assert caught.value.reason is Reason.LEDGER_DAMAGED

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from referral_bus.ledger import handing_over
+from referral_bus.ledger import handovers
+from referral_bus.ledger.outbox import OutboxState, own_incarnation
 from referral_bus.ledger.restoring import NUMBERS, incarnation_by_clock
-from referral_bus.ledger.sending import State, own_incarnation
 from schemas.lifecycle import Status
 from tests.kit.bench import Bench
 from tests.kit.people import RECIPIENT, SENDER
@@ -32,7 +32,7 @@ def test_a_new_ledger_is_believed_and_gets_again_what_the_lost_one_had(pair: Ben
     _work(pair)
     for referral in (old, new):
         assert pair[RECIPIENT].status(referral) == pair[SENDER].status(referral) == Status.REQUESTED
-        assert pair[SENDER].history(referral)[0].state == State.STORED
+        assert pair[SENDER].history(referral)[0].state == OutboxState.STORED
         assert pair[SENDER].referral(referral).acknowledged_at is None, "nobody there has seen it"
 
 
@@ -47,7 +47,7 @@ def test_it_is_believed_after_restores_too_and_can_be_restored_itself(pair: Benc
     assert _incarnation(pair, RECIPIENT) == begun + 1
     referral = pair[SENDER].refer(RECIPIENT)
     _work(pair)
-    assert pair[SENDER].history(referral)[0].state == State.STORED
+    assert pair[SENDER].history(referral)[0].state == OutboxState.STORED
 
 
 def test_it_hears_of_every_erasure_that_it_shared(pair: Bench) -> None:
@@ -64,11 +64,11 @@ def test_cursors_of_the_lost_ledger_stand_before_everything_new(pair: Bench) -> 
     pair[SENDER].refer(RECIPIENT)
     pair.settle()
     with pair[RECIPIENT].ledger.read() as tx:
-        before = handing_over.highest_cursor(tx)
+        before = handovers.highest_cursor(tx)
     pair[RECIPIENT].begin_anew()
     _work(pair)
     with pair[RECIPIENT].ledger.read() as tx:
-        assert min(each.cursor for each in handing_over.after_cursor(tx, 0, 10)) > before
+        assert min(each.cursor for each in handovers.after_cursor(tx, 0, 10)) > before
 
 
 def test_numbers_stay_exact_in_json_for_decades() -> None:

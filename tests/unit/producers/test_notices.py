@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from producers.notices import AT_ONCE, SEND_EVERY
-from referral_bus.ledger import dead_letters, handing_over
+from referral_bus.ledger import dead_letters, handovers
 from referral_bus.wire.raw import RawRecord
 from schemas.events import DeadLetterNotice
 from tests.kit.bench import Bench, bench
@@ -138,7 +138,7 @@ def test_the_operators_are_told_of_a_hand_over_that_was_given_up(trio: Bench) ->
     referral_id = trio[SENDER].refer(RECIPIENT)
     trio.settle()
     with trio[RECIPIENT].ledger.write() as tx:
-        dead_letters.exhausted(tx, handing_over.newest(tx), trio.clock())
+        dead_letters.exhausted(tx, handovers.newest(tx), trio.clock())
     trio.clock.move(SEND_EVERY)
     trio.settle()
     [notice] = _told(trio)

@@ -9,11 +9,11 @@ from producers.relay import GIVE_UP_EVERY
 from referral_bus.errors import Refused
 from referral_bus.federation.register import Register, read_register, render_register
 from referral_bus.ledger import tombstones
+from referral_bus.ledger.outbox import OutboxState
 from referral_bus.ledger.peers import all_peers
-from referral_bus.ledger.sending import State
 from referral_bus.ledger.tombstones import Unconfirmed
+from referral_bus.stage_queries import StageCount, count_stages, stage_of
 from referral_bus.stages import Actor, Stage, Standing
-from referral_bus.standings import StageCount, count_stages, stand
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.lifecycle import Side
 from tests.kit.bench import Bench, Station
@@ -52,7 +52,7 @@ def _leaves(pair: Bench, code: str) -> None:
 def _stands(station: Station, referral_id: UUID) -> Standing:
     believed = station.register.believed(station.bench.clock())
     with station.ledger.read() as tx:
-        return stand(tx, station.referral(referral_id), all_peers(tx), DEFAULT_LIMITS, believed)
+        return stage_of(tx, station.referral(referral_id), all_peers(tx), DEFAULT_LIMITS, believed)
 
 
 def _counts(station: Station) -> dict[tuple[Side, Stage], StageCount]:
@@ -70,7 +70,7 @@ def _erasures(station: Station) -> tuple[Unconfirmed, Unconfirmed]:
         return tombstones.unconfirmed(tx, now), left
 
 
-def _states(station: Station, referral_id: UUID) -> list[State | None]:
+def _states(station: Station, referral_id: UUID) -> list[OutboxState | None]:
     return [step.state for step in station.history(referral_id) if step.way == "sent"]
 
 
@@ -87,7 +87,7 @@ def test_what_the_recipient_has_is_shown_as_left_and_what_it_has_not_is_undelive
         assert (found.stage, found.actor, found.other_left) == (Stage.OTHER_SIDE_LEFT, Actor.SENDER_STAFF, True)
     found = _stands(sender, waiting)
     assert (found.stage, found.actor, found.other_left) == (Stage.UNDELIVERED, Actor.SENDER_STAFF, True)
-    assert _states(sender, waiting) == [State.UNDELIVERABLE]
+    assert _states(sender, waiting) == [OutboxState.UNDELIVERABLE]
     expected = {Stage.OTHER_SIDE_LEFT: StageCount(2, 0), Stage.UNDELIVERED: StageCount(1, 0)}
     assert _counts(sender) == {(Side.SENDER, stage): count for stage, count in expected.items()}
 
@@ -129,7 +129,7 @@ def test_the_recipient_ends_its_work_where_the_sender_has_left_and_its_words_go_
     pair.clock.move(GIVE_UP_EVERY)
     for _ in range(3):
         pair[RECIPIENT].send()
-    assert set(_states(pair[RECIPIENT], referral_id)) == {State.STORED, State.UNDELIVERABLE}
+    assert set(_states(pair[RECIPIENT], referral_id)) == {OutboxState.STORED, OutboxState.UNDELIVERABLE}
     assert _stands(pair[RECIPIENT], referral_id).stage is Stage.ENDED
 
 
@@ -143,7 +143,7 @@ def test_an_erasure_that_only_an_agency_that_has_left_could_confirm_waits_for_no
     assert _erasures(sender) == (Unconfirmed(1, 0), Unconfirmed(0, 0))
     _leaves(pair, RECIPIENT)
     assert _erasures(sender) == (Unconfirmed(1, 1), Unconfirmed(1, 1))
-    assert State.UNDELIVERABLE in _states(sender, referral_id)
+    assert OutboxState.UNDELIVERABLE in _states(sender, referral_id)
     del pair.own_registers[SENDER]
     pair.clock.move(GIVE_UP_EVERY)
     pair.settle()
@@ -161,4 +161,4 @@ def test_by_a_clock_of_our_own_alone_no_listed_agency_has_left(pair: Bench) -> N
     pair.clock.move(GIVE_UP_EVERY)
     for _ in range(3):
         pair[SENDER].send()
-    assert _states(pair[SENDER], referral_id) == [State.WAITING_FOR_KEY]
+    assert _states(pair[SENDER], referral_id) == [OutboxState.WAITING_FOR_KEY]

@@ -4,7 +4,7 @@ import hashlib
 from datetime import timedelta
 
 from producers.relay import IN_FLIGHT_S, LONGEST_IN_FLIGHT_S
-from referral_bus.ledger.sending import LONGEST_PAUSE, State
+from referral_bus.ledger.outbox import LONGEST_PAUSE, OutboxState
 from schemas.outcomes import Outcome
 from tests.kit.bench import RESEND_AFTER, Bench
 from tests.kit.forge import a_receipt
@@ -39,7 +39,7 @@ def test_what_was_sealed_to_a_key_that_is_gone_is_not_sealed_to_it_again(pair: B
     station.send()
     station.send()
     assert events(pair, RECIPIENT) == [value], "the one key that is announced is the one that is gone"
-    assert [step.state for step in station.history(referral)] == [State.WAITING_FOR_KEY]
+    assert [step.state for step in station.history(referral)] == [OutboxState.WAITING_FOR_KEY]
 
 
 def test_while_nothing_lands_the_relay_looks_ever_more_seldom_and_then_quickly_again(pair: Bench) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from producers.publish import Published, publish
 from referral_bus.errors import Reason, Refused
-from referral_bus.ledger import looking
+from referral_bus.ledger import queries
 from schemas.deadlines import acknowledge_by, respond_by
 from schemas.lifecycle import Side
 from schemas.referral_request import ReferralRequest
@@ -121,7 +121,7 @@ def test_a_list_is_taken_whole_or_not_at_all_and_the_place_at_fault_is_named(tri
 
 def _deadlines(trio: Bench, published: Published) -> tuple[datetime, datetime]:
     with trio[SENDER].ledger.read() as tx:
-        [referral] = looking.open_referrals(tx, Side.SENDER)
+        [referral] = queries.open_referrals(tx, Side.SENDER)
     assert referral.key.referral_id == published.referral_id
     return referral.acknowledge_by, referral.respond_by
 
@@ -142,10 +142,10 @@ def test_deadlines_of_its_own_go_before_those_of_the_priority(trio: Bench) -> No
 def test_our_own_case_number_is_kept_and_never_sent(trio: Bench) -> None:
     [published] = _publish(trio, request(RECIPIENT, local_ref="TEST-CASE-0042"))
     with trio[SENDER].ledger.read() as tx:
-        assert looking.local_ref(tx, trio[SENDER].key(published.referral_id)) == "TEST-CASE-0042"
+        assert queries.local_ref(tx, trio[SENDER].key(published.referral_id)) == "TEST-CASE-0042"
     trio.settle()
     with trio[RECIPIENT].ledger.read() as tx:
-        assert looking.local_ref(tx, trio[RECIPIENT].key(published.referral_id)) is None
+        assert queries.local_ref(tx, trio[RECIPIENT].key(published.referral_id)) is None
 
 
 def test_the_same_request_under_the_same_key_is_answered_once(trio: Bench) -> None:

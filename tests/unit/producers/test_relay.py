@@ -11,11 +11,11 @@ from typing_extensions import override
 
 from producers.receipts import BROKER_RETRY
 from producers.relay import AT_ONCE, IDLE_S
-from referral_bus.ledger import looking, sending
-from referral_bus.ledger.sending import State
+from referral_bus.ledger import outbox, queries
+from referral_bus.ledger.outbox import OutboxState
+from referral_bus.ledger.outbox_due import due
 from referral_bus.ledger.store import Ledger
-from referral_bus.ledger.turns import due
-from referral_bus.outside_backups import OutsideBackups
+from referral_bus.rollback_guard import RollbackGuard
 from referral_bus.wire.record import Opened, read
 from schemas.events import ReferralEvent
 from schemas.outcomes import Outcome
@@ -25,13 +25,13 @@ from tests.kit.people import PLANTED_NAME, PLANTED_NEED, RECIPIENT, SENDER, THIR
 from tests.kit.topics import events, records
 
 
-def state(station: Station, referral_id: UUID) -> list[State | None]:
+def state(station: Station, referral_id: UUID) -> list[OutboxState | None]:
     return [step.state for step in station.history(referral_id) if step.way == "sent"]
 
 
-def outbox(station: Station) -> int:
+def waiting_in_outbox(station: Station) -> int:
     with station.ledger.read() as tx:
-        return looking.counts(tx).outbox
+        return queries.counts(tx).outbox
 
 
 def test_an_event_leaves_sealed_to_its_addressee_and_signed(pair: Bench) -> None:
@@ -48,13 +48,13 @@ def test_an_event_leaves_sealed_to_its_addressee_and_signed(pair: Bench) -> None
 
 def test_the_brokers_word_empties_no_outbox_and_the_addressees_receipt_does(pair: Bench) -> None:
     referral_id = pair[SENDER].refer(RECIPIENT)
-    assert state(pair[SENDER], referral_id) == [State.NEW]
+    assert state(pair[SENDER], referral_id) == [OutboxState.NEW]
     for _ in range(3):
         pair[SENDER].send()
-    assert state(pair[SENDER], referral_id) == [State.SENT]
+    assert state(pair[SENDER], referral_id) == [OutboxState.SENT]
     pair.settle()
-    assert state(pair[SENDER], referral_id) == [State.STORED]
-    assert outbox(pair[SENDER]) == 0
+    assert state(pair[SENDER], referral_id) == [OutboxState.STORED]
+    assert waiting_in_outbox(pair[SENDER]) == 0
 
 
 def test_a_lost_receipt_is_made_up_for_after_30_seconds_by_the_same_bytes_and_a_second_receipt(pair: Bench) -> None:
@@ -63,7 +63,7 @@ def test_a_lost_receipt_is_made_up_for_after_30_seconds_by_the_same_bytes_and_a_
     pair[RECIPIENT].read()
     [lost] = pair[RECIPIENT].owed(SENDER)
     with pair[RECIPIENT].ledger.write() as tx:
-        sending.receipts_sent(tx, [1])  # the broker has it, and loses it
+        outbox.receipts_sent(tx, [1])  # the broker has it, and loses it
     pair.clock.move(RESEND_AFTER - timedelta(milliseconds=1))
     pair.settle()
     assert len(events(pair, RECIPIENT)) == 1
@@ -72,7 +72,7 @@ def test_a_lost_receipt_is_made_up_for_after_30_seconds_by_the_same_bytes_and_a_
     first, again = events(pair, RECIPIENT)
     assert first == again
     assert lost.outcome == Outcome.STORED
-    assert state(pair[SENDER], referral_id) == [State.STORED]
+    assert state(pair[SENDER], referral_id) == [OutboxState.STORED]
     assert len(pair[RECIPIENT].history(referral_id)) == 1
     pair.clock.move(RESEND_AFTER)
     pair.settle()
@@ -154,16 +154,16 @@ def test_a_missing_topic_delays_nobody_else(tmp_path: Path) -> None:
                 trio.broker.create_topic(plan)
         late, prompt = trio[SENDER].refer(RECIPIENT), trio[SENDER].refer(THIRD)
         trio.settle()
-        assert state(trio[SENDER], prompt) == [State.STORED]
-        assert state(trio[SENDER], late) == [State.SENT]
+        assert state(trio[SENDER], prompt) == [OutboxState.STORED]
+        assert state(trio[SENDER], late) == [OutboxState.SENT]
         assert '"code": "topic_missing"' in trio.log_lines.text
         trio.broker.create_topic(plans[trio.register.inbox(RECIPIENT) or ""])
         trio[RECIPIENT].reopen()
         trio.settle()
-        assert state(trio[SENDER], late) == [State.SENT], "a broker that refuses is not asked without a pause"
+        assert state(trio[SENDER], late) == [OutboxState.SENT], "a broker that refuses is not asked without a pause"
         trio.clock.move(BROKER_RETRY)
         trio.settle()
-        assert state(trio[SENDER], late) == [State.STORED]
+        assert state(trio[SENDER], late) == [OutboxState.STORED]
 
 
 def test_a_broker_that_takes_no_more_bytes_is_asked_again_later(tmp_path: Path) -> None:
@@ -190,13 +190,13 @@ def test_a_receipt_that_overtakes_the_brokers_failure_is_not_undone_by_it(pair: 
         rows = due(tx, pair.clock() + RESEND_AFTER, {}, 9)
     pair.settle()
     with pair[SENDER].ledger.write() as tx:
-        sending.broker_refused(tx, {row.number: "timed_out" for row in rows}, pair.clock())
+        outbox.broker_refused(tx, {row.number: "timed_out" for row in rows}, pair.clock())
     pair.settle()
-    assert state(pair[SENDER], referral_id) == [State.STORED]
+    assert state(pair[SENDER], referral_id) == [OutboxState.STORED]
     assert events(pair, RECIPIENT) == [raw.value]
 
 
-class _Meanwhile(OutsideBackups):
+class _Meanwhile(RollbackGuard):
     """While the marks are written, which takes a moment, somebody does something."""
 
     def __init__(self, folder: Path, does: Callable[[], object]) -> None:
@@ -213,8 +213,8 @@ class _Meanwhile(OutsideBackups):
 def test_what_is_withdrawn_while_it_is_being_sealed_does_not_go_and_leaves_no_bytes(pair: Bench) -> None:
     station = pair[SENDER]
     referral = station.refer(RECIPIENT)
-    outside = _Meanwhile(station.outside.folder, lambda: station.withdraw(referral))
-    relay = pair.make_relay(station.ledger, station.keyring, outside=outside)
+    rollback_guard = _Meanwhile(station.rollback_guard.folder, lambda: station.withdraw(referral))
+    relay = pair.make_relay(station.ledger, station.keyring, rollback_guard=rollback_guard)
     relay.tick()
     with station.ledger.read() as tx:
         left = tx.connection.exec_driver_sql("SELECT state, value FROM outbox ORDER BY number").all()
@@ -229,8 +229,8 @@ def test_what_is_withdrawn_while_its_key_is_looked_for_stays_erased(pair: Bench)
         [row] = due(tx, pair.clock(), {}, 9)
     station.withdraw(referral)
     with station.ledger.write() as tx:
-        sending.waits_for_key(tx, [row.number])
-    assert station.history(referral)[0].state is State.ERASED
+        outbox.waits_for_key(tx, [row.number])
+    assert station.history(referral)[0].state is OutboxState.ERASED
 
 
 def test_a_word_that_it_is_held_does_not_keep_it_from_being_sealed_anew(pair: Bench) -> None:
@@ -240,4 +240,4 @@ def test_a_word_that_it_is_held_does_not_keep_it_from_being_sealed_anew(pair: Be
     [value] = events(pair, RECIPIENT)
     for outcome in (Outcome.RESEAL, Outcome.HELD):
         station.take(a_receipt(pair, RECIPIENT, SENDER, hashlib.sha256(value).digest(), outcome))
-    assert station.history(referral)[0].state is State.SENT
+    assert station.history(referral)[0].state is OutboxState.SENT

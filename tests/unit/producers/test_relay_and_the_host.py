@@ -10,7 +10,7 @@ import pytest
 
 from producers.receipts import BROKER_RETRY
 from producers.relay import GIVE_UP_EVERY
-from referral_bus.ledger.sending import LONGEST_PAUSE, State
+from referral_bus.ledger.outbox import LONGEST_PAUSE, OutboxState
 from schemas.events import Place
 from schemas.outcomes import Outcome
 from tests.kit.bench import Bench
@@ -43,7 +43,7 @@ def conversation(pair: Bench, words: int) -> UUID:
     return referral_id
 
 
-def states(pair: Bench, referral_id: UUID) -> list[State | None]:
+def states(pair: Bench, referral_id: UUID) -> list[OutboxState | None]:
     return [step.state for step in pair[SENDER].history(referral_id)]
 
 
@@ -63,7 +63,7 @@ def test_a_missing_event_is_sent_at_once_and_the_rest_follow_when_it_is_final(pa
     pair[SENDER].send()
     host.drop(0)
     rounds(pair, host)
-    assert states(pair, referral_id) == [State.STORED] * 4
+    assert states(pair, referral_id) == [OutboxState.STORED] * 4
     assert [step.place for step in pair[RECIPIENT].history(referral_id)] == [Place(1, n) for n in range(1, 5)]
 
 
@@ -103,7 +103,7 @@ def test_an_event_that_is_asked_for_though_it_is_final_is_sent_once_and_not_reop
     pair[SENDER].send()
     host.deliver_all()
     assert len(events(pair, RECIPIENT)) == 3
-    assert states(pair, referral_id) == [State.STORED] * 2
+    assert states(pair, referral_id) == [OutboxState.STORED] * 2
 
 
 def test_a_held_event_is_not_asked_for_by_what_waits_behind_it(pair: Bench, host: HostileBroker) -> None:
@@ -123,7 +123,7 @@ def test_a_held_event_is_not_asked_for_by_what_waits_behind_it(pair: Bench, host
     pair[SENDER].send()
     host.deliver_all()
     assert events(pair, RECIPIENT) == [first, second, second], "once it is final the next one goes"
-    assert states(pair, referral_id)[0] == State.STORED
+    assert states(pair, referral_id)[0] == OutboxState.STORED
 
 
 def test_an_event_that_is_held_while_it_waits_behind_another_is_sent_again_one_day(
@@ -174,7 +174,7 @@ def test_a_restart_sends_nothing_that_has_its_receipt_though_the_broker_has_not_
     pair[SENDER].reopen()
     pair[SENDER].send()
     assert host.kept == []
-    assert states(pair, referral_id) == [State.STORED]
+    assert states(pair, referral_id) == [OutboxState.STORED]
 
 
 def test_a_receipt_on_its_way_is_not_sent_a_second_time(pair: Bench, host: HostileBroker) -> None:
@@ -208,4 +208,4 @@ def test_an_event_is_sealed_anew_once_for_a_key_that_is_gone(pair: Bench, host: 
     host.deliver_all()
     values = events(pair, RECIPIENT)
     assert len(set(values)) == 2
-    assert states(pair, referral_id) == [State.SENT]
+    assert states(pair, referral_id) == [OutboxState.SENT]

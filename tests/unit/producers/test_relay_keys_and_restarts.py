@@ -9,9 +9,8 @@ from uuid import UUID
 import pytest
 
 from producers.receipts import BROKER_RETRY
-from referral_bus.broker.memory import MemoryBroker
-from referral_bus.broker.memory_ends import MemorySender, MemorySending
-from referral_bus.ledger.sending import State
+from referral_bus.broker.memory import MemoryBroker, MemorySender, MemorySending
+from referral_bus.ledger.outbox import OutboxState
 from referral_bus.wire.avro_codec import decode
 from referral_bus.wire.raw import RawRecord
 from schemas.events import AgencyAnnouncement, ReferralEvent
@@ -59,18 +58,18 @@ class DyingBroker(MemoryBroker):
         return DyingSender(self._behind, self._left)
 
 
-def state(made: Bench, referral_id: UUID) -> State | None:
+def state(made: Bench, referral_id: UUID) -> OutboxState | None:
     return made[SENDER].history(referral_id)[0].state
 
 
 def test_an_event_waits_for_a_key_and_leaves_once_one_is_announced(strangers: Bench) -> None:
     referral_id = strangers[SENDER].refer(RECIPIENT)
     strangers.settle()
-    assert state(strangers, referral_id) is State.WAITING_FOR_KEY
+    assert state(strangers, referral_id) is OutboxState.WAITING_FOR_KEY
     assert events(strangers, RECIPIENT) == []
     strangers[RECIPIENT].announce()
     strangers.settle()
-    assert state(strangers, referral_id) is State.STORED
+    assert state(strangers, referral_id) is OutboxState.STORED
 
 
 def test_waiting_for_one_agencys_key_delays_nothing_to_another(tmp_path: Path) -> None:
@@ -79,7 +78,7 @@ def test_waiting_for_one_agencys_key_delays_nothing_to_another(tmp_path: Path) -
     trio.settle()
     waiting, prompt = trio[SENDER].refer(RECIPIENT), trio[SENDER].refer(THIRD)
     trio.settle()
-    assert (state(trio, waiting), state(trio, prompt)) == (State.WAITING_FOR_KEY, State.STORED)
+    assert (state(trio, waiting), state(trio, prompt)) == (OutboxState.WAITING_FOR_KEY, OutboxState.STORED)
     trio.close()
 
 
@@ -94,7 +93,7 @@ def test_a_key_announced_while_the_relay_was_looking_is_not_overlooked(pair: Ben
     def clock() -> datetime:
         asked.append(pair.clock())
         if len(asked) == 3 and not starting:  # for restored peers, for what is due, and then for the keys
-            assert state(pair, referral_id) is State.NEW
+            assert state(pair, referral_id) is OutboxState.NEW
             pair[SENDER].take(announcement)
         return pair.clock()
 
@@ -105,7 +104,7 @@ def test_a_key_announced_while_the_relay_was_looking_is_not_overlooked(pair: Ben
     relay.tick()
     assert '"event": "waiting_for_key"' in pair.log_lines.text, "it has looked, and found none"
     relay.tick()
-    assert state(pair, referral_id) is State.SENT
+    assert state(pair, referral_id) is OutboxState.SENT
 
 
 def test_it_seals_to_the_key_of_the_epoch_and_never_to_one_that_is_over(pair: Bench) -> None:
@@ -120,7 +119,7 @@ def test_it_seals_to_the_key_of_the_epoch_and_never_to_one_that_is_over(pair: Be
     assert len(set(used[:3])) == 3, "one key for each epoch that was announced"
     assert used[3] == used[2], "nothing new has left: the announced keys are over"
     newest = pair[SENDER].history(_newest(pair))[0]
-    assert newest.state is State.WAITING_FOR_KEY
+    assert newest.state is OutboxState.WAITING_FOR_KEY
 
 
 def _newest(pair: Bench) -> UUID:
@@ -133,7 +132,7 @@ def test_new_keys_of_a_returning_agency_are_used_for_what_waited(pair: Bench) ->
     pair.clock.move(4 * EPOCH)
     referral_id = pair[SENDER].refer(RECIPIENT)
     pair.settle()
-    assert state(pair, referral_id) is State.WAITING_FOR_KEY
+    assert state(pair, referral_id) is OutboxState.WAITING_FOR_KEY
     renewed = make_keyring(pair[RECIPIENT].keyring.signing, pair.clock())
     announced = renewed.announced(pair.clock())
     pair[SENDER].take(signed(pair, an_announcement(pair, RECIPIENT, 99, sealing_keys=announced)))
@@ -153,7 +152,7 @@ def test_a_relay_that_dies_anywhere_is_made_up_for_by_its_next_start(pair: Bench
     kept = _kept(pair)
     pair[SENDER].reopen()
     pair.settle()
-    assert [state(pair, each) for each in referral_ids] == [State.STORED] * 3
+    assert [state(pair, each) for each in referral_ids] == [OutboxState.STORED] * 3
     assert [len(pair[RECIPIENT].history(each)) for each in referral_ids] == [1] * 3
     assert None not in kept
     assert kept == _kept(pair), "what was kept before it left is what is sent again"
@@ -179,10 +178,10 @@ def test_a_wiped_broker_heals_by_itself(pair: Bench) -> None:
     pair[SENDER].send()
     pair.broker.wipe()
     pair[SENDER].send()
-    assert state(pair, before) is State.SENT
+    assert state(pair, before) is OutboxState.SENT
     pair[SENDER].ingest.assign(pair[SENDER].reader)  # as it does within 5 s when a topic was made anew
     pair.settle()
-    assert [state(pair, each) for each in (before, after)] == [State.STORED] * 2
+    assert [state(pair, each) for each in (before, after)] == [OutboxState.STORED] * 2
     pair[RECIPIENT].say("accept", before)
     pair.settle()
     assert pair[SENDER].status(before) == "accepted"
@@ -212,7 +211,7 @@ def test_a_receipt_is_owed_until_the_broker_has_it(pair: Bench) -> None:
     pair.clock.move(BROKER_RETRY)
     pair.settle()
     assert pair[RECIPIENT].owed(SENDER) == []
-    assert state(pair, referral_id) is State.STORED
+    assert state(pair, referral_id) is OutboxState.STORED
 
 
 def test_a_receipt_in_flight_when_the_relay_ends_is_issued_again(pair: Bench) -> None:
@@ -225,7 +224,7 @@ def test_a_receipt_in_flight_when_the_relay_ends_is_issued_again(pair: Bench) ->
     pair.broker.come_up()
     pair[RECIPIENT].reopen()
     pair.settle()
-    assert state(pair, referral_id) is State.STORED
+    assert state(pair, referral_id) is OutboxState.STORED
 
 
 def test_of_two_announcements_that_have_not_left_only_the_newer_one_leaves(pair: Bench) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from referral_bus.broker.protocols import Position
 from referral_bus.errors import LedgerUnusable, Reason
-from referral_bus.ledger import handing_over, receiving
-from referral_bus.ledger.sending import State, own_incarnation
-from referral_bus.outside_backups import HighWater
+from referral_bus.ledger import handovers, received_events
+from referral_bus.ledger.outbox import OutboxState, own_incarnation
+from referral_bus.rollback_guard import HighWater
 from schemas.lifecycle import ErasureReason, Status
 from schemas.outcomes import Code
 from tests.kit.bench import Bench
@@ -70,7 +70,7 @@ def test_a_sender_whose_ledger_was_restored_goes_on_in_order(pair: Bench) -> Non
     assert pair[SENDER].status(referral) == pair[RECIPIENT].status(referral) == Status.ACCEPTED
     told = [step for step in pair[RECIPIENT].history(referral) if step.way == "received"]
     assert [step.place for step in told] == [(1, 1), (1, 2), (2, 2)]
-    assert {step.state for step in pair[SENDER].history(referral) if step.way == "sent"} == {State.STORED}
+    assert {step.state for step in pair[SENDER].history(referral) if step.way == "sent"} == {OutboxState.STORED}
 
 
 @pytest.mark.parametrize("code", [SENDER, RECIPIENT])
@@ -105,7 +105,7 @@ def test_a_peer_tells_a_restored_ledger_of_erasures_that_its_journal_lacks(pair:
     backup = pair[RECIPIENT].back_up()
     pair[SENDER].withdraw(referral)
     pair.settle()
-    (pair[RECIPIENT].outside.folder / "tombstones.jsonl").unlink()
+    (pair[RECIPIENT].rollback_guard.folder / "tombstones.jsonl").unlink()
     pair[RECIPIENT].restore(backup)
     assert pair[RECIPIENT].status(referral) is Status.REQUESTED
     pair.broker.wipe()
@@ -127,23 +127,23 @@ def test_the_incarnation_exceeds_every_one_ever_used(pair: Bench) -> None:
 def test_a_ledger_that_is_behind_what_left_it_is_refused_and_one_that_is_not_is_taken(pair: Bench) -> None:
     backup = pair[SENDER].back_up()
     pair[SENDER].refer(RECIPIENT)
-    pair[SENDER].outside.refuse_if_behind(pair[SENDER].ledger)
+    pair[SENDER].rollback_guard.refuse_if_behind(pair[SENDER].ledger)
     pair.settle()
-    pair[SENDER].outside.refuse_if_behind(pair[SENDER].ledger)
+    pair[SENDER].rollback_guard.refuse_if_behind(pair[SENDER].ledger)
     old = pair[SENDER].reopened_from(backup)
     with pytest.raises(LedgerUnusable) as refused:
-        pair[SENDER].outside.refuse_if_behind(old)
+        pair[SENDER].rollback_guard.refuse_if_behind(old)
     assert refused.value.reason is Reason.LEDGER_BEHIND
     old.close()
 
 
 def test_a_ledger_that_is_behind_its_own_announcement_is_refused_from_then_on(pair: Bench) -> None:
-    outside, ledger = pair[SENDER].outside, pair[SENDER].ledger
-    outside.heard(ledger, HighWater(1, 0))
+    rollback_guard, ledger = pair[SENDER].rollback_guard, pair[SENDER].ledger
+    rollback_guard.heard(ledger, HighWater(1, 0))
     with pytest.raises(LedgerUnusable):
-        outside.heard(ledger, HighWater(2, 5))
+        rollback_guard.heard(ledger, HighWater(2, 5))
     with pytest.raises(LedgerUnusable):
-        outside.refuse_if_behind(ledger)
+        rollback_guard.refuse_if_behind(ledger)
 
 
 def test_a_cursor_of_the_ledger_that_was_lost_passes_over_nothing_that_came_later(pair: Bench) -> None:
@@ -155,14 +155,14 @@ def test_a_cursor_of_the_ledger_that_was_lost_passes_over_nothing_that_came_late
     pair[SENDER].refer(RECIPIENT)
     pair.settle()
     with station.ledger.read() as tx:
-        cursor = handing_over.newest(tx)
+        cursor = handovers.newest(tx)
     station.restore(backup)
     pair.announce()
     later = pair[SENDER].refer(RECIPIENT)
     pair.settle(20)
     with station.ledger.read() as tx:
-        assert cursor <= handing_over.highest_cursor(tx)
-        assert later in {received.referral.referral_id for received in handing_over.after_cursor(tx, cursor, 100)}
+        assert cursor <= handovers.highest_cursor(tx)
+        assert later in {received.referral.referral_id for received in handovers.after_cursor(tx, cursor, 100)}
 
 
 def test_what_was_sent_in_vain_goes_at_once_to_a_recipient_that_comes_back_restored(pair: Bench) -> None:
@@ -188,7 +188,7 @@ def test_what_the_lost_ledger_had_passed_over_is_read_again(pair: Bench) -> None
     station = pair[RECIPIENT]
     inbox = pair.broker.topics([pair.register.inbox(RECIPIENT) or ""])[pair.register.inbox(RECIPIENT) or ""]
     with station.ledger.write() as tx:
-        receiving.read_up_to(tx, [Position(inbox.name, inbox.topic_id, 0, pair.broker.ends(inbox)[0])])
+        received_events.read_up_to(tx, [Position(inbox.name, inbox.topic_id, 0, pair.broker.ends(inbox)[0])])
     backup = station.back_up()
     station.restore(backup)
     station.read()

@@ -11,11 +11,11 @@ from producers.receipts import BROKER_RETRY
 from producers.send_failure_notices import LOOK_EVERY
 from referral_bus.broker.protocols import SendFailure
 from referral_bus.broker.send_failures import SEND_FAILURES, TOLD_EVERY, known_failure
-from referral_bus.ledger import failing
-from referral_bus.ledger.failing import Failing
+from referral_bus.ledger import failing_sends
+from referral_bus.ledger.failing_sends import Failing
 from referral_bus.ledger.peers import all_peers
+from referral_bus.stage_queries import stage_of
 from referral_bus.stages import Actor, Stage, Standing
-from referral_bus.standings import stand
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.events import DeadLetterNotice
 from tests.kit.bench import Bench, Station, bench
@@ -31,12 +31,12 @@ def trio(tmp_path: Path) -> Iterator[Bench]:
 
 def _stands(station: Station, referral_id: UUID) -> Standing:
     with station.ledger.read() as tx:
-        return stand(tx, station.referral(referral_id), all_peers(tx), DEFAULT_LIMITS, (SENDER, RECIPIENT, THIRD))
+        return stage_of(tx, station.referral(referral_id), all_peers(tx), DEFAULT_LIMITS, (SENDER, RECIPIENT, THIRD))
 
 
 def _everything(station: Station) -> list[Failing]:
     with station.ledger.read() as tx:
-        return failing.everything(tx)
+        return failing_sends.everything(tx)
 
 
 def _lose_inbox(trio: Bench, code: str) -> None:

@@ -4,9 +4,9 @@ import pytest
 
 from deploy.app.backups import LONGEST_LEAP, go_on, unguessed_incarnation
 from referral_bus.errors import BusError, Reason
+from referral_bus.ledger.outbox import own_incarnation
 from referral_bus.ledger.restoring import incarnation_by_clock
-from referral_bus.ledger.sending import own_incarnation
-from referral_bus.outside_backups import HighWater
+from referral_bus.rollback_guard import HighWater
 from schemas.events import HIGHEST_INCARNATION
 from tests.kit.bench import Bench, Station
 from tests.kit.people import SENDER
@@ -25,38 +25,38 @@ def _incarnation(station: Station) -> int:
 
 
 def _files(station: Station) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in station.outside.folder.iterdir()}
+    return {path.name: path.read_bytes() for path in station.rollback_guard.folder.iterdir()}
 
 
 def test_what_was_announced_with_a_stolen_key_stops_us_until_it_is_revoked(pair: Bench) -> None:
     station = pair[SENDER]
     with pytest.raises(BusError) as caught:
-        station.outside.heard(station.ledger, HIGHEST)
+        station.rollback_guard.heard(station.ledger, HIGHEST)
     assert caught.value.reason is Reason.LEDGER_BEHIND
     with pytest.raises(BusError):
-        pair.make_outside(SENDER).refuse_if_behind(station.ledger)
-    pair.make_outside(SENDER).refuse_if_behind(station.ledger, _counts)
+        pair.make_rollback_guard(SENDER).refuse_if_behind(station.ledger)
+    pair.make_rollback_guard(SENDER).refuse_if_behind(station.ledger, _counts)
 
 
 def test_going_on_is_refused_before_anything_is_written_while_the_key_counts(pair: Bench) -> None:
     station = pair[SENDER]
     with pytest.raises(BusError):
-        station.outside.heard(station.ledger, HIGHEST)
+        station.rollback_guard.heard(station.ledger, HIGHEST)
     before = _files(station)
     with pytest.raises(BusError) as caught:
-        go_on(station.ledger, station.outside, station.writing())
+        go_on(station.ledger, station.rollback_guard, station.writing())
     assert caught.value.reason is Reason.INCARNATIONS_USED_UP
     assert (_files(station), _incarnation(station)) == (before, 1)
-    go_on(station.ledger, station.outside, station.writing(), _counts)
+    go_on(station.ledger, station.rollback_guard, station.writing(), _counts)
     assert _incarnation(station) == 2
-    station.outside.refuse_if_behind(station.ledger, _counts)
+    station.rollback_guard.refuse_if_behind(station.ledger, _counts)
 
 
 def test_what_was_announced_with_a_key_that_counts_is_exceeded(pair: Bench) -> None:
     station = pair[SENDER]
     with pytest.raises(BusError):
-        station.outside.heard(station.ledger, HighWater(7, 3, "1" * 32))
-    go_on(station.ledger, station.outside, station.writing(), _counts)
+        station.rollback_guard.heard(station.ledger, HighWater(7, 3, "1" * 32))
+    go_on(station.ledger, station.rollback_guard, station.writing(), _counts)
     assert _incarnation(station) == 8
 
 

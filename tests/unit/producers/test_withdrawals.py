@@ -9,7 +9,7 @@ import pytest
 from producers.withdrawals import withdraw
 from referral_bus.errors import Reason, Refused
 from referral_bus.ledger import dead_letter_lists, tombstones
-from referral_bus.ledger.sending import State
+from referral_bus.ledger.outbox import OutboxState
 from schemas.events import ErasureEvent, ReferralKey, StorageReceipt
 from schemas.lifecycle import ErasureKind, ErasureReason, Status
 from tests.kit.bench import RESEND_AFTER, bench
@@ -195,7 +195,7 @@ def test_what_waited_in_the_outbox_never_leaves(tmp_path: Path) -> None:
         sent = {each.record for each in decoded(made, made.register.inbox(RECIPIENT))}
         assert sent <= {ErasureEvent.record, StorageReceipt.record}
         states = [step.state for step in made[SENDER].history(referral)]
-        assert states[:2] == [State.ERASED, State.ERASED]
+        assert states[:2] == [OutboxState.ERASED, OutboxState.ERASED]
 
 
 def test_withdrawing_twice_changes_nothing(tmp_path: Path) -> None:

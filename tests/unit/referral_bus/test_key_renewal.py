@@ -10,8 +10,8 @@ import pytest
 
 from referral_bus.federation.keyring import KEPT_FOR, write_key
 from referral_bus.key_renewal import renew_keys
+from referral_bus.ledger.outbox import OutboxState
 from referral_bus.ledger.peers import all_peers
-from referral_bus.ledger.sending import State
 from schemas.sealing_keys import EPOCH
 from tests.kit.bench import Bench, Station, bench
 from tests.kit.forge import an_announcement, signed
@@ -60,7 +60,7 @@ def _hears(station: Station, peer: str) -> None:
     station.take(signed(station.bench, an_announcement(station.bench, peer, counter)))
 
 
-def _state(pair: Bench, referral_id: UUID) -> State | None:
+def _state(pair: Bench, referral_id: UUID) -> OutboxState | None:
     return pair[SENDER].history(referral_id)[0].state
 
 
@@ -80,7 +80,7 @@ def test_agencies_that_never_write_stay_reachable_for_months_and_old_keys_go(
     assert max(len(station.keyring.epochs) for station in pair.stations.values()) <= 5
     referral_id = pair[SENDER].refer(RECIPIENT)
     pair.settle()
-    assert _state(pair, referral_id) is State.STORED
+    assert _state(pair, referral_id) is OutboxState.STORED
 
 
 def test_an_event_sealed_to_a_key_that_is_gone_is_sealed_anew_and_arrives(pair: Bench, keys: dict[str, Keys]) -> None:
@@ -93,7 +93,7 @@ def test_an_event_sealed_to_a_key_that_is_gone_is_sealed_anew_and_arrives(pair: 
     assert [item.outcome for item in pair[RECIPIENT].owed(SENDER)] == ["RESEAL"]
     pair[RECIPIENT].announce()
     pair.settle()
-    assert _state(pair, referral_id) is State.STORED
+    assert _state(pair, referral_id) is OutboxState.STORED
     assert pair[RECIPIENT].status(referral_id) == "requested"
 
 
@@ -153,10 +153,10 @@ def test_what_waits_for_a_key_goes_when_one_that_was_announced_becomes_valid(pai
     pair.clock.now = now + 4 * EPOCH
     referral_id = pair[SENDER].refer(RECIPIENT)
     pair[SENDER].send()
-    assert _state(pair, referral_id) is State.WAITING_FOR_KEY
+    assert _state(pair, referral_id) is OutboxState.WAITING_FOR_KEY
     pair.clock.now = now + timedelta(minutes=1)
     pair.settle()
-    assert _state(pair, referral_id) is State.STORED
+    assert _state(pair, referral_id) is OutboxState.STORED
 
 
 def test_what_a_clock_that_was_ahead_has_put_off_is_sent_again_in_a_minute(pair: Bench) -> None:
@@ -167,4 +167,4 @@ def test_what_a_clock_that_was_ahead_has_put_off_is_sent_again_in_a_minute(pair:
         tx.connection.exec_driver_sql("UPDATE outbox SET next_send_at = next_send_at + 31536000000, state = 'sent'")
     pair.clock.now = now + timedelta(minutes=1)
     pair.settle()
-    assert _state(pair, referral_id) is State.STORED
+    assert _state(pair, referral_id) is OutboxState.STORED

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from referral_bus.ledger.outbox import OutboxState
 from referral_bus.ledger.referrals import Referral, Word, after
-from referral_bus.ledger.sending import State
 from referral_bus.stages import (
     ACTORS,
     STAGES,
@@ -43,7 +43,7 @@ NEW = Referral(
 )
 
 
-def _at_sender(referral: Referral, delivery: State = State.STORED, handed_over: bool = True) -> Standing:
+def _at_sender(referral: Referral, delivery: OutboxState = OutboxState.STORED, handed_over: bool = True) -> Standing:
     return standing(referral, Progress(delivery, handed_over))
 
 
@@ -54,16 +54,16 @@ def _said(status: Status, business_status: str | None = None) -> Referral:
 @pytest.mark.parametrize(
     ("delivery", "stage", "actor"),
     [
-        (State.NEW, Stage.NOT_STORED, Actor.SENDER_SERVICE),
-        (State.WAITING_FOR_KEY, Stage.WAITING_FOR_KEY, Actor.RECIPIENT_SERVICE),
-        (State.SENT, Stage.NOT_STORED, Actor.RECIPIENT_SERVICE),
-        (State.REFUSED, Stage.UNDELIVERED, Actor.SENDER_STAFF),
-        (State.ERASED, Stage.UNDELIVERED, Actor.SENDER_STAFF),
-        (State.UNDELIVERABLE, Stage.UNDELIVERED, Actor.SENDER_STAFF),
+        (OutboxState.NEW, Stage.NOT_STORED, Actor.SENDER_SERVICE),
+        (OutboxState.WAITING_FOR_KEY, Stage.WAITING_FOR_KEY, Actor.RECIPIENT_SERVICE),
+        (OutboxState.SENT, Stage.NOT_STORED, Actor.RECIPIENT_SERVICE),
+        (OutboxState.REFUSED, Stage.UNDELIVERED, Actor.SENDER_STAFF),
+        (OutboxState.ERASED, Stage.UNDELIVERED, Actor.SENDER_STAFF),
+        (OutboxState.UNDELIVERABLE, Stage.UNDELIVERED, Actor.SENDER_STAFF),
     ],
 )
 def test_what_has_not_been_stored_waits_for_a_service_or_is_undelivered(
-    delivery: State, stage: Stage, actor: str
+    delivery: OutboxState, stage: Stage, actor: str
 ) -> None:
     found = _at_sender(NEW, delivery)
     assert (found.stage, found.actor, found.due) == (stage, actor, NEW.acknowledge_by)
@@ -72,19 +72,19 @@ def test_what_has_not_been_stored_waits_for_a_service_or_is_undelivered(
 @pytest.mark.parametrize(
     ("delivery", "code", "stage", "actor"),
     [
-        (State.REFUSED, Code.CONSENT_INVALID, Stage.UNDELIVERED, Actor.SENDER_STAFF),
-        (State.REFUSED, Code.NOT_A_PARTY, Stage.UNDELIVERED, Actor.OPERATORS),
-        (State.HELD, Code.CODE_UNKNOWN, Stage.HELD, Actor.RECIPIENT_STAFF),
-        (State.HELD, Code.REGISTER_NEWER, Stage.HELD, Actor.RECIPIENT_SERVICE),
+        (OutboxState.REFUSED, Code.CONSENT_INVALID, Stage.UNDELIVERED, Actor.SENDER_STAFF),
+        (OutboxState.REFUSED, Code.NOT_A_PARTY, Stage.UNDELIVERED, Actor.OPERATORS),
+        (OutboxState.HELD, Code.CODE_UNKNOWN, Stage.HELD, Actor.RECIPIENT_STAFF),
+        (OutboxState.HELD, Code.REGISTER_NEWER, Stage.HELD, Actor.RECIPIENT_SERVICE),
     ],
 )
-def test_a_code_tells_who_must_act(delivery: State, code: Code, stage: Stage, actor: str) -> None:
+def test_a_code_tells_who_must_act(delivery: OutboxState, code: Code, stage: Stage, actor: str) -> None:
     found = standing(NEW, Progress(delivery, False, code))
     assert (found.stage, found.actor, found.code, found.due) == (stage, actor, code, NEW.acknowledge_by)
 
 
-@pytest.mark.parametrize("delivery", [State.SENT, State.UNDELIVERABLE])
-def test_the_code_of_an_earlier_word_says_nothing_of_a_later_state(delivery: State) -> None:
+@pytest.mark.parametrize("delivery", [OutboxState.SENT, OutboxState.UNDELIVERABLE])
+def test_the_code_of_an_earlier_word_says_nothing_of_a_later_state(delivery: OutboxState) -> None:
     assert standing(NEW, Progress(delivery, False, Code.CODE_UNKNOWN)).code is None
 
 
@@ -98,7 +98,7 @@ def test_a_hand_over_that_has_failed_for_good_waits_for_the_recipients_staff() -
 
 def test_the_earliest_of_several_deadlines_counts() -> None:
     long_ago = START - 100 * HOUR
-    found = _at_sender(replace(NEW, cancel_requested_at=long_ago), State.SENT)
+    found = _at_sender(replace(NEW, cancel_requested_at=long_ago), OutboxState.SENT)
     assert (found.due, found.due_for) == (long_ago + DEFAULT_LIMITS.unanswered, Awaited.CANCELLATION)
 
 
@@ -112,7 +112,7 @@ def test_what_a_deadline_is_for_follows_how_far_the_referral_is() -> None:
         (asked, Awaited.QUESTION),
         (_said(Status.COMPLETED), None),
     ):
-        assert _at_sender(referral, State.STORED).due_for == due_for
+        assert _at_sender(referral, OutboxState.STORED).due_for == due_for
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_note_tells_that_staff_have_seen_it_though_the_status_is_as_before() -
 
 
 def test_a_word_of_the_recipient_tells_more_than_a_receipt_that_has_not_come() -> None:
-    assert _at_sender(_said(Status.RECEIVED), State.SENT).stage is Stage.NOT_ANSWERED
+    assert _at_sender(_said(Status.RECEIVED), OutboxState.SENT).stage is Stage.NOT_ANSWERED
 
 
 @pytest.mark.parametrize("status", [Status.ACCEPTED, Status.IN_PROGRESS, Status.ON_HOLD])
@@ -147,7 +147,7 @@ def test_an_accepted_referral_is_with_the_recipients_staff(status: Status) -> No
 
 @pytest.mark.parametrize("status", sorted(ENDED))
 def test_when_it_has_ended_nobody_has_to_act(status: Status) -> None:
-    assert _at_sender(_said(status), State.SENT) == Standing(Stage.ENDED, Actor.NONE, None, None)
+    assert _at_sender(_said(status), OutboxState.SENT) == Standing(Stage.ENDED, Actor.NONE, None, None)
 
 
 def test_a_request_to_cancel_waits_for_the_recipient_and_goes_before_a_question() -> None:
@@ -180,18 +180,18 @@ def test_each_stage_and_each_actor_is_a_code_with_a_meaning() -> None:
 
 
 def test_what_kafka_has_not_acknowledged_waits_for_the_senders_own_service() -> None:
-    found = standing(NEW, Progress(State.SENT, False, in_kafka=False))
+    found = standing(NEW, Progress(OutboxState.SENT, False, in_kafka=False))
     assert (found.stage, found.actor) == (Stage.NOT_STORED, Actor.SENDER_SERVICE)
 
 
 def test_what_kafka_does_not_take_waits_for_the_operators_of_the_bus() -> None:
-    for delivery in (State.NEW, State.SENT):
+    for delivery in (OutboxState.NEW, OutboxState.SENT):
         found = standing(NEW, Progress(delivery, False, in_kafka=False, send_failure="too_large"))
         assert (found.stage, found.actor, found.send_failure) == (Stage.NOT_STORED, Actor.OPERATORS, "too_large")
 
 
 def test_a_recipient_that_announces_failed_hand_overs_does_not_go_on_by_itself() -> None:
-    found = standing(NEW, Progress(State.STORED, False, gave_up=True))
+    found = standing(NEW, Progress(OutboxState.STORED, False, gave_up=True))
     assert (found.stage, found.actor) == (Stage.NOT_HANDED_OVER, Actor.RECIPIENT_STAFF)
 
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from schemas.evolution import evolution_findings, rule_findings
-from schemas.evolution_advice import ADVICE, EvolutionKind, Finding
+from schemas.evolution_advice import ADVICE, EvolutionFinding, EvolutionKind
 from schemas.schema_index import by_fingerprint
 from tests.unit.schemas.compatible_pairs import COMPATIBLE
 from tests.unit.schemas.evolving import TREE, edited, with_field
@@ -16,7 +16,7 @@ from tests.unit.schemas.incompatible_types import INCOMPATIBLE_TYPES
 INCOMPATIBLE = INCOMPATIBLE_FIELDS | INCOMPATIBLE_TYPES
 
 
-def kinds(found: tuple[Finding, ...]) -> list[tuple[str, EvolutionKind]]:
+def kinds(found: tuple[EvolutionFinding, ...]) -> list[tuple[str, EvolutionKind]]:
     return [(finding.path, finding.kind) for finding in found]
 
 
@@ -48,5 +48,5 @@ def test_a_finding_is_one_line_with_place_kind_and_what_to_do() -> None:
 @pytest.mark.parametrize("schema", by_fingerprint().values(), ids=lambda schema: f"{schema.record}.v{schema.version}")
 def test_every_schema_we_ship_can_have_a_next_version(schema: Any) -> None:
     raw = json.loads(schema.source)
-    assert rule_findings(raw, raw) == (Finding(schema.record, "same_fingerprint"),)
+    assert rule_findings(raw, raw) == (EvolutionFinding(schema.record, "same_fingerprint"),)
     assert evolution_findings(raw, with_field(raw, "note", ["null", "string"], default=None)) == ()

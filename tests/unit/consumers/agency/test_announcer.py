@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from consumers.agency.announcer import next_announcement
-from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import Retries
+from referral_bus.ledger import handovers
+from referral_bus.ledger.handovers import Retries
 from referral_bus.wire.avro_codec import decode, encode
 from schemas.events import AgencyAnnouncement
 from schemas.schema_index import by_fingerprint
@@ -44,7 +44,7 @@ def test_it_tells_before_when_everything_has_been_handed_over(pair: Bench) -> No
     pair.settle()
     assert _next(pair).handed_over_before == stored_at
     with pair[RECIPIENT].ledger.write() as tx:
-        handing_over.acknowledged_up_to(tx, 10**6, pair[RECIPIENT].writing())
+        handovers.acknowledged_up_to(tx, 10**6, pair[RECIPIENT].writing())
     assert _next(pair).handed_over_before == pair.clock()
 
 
@@ -66,14 +66,14 @@ def test_it_counts_what_our_own_system_did_not_take_in_all_attempts(pair: Bench)
     pair[SENDER].refer(RECIPIENT)
     pair.settle()
     with station.ledger.write() as tx:
-        (waiting,) = handing_over.due(tx, pair.clock(), (), 10)
-        assert not handing_over.failed(tx, waiting.cursor, Retries(2, timedelta(seconds=1)), pair.clock())
+        (waiting,) = handovers.due(tx, pair.clock(), (), 10)
+        assert not handovers.failed(tx, waiting.cursor, Retries(2, timedelta(seconds=1)), pair.clock())
     assert _next(pair).handovers_blocked == 0
     with station.ledger.write() as tx:
-        assert handing_over.failed(tx, waiting.cursor, Retries(2, timedelta(seconds=1)), pair.clock())
+        assert handovers.failed(tx, waiting.cursor, Retries(2, timedelta(seconds=1)), pair.clock())
     assert _next(pair).handovers_blocked == 1
     with station.ledger.write() as tx:
-        handing_over.handed_over(tx, [waiting.cursor], station.writing())
+        handovers.handed_over(tx, [waiting.cursor], station.writing())
     assert _next(pair).handovers_blocked == 0
 
 

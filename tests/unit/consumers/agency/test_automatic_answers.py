@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from consumers.agency.verdicts import Taken
+from consumers.agency.verdicts import TakenIn
 from schemas.lifecycle import Status
 from schemas.personal import StatusBody
 from tests.kit.bench import Bench
@@ -83,5 +83,5 @@ def test_the_senders_own_copy_of_a_cancellation_word_is_no_request_to_itself(pai
     referral_id = pair[SENDER].refer(RECIPIENT)
     word = a_word(pair, pair[SENDER].key(referral_id), RECIPIENT, SENDER, (1, 1), status="requested")
     body = StatusBody(business_status="cancellation-requested")
-    assert pair[SENDER].take(event_record(pair, word, body)) == [Taken("StatusEvent")]
+    assert pair[SENDER].take(event_record(pair, word, body)) == [TakenIn("StatusEvent")]
     assert [step.way for step in pair[SENDER].history(referral_id)] == ["sent", "received"]

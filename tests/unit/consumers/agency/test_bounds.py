@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from consumers.agency.verdicts import NotTaken, Taken
+from consumers.agency.verdicts import NotTaken, TakenIn
 from referral_bus.broker.protocols import Delivery
-from referral_bus.ledger import dead_letters, holding, tables, unasked
+from referral_bus.ledger import dead_letters, held_events, quotas, tables
 from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.raw import RawRecord
 from schemas.events import ErasureEvent
@@ -24,7 +24,7 @@ NEWER = b"\xc3\x01schema-9"
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unasked, "MOST_A_DAY", FEW)
+    monkeypatch.setattr(quotas, "MOST_A_DAY", FEW)
 
 
 def _read(trio: Bench, *raws: RawRecord) -> None:
@@ -85,7 +85,7 @@ def test_copies_of_one_record_that_cannot_be_decoded_use_up_nothing_of_its_write
 def test_of_what_is_refused_so_many_bytes_are_kept_and_the_largest_writer_makes_room(
     trio: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unasked, "MOST_A_DAY", 1000)
+    monkeypatch.setattr(quotas, "MOST_A_DAY", 1000)
     size, few = 60_000, 5
     _read(trio, _malformed(trio, size, THIRD))
     _read(trio, *(_malformed(trio, size) for _ in range(10)))
@@ -98,7 +98,7 @@ def test_of_what_is_refused_so_many_bytes_are_kept_and_the_largest_writer_makes_
 
 
 def test_of_what_is_held_so_many_bytes_are_kept(trio: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holding, "MOST_HELD_BYTES", 150_000)
+    monkeypatch.setattr(held_events, "MOST_HELD_BYTES", 150_000)
     newer = [
         signed_bytes(trio, NEWER + trio.new_id().bytes + bytes(60_000), a_referral(trio, SENDER, RECIPIENT))
         for _ in range(5)
@@ -149,7 +149,7 @@ def test_a_stranger_breaks_nobodys_view_of_a_referral(trio: Bench) -> None:
 
 def test_a_refused_word_with_a_status_that_we_do_not_know_can_be_shown(trio: Bench) -> None:
     event = a_referral(trio, SENDER, RECIPIENT)
-    assert trio[RECIPIENT].take(event_record(trio, event)) == [Taken("ReferralEvent")]
+    assert trio[RECIPIENT].take(event_record(trio, event)) == [TakenIn("ReferralEvent")]
     word = a_word(trio, event.referral, SENDER, RECIPIENT, (1, 1), "bogus-status")  # at a place that is taken
     assert trio[RECIPIENT].take(event_record(trio, word)) == [NotTaken("StatusEvent", Code.EQUIVOCATION, owed=True)]
     steps = trio[RECIPIENT].history(event.referral_id)

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from referral_bus.ledger.looking import Step
-from referral_bus.ledger.sending import State
+from referral_bus.ledger.outbox import OutboxState
+from referral_bus.ledger.queries import Step
 from schemas.events import HIGHEST_INCARNATION, Place, ReferralKey, StatusEvent
 from tests.kit.bench import Bench
 from tests.kit.forge import a_word, event_record
@@ -77,7 +77,7 @@ def test_no_true_word_is_lost_wherever_the_thief_has_spoken(
     trio[RECIPIENT].say("complete", referral_id, outcome="provided")
     _settle(trio)
     assert trio[SENDER].status(referral_id) == "completed"
-    assert {step.state for step in _own_words(trio, RECIPIENT, referral_id)} == {State.STORED}
+    assert {step.state for step in _own_words(trio, RECIPIENT, referral_id)} == {OutboxState.STORED}
 
 
 @pytest.mark.parametrize("restored", [False, True])
@@ -92,7 +92,7 @@ def test_a_senders_words_arrive_where_the_thief_has_used_its_highest_place(trio:
     trio[SENDER].say("cancel", referral_id)
     _settle(trio)
     assert trio[RECIPIENT].referral(referral_id).cancel_requested_at is not None
-    assert {step.state for step in _own_words(trio, SENDER, referral_id)} == {State.STORED}
+    assert {step.state for step in _own_words(trio, SENDER, referral_id)} == {OutboxState.STORED}
 
 
 def test_an_event_id_that_the_thief_has_used_is_free(trio: Bench) -> None:

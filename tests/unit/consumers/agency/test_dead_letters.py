@@ -12,7 +12,7 @@ from consumers.agency.ingest import Ingest
 from consumers.agency.verdicts import NotTaken
 from referral_bus.ledger import dead_letter_lists, dead_letters, tables
 from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter
-from referral_bus.ledger.dead_letters import State
+from referral_bus.ledger.dead_letters import DeadLetterState
 from referral_bus.logs import make_log
 from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.raw import RawRecord
@@ -52,7 +52,7 @@ def test_a_refused_event_is_kept_as_it_came_with_all_that_is_known_of_it(trio: B
     event, raw = _refused(trio)
     trio[RECIPIENT].take(raw)
     [letter] = _letters(trio)
-    assert (letter.state, letter.code, letter.path) == (State.REFUSED, Code.CONSENT_INVALID, None)
+    assert (letter.state, letter.code, letter.path) == (DeadLetterState.REFUSED, Code.CONSENT_INVALID, None)
     assert (letter.writer, letter.record, letter.event_id) == (SENDER, "ReferralEvent", event.event_id)
     assert letter.referral == event.referral
     assert (letter.fingerprint, letter.count) == (raw.value[2:10], 1)
@@ -72,7 +72,7 @@ def test_the_same_bytes_are_one_dead_letter_however_often_they_come(trio: Bench)
     trio.clock.move(timedelta(hours=1))
     trio[RECIPIENT].take(raw, raw)
     [letter] = _letters(trio)
-    assert (letter.state, letter.count) == (State.HELD, 3)
+    assert (letter.state, letter.count) == (DeadLetterState.HELD, 3)
     assert (letter.first_at, letter.last_at) == (began, trio.clock())
 
 
@@ -176,7 +176,7 @@ def test_what_was_held_and_is_refused_in_the_end_is_one_dead_letter_with_the_las
     trio[RECIPIENT].ingest.judge_held()
     [letter] = _letters(trio)
     assert (held.code, letter.code) == (Code.REGISTER_NEWER, Code.CONSENT_INVALID)
-    assert (letter.number, letter.state, letter.count) == (held.number, State.REFUSED, 1)
+    assert (letter.number, letter.state, letter.count) == (held.number, DeadLetterState.REFUSED, 1)
 
 
 def _forget(trio: Bench, key: ReferralKey) -> None:
@@ -220,7 +220,7 @@ def test_retention_forgets_the_old_in_steps_and_leaves_what_blocks_a_referral(tr
         forgotten = [dead_letters.forget_older(tx, trio.clock(), 2) for _ in range(3)]
     assert forgotten == [2, 1, 0]
     left = _letters(trio)
-    assert [letter.state for letter in left] == [State.EXHAUSTED, State.REFUSED]
+    assert [letter.state for letter in left] == [DeadLetterState.EXHAUSTED, DeadLetterState.REFUSED]
     assert left[0].referral == (SENDER, referral_id)
 
 
@@ -231,7 +231,7 @@ def test_a_held_event_that_retention_has_forgotten_is_held_again_when_it_is_sent
         dead_letters.forget_older(tx, trio.clock() + timedelta(days=90), 10)
     trio[RECIPIENT].take(raw)
     assert [item.outcome for item in trio[RECIPIENT].owed(SENDER)] == ["HELD"]
-    assert [letter.state for letter in _letters(trio)] == [State.HELD]
+    assert [letter.state for letter in _letters(trio)] == [DeadLetterState.HELD]
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\xc3", b"\xc3\x01short", b"no marker at all"])
@@ -248,4 +248,4 @@ def test_an_erasure_with_a_code_newer_than_our_lists_is_held(trio: Bench) -> Non
     erasure = ErasureEvent(**common, status=None, kind="requested", reason="from-next-year")
     trio[RECIPIENT].take(signed(trio, erasure))
     [letter] = _letters(trio)
-    assert (letter.state, letter.code, letter.record) == (State.HELD, Code.CODE_UNKNOWN, "ErasureEvent")
+    assert (letter.state, letter.code, letter.record) == (DeadLetterState.HELD, Code.CODE_UNKNOWN, "ErasureEvent")

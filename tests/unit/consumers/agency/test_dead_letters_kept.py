@@ -3,10 +3,10 @@
 import pytest
 
 from consumers.agency import dead_letters
-from consumers.agency.handover import Failed, Taken
+from consumers.agency.handover import Failed, HandedOver
 from referral_bus.errors import Reason, Refused
 from referral_bus.ledger.dead_letter_lists import Choice
-from referral_bus.ledger.dead_letters import State
+from referral_bus.ledger.dead_letters import DeadLetterState
 from schemas.events import ErasureEvent
 from schemas.outcomes import Code
 from tests.kit.bench import Bench
@@ -17,8 +17,8 @@ from tests.kit.settling import (
     REASON,
     a_held_one,
     an_exhausted_one,
-    around,
     audited,
+    context,
     discard,
     hand_over,
     letters,
@@ -72,16 +72,16 @@ def test_an_erasure_passes_a_hand_over_that_was_given_up_and_leaves_no_dead_lett
     trio[SENDER].withdraw(referral_id)
     trio.settle()
     assert letters(trio) == []
-    assert [received.record for received in hand_over(trio, Taken())] == ["ErasureEvent"]
+    assert [received.record for received in hand_over(trio, HandedOver())] == ["ErasureEvent"]
 
 
-@pytest.mark.parametrize("state", [State.HELD, State.EXHAUSTED])
-def test_what_somebody_else_has_settled_meanwhile_is_left_alone(trio: Bench, state: State) -> None:
-    a_held_one(trio) if state is State.HELD else an_exhausted_one(trio)
+@pytest.mark.parametrize("state", [DeadLetterState.HELD, DeadLetterState.EXHAUSTED])
+def test_what_somebody_else_has_settled_meanwhile_is_left_alone(trio: Bench, state: DeadLetterState) -> None:
+    a_held_one(trio) if state is DeadLetterState.HELD else an_exhausted_one(trio)
     ledger = trio[RECIPIENT].ledger
     seen = dead_letters.waiting(ledger, EVERYTHING)
     discard(trio)
     before = audited(trio)
-    assert [done.result for done in dead_letters.retry(ledger, seen, around(trio), "test")] == [None]
-    assert [done.result for done in dead_letters.discard(ledger, seen, REASON, around(trio), "test")] == [None]
+    assert [done.result for done in dead_letters.retry(ledger, seen, context(trio), "test")] == [None]
+    assert [done.result for done in dead_letters.discard(ledger, seen, REASON, context(trio), "test")] == [None]
     assert audited(trio) == before

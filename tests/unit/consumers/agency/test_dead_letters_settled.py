@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from consumers.agency.dead_letters import Discarded, DueAgain
-from consumers.agency.handover import Failed, Taken
+from consumers.agency.handover import Failed, HandedOver
 from consumers.agency.verdicts import Missing, NotTaken
-from consumers.agency.verdicts import Taken as Stored
+from consumers.agency.verdicts import TakenIn as Stored
 from referral_bus.errors import Refused
-from referral_bus.ledger import dead_letter_lists, handing_over, tables
+from referral_bus.ledger import dead_letter_lists, handovers, tables
 from referral_bus.ledger.dead_letter_lists import Choice
 from schemas.events import ErasureEvent
 from schemas.outcomes import Code
@@ -60,7 +60,7 @@ def test_a_hand_over_that_was_given_up_and_is_retried_is_due_at_once_with_all_it
     assert len(hand_over(trio, Failed("status 500"))) == ATTEMPTS
     assert [letter.code for letter in letters(trio)] == [Code.HANDOVER_EXHAUSTED]
     retry(trio)
-    assert len(hand_over(trio, Taken())) == 1
+    assert len(hand_over(trio, HandedOver())) == 1
     assert letters(trio) == []
 
 
@@ -138,7 +138,9 @@ def test_discarding_a_new_referral_that_nobody_has_seen_answers_it_as_rejected(t
     answer = trio[SENDER].history(referral_id)[-1].body
     assert isinstance(answer, StatusBody)
     assert (answer.outcome_reason, answer.text) == ("other", None)
-    assert [received.record for received in hand_over(trio, Taken())] == ["StatusEvent"], "what was behind it goes on"
+    assert [received.record for received in hand_over(trio, HandedOver())] == ["StatusEvent"], (
+        "what was behind it goes on"
+    )
 
 
 def test_after_consent_has_expired_the_rejection_says_nothing_more(trio: Bench) -> None:
@@ -162,9 +164,9 @@ def test_what_was_given_up_and_is_discarded_counts_as_handed_over(trio: Bench) -
     an_exhausted_one(trio)
     discard(trio)
     with trio[RECIPIENT].ledger.read() as tx:
-        assert (handing_over.oldest_waiting(tx), handing_over.blocked(tx)) == (None, 0)
+        assert (handovers.oldest_waiting(tx), handovers.blocked(tx)) == (None, 0)
     assert letters(trio) == []
-    assert hand_over(trio, Taken()) == []
+    assert hand_over(trio, HandedOver()) == []
 
 
 def test_the_reason_is_kept_encrypted_where_the_referral_has_a_key_and_nowhere_else(trio: Bench) -> None:

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from consumers.agency.handover import LONGEST_LOOK_S, LOOK_S
-from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import Received
+from referral_bus.ledger import handovers
+from referral_bus.ledger.handovers import Received
 from schemas.lifecycle import Side
 from schemas.personal import ReferralBody
 from tests.kit.bench import Bench
@@ -30,7 +30,7 @@ def _conversation(trio: Bench) -> UUID:
 
 def _pulled(trio: Bench, cursor: int = 0, most: int = 100) -> list[Received]:
     with trio[RECIPIENT].ledger.read() as tx:
-        return handing_over.after_cursor(tx, cursor, most)
+        return handovers.after_cursor(tx, cursor, most)
 
 
 def _said(received: Received) -> str | None:
@@ -219,7 +219,7 @@ def test_passing_a_cursor_takes_what_is_before_it_and_nothing_after(trio: Bench)
     trio.settle()
     first, second, third = _pulled(trio)
     with trio[RECIPIENT].ledger.write() as tx:
-        handing_over.acknowledged_up_to(tx, second.cursor, trio[RECIPIENT].writing())
+        handovers.acknowledged_up_to(tx, second.cursor, trio[RECIPIENT].writing())
     seen: list[int] = []
     with handover(trio, lambda received: seen.append(received.cursor)) as made:
         until_quiet(made)
@@ -234,5 +234,5 @@ def test_our_own_words_are_not_handed_over_to_ourselves(trio: Bench) -> None:
     trio.settle()
     assert [each.record for each in _pulled(trio)] == ["ReferralEvent"]
     with trio[SENDER].ledger.read() as tx:
-        [received] = handing_over.after_cursor(tx, 0, 10)
+        [received] = handovers.after_cursor(tx, 0, 10)
     assert (received.side, received.status) == (Side.SENDER, "accepted")

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from consumers.agency.handover import Answer, Down, Failed, NotNow, Taken
-from referral_bus.ledger import handing_over
+from consumers.agency.handover import Answer, Down, Failed, HandedOver, NotNow
+from referral_bus.ledger import handovers
 from referral_bus.ledger.dead_letter_lists import Choice, DeadLetter, chosen
-from referral_bus.ledger.dead_letters import State
-from referral_bus.ledger.handing_over import LONGEST_PAUSE, LONGEST_REST, Received, Retries
+from referral_bus.ledger.dead_letters import DeadLetterState
+from referral_bus.ledger.handovers import LONGEST_PAUSE, LONGEST_REST, Received, Retries
 from schemas.outcomes import Code
 from tests.kit.bench import Bench
 from tests.kit.handing import ATTEMPTS, PAUSE, handover, handover_to, until_quiet
@@ -24,7 +24,7 @@ class System:
     def __init__(self) -> None:
         self.asked: list[Received] = []
         self.answers: dict[UUID, Answer] = {}
-        self.otherwise: Answer = Taken()
+        self.otherwise: Answer = HandedOver()
 
     def __call__(self, received: Received) -> Answer:
         self.asked.append(received)
@@ -53,7 +53,7 @@ def _counted(trio: Bench, name: str, **labels: str) -> float:
 
 def _blocked(trio: Bench) -> int:
     with trio[RECIPIENT].ledger.read() as tx:
-        return handing_over.blocked(tx)
+        return handovers.blocked(tx)
 
 
 def test_after_its_last_attempt_an_event_is_a_dead_letter_and_blocks_only_its_referral(trio: Bench) -> None:
@@ -67,7 +67,7 @@ def test_after_its_last_attempt_an_event_is_a_dead_letter_and_blocks_only_its_re
         until_quiet(made)
     assert (system.asked_about(failing), system.asked_about(other)) == (ATTEMPTS, 2)
     [letter] = _dead_letters(trio)
-    assert (letter.state, letter.code, letter.writer) == (State.EXHAUSTED, Code.HANDOVER_EXHAUSTED, SENDER)
+    assert (letter.state, letter.code, letter.writer) == (DeadLetterState.EXHAUSTED, Code.HANDOVER_EXHAUSTED, SENDER)
     assert letter.referral == (SENDER, failing)
     assert letter.event_number == system.asked[0].cursor
     assert _counted(trio, "dead_letters_total", reason="HANDOVER_EXHAUSTED") == 1
@@ -135,7 +135,7 @@ def test_once_the_system_is_up_again_everything_goes_and_the_next_rest_is_short(
         for _ in range(3):
             until_quiet(made)
             trio.clock.move(LONGEST_REST)
-        system.otherwise = Taken()
+        system.otherwise = HandedOver()
         until_quiet(made)
         assert {received.referral.referral_id for received in system.asked} == set(referral_ids)
         system.otherwise = Down("timeout")
@@ -197,7 +197,7 @@ def test_a_slow_hand_over_holds_up_nobody_beyond_its_worker(trio: Bench) -> None
 
 def _acknowledge(trio: Bench, cursor: int) -> None:
     with trio[RECIPIENT].ledger.write() as tx:
-        handing_over.acknowledged_up_to(tx, cursor, trio[RECIPIENT].writing())
+        handovers.acknowledged_up_to(tx, cursor, trio[RECIPIENT].writing())
 
 
 def test_passing_the_cursor_of_a_dead_letter_settles_it_and_frees_its_referral(trio: Bench) -> None:
@@ -231,7 +231,7 @@ def test_an_answer_that_comes_too_late_changes_nothing(trio: Bench, answer: Answ
 
 
 @pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(minutes=59), timedelta(minutes=6)])
-@pytest.mark.parametrize("answer", [Taken(), Failed("status 500"), Down("timeout")])
+@pytest.mark.parametrize("answer", [HandedOver(), Failed("status 500"), Down("timeout")])
 def test_a_clock_that_is_set_back_holds_nothing_up(trio: Bench, answer: Answer, ahead: timedelta) -> None:
     """What was stored, tried or rested while the clock was ahead goes at once."""
     first, system = _refer(trio), System()
@@ -239,7 +239,7 @@ def test_a_clock_that_is_set_back_holds_nothing_up(trio: Bench, answer: Answer, 
     with handover_to(trio, system) as made:
         until_quiet(made)
         later = _refer(trio)
-        system.otherwise = Taken()
+        system.otherwise = HandedOver()
         trio.clock.move(-ahead)
         until_quiet(made)
-    assert (system.asked_about(first), system.asked_about(later)) == (1 if answer == Taken() else 2, 1)
+    assert (system.asked_about(first), system.asked_about(later)) == (1 if answer == HandedOver() else 2, 1)

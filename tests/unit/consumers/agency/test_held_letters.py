@@ -11,8 +11,8 @@ from referral_bus.broker.protocols import Delivery
 from referral_bus.federation.trust import parse_signatures
 from referral_bus.ledger import tables
 from referral_bus.ledger.dead_letter_lists import Choice
-from referral_bus.ledger.dead_letters import State
-from referral_bus.ledger.holding import MOST_HELD
+from referral_bus.ledger.dead_letters import DeadLetterState
+from referral_bus.ledger.held_events import MOST_HELD
 from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import write
 from schemas.events import ErasureEvent, RegisterVersion
@@ -54,7 +54,7 @@ def _hold(trio: Bench, number: int) -> RawRecord:
 
 
 def _held(trio: Bench, writer: str = SENDER) -> int:
-    query = sa.select(sa.func.count()).where(_D.writer == writer, _D.state == State.HELD)
+    query = sa.select(sa.func.count()).where(_D.writer == writer, _D.state == DeadLetterState.HELD)
     with trio[RECIPIENT].ledger.read() as tx:
         number: int = tx.connection.execute(query).scalar_one()
     return number

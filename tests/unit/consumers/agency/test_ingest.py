@@ -9,11 +9,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from consumers.agency.ingest import Ingest
-from deploy.app.supervisor import Supervisor
+from deploy.app.service.supervisor import Supervisor
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.errors import LedgerUnusable, Reason, Unreachable
 from referral_bus.federation.register import Register
-from referral_bus.ledger import receiving
+from referral_bus.ledger import received_events
 from referral_bus.logs import make_log
 from schemas.outcomes import Outcome
 from tests.kit.bench import Bench, LogLines, Station
@@ -59,7 +59,7 @@ def _running(ingest: Ingest, log: LogLines) -> Iterator[None]:
 
 def _position(station: Station, topic: str | None) -> int:
     with station.ledger.read() as tx:
-        return receiving.positions(tx)[topic or "", 0].offset
+        return received_events.positions(tx)[topic or "", 0].offset
 
 
 def _counted(station: Station, metric: str, **labels: str) -> float:
@@ -108,7 +108,7 @@ def test_a_crash_in_the_middle_of_a_batch_keeps_nothing_of_it_and_no_position(pa
     assert pair[RECIPIENT].status(first) is None
     assert pair[RECIPIENT].owed(SENDER) == []
     with pair[RECIPIENT].ledger.read() as tx:
-        assert (inbox, 0) not in receiving.positions(tx)
+        assert (inbox, 0) not in received_events.positions(tx)
     _read(_ingest(pair[RECIPIENT]))
     assert [pair[RECIPIENT].status(each) for each in (first, second)] == ["requested"] * 2
     assert _position(pair[RECIPIENT], inbox) == 2
@@ -184,7 +184,7 @@ def test_a_ledger_that_cannot_be_used_any_more_skips_nothing_either(pair: Bench)
     with pytest.raises(LedgerUnusable):
         _read(_ingest(pair[RECIPIENT], damaged))
     with pair[RECIPIENT].ledger.read() as tx:
-        assert (pair.register.inbox(RECIPIENT), 0) not in receiving.positions(tx)
+        assert (pair.register.inbox(RECIPIENT), 0) not in received_events.positions(tx)
 
 
 def test_a_topic_made_anew_is_read_from_its_start(pair: Bench) -> None:
@@ -263,7 +263,7 @@ def test_what_is_not_kept_is_not_passed_over_either(pair: Bench) -> None:
     with pytest.raises(Killed):
         _read(_ingest(pair[RECIPIENT], _kills))
     with pair[RECIPIENT].ledger.read() as tx:
-        assert (inbox, 0) not in receiving.positions(tx)
+        assert (inbox, 0) not in received_events.positions(tx)
     assert _unreadable(pair) == 0
 
 
@@ -301,7 +301,7 @@ def test_a_second_partition_is_read_as_well(pair: Bench) -> None:
     _read(_ingest(pair[RECIPIENT]))
     assert {pair[RECIPIENT].status(each) for each in referral_ids} == {"requested"}
     with pair[RECIPIENT].ledger.read() as tx:
-        read = [at.offset for (topic, _), at in receiving.positions(tx).items() if topic == inbox]
+        read = [at.offset for (topic, _), at in received_events.positions(tx).items() if topic == inbox]
     assert len(read) > 1
     assert sum(read) == 6
 

@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from consumers.agency.verdicts import Taken
+from consumers.agency.verdicts import TakenIn
 from referral_bus.ledger import tables
+from referral_bus.ledger.outbox import OutboxState, give_up
 from referral_bus.ledger.peers import Peer, all_peers
-from referral_bus.ledger.sending import State, give_up
 from schemas.outcomes import Code, Outcome
 from tests.kit.bench import Bench
 from tests.kit.forge import a_receipt, a_word, an_announcement, event_record, signed
@@ -25,7 +25,7 @@ def _sent(trio: Bench) -> tuple[UUID, bytes]:
     return referral_id, digest
 
 
-def _state(trio: Bench, referral_id: UUID) -> tuple[State | None, str | None]:
+def _state(trio: Bench, referral_id: UUID) -> tuple[OutboxState | None, str | None]:
     step = trio[SENDER].history(referral_id)[0]
     return step.state, step.code
 
@@ -37,9 +37,13 @@ def _peer(trio: Bench, code: str) -> Peer:
 
 @pytest.mark.parametrize(
     ("outcome", "state"),
-    [(Outcome.STORED, State.STORED), (Outcome.ERASED, State.ERASED), (Outcome.REFUSED, State.REFUSED)],
+    [
+        (Outcome.STORED, OutboxState.STORED),
+        (Outcome.ERASED, OutboxState.ERASED),
+        (Outcome.REFUSED, OutboxState.REFUSED),
+    ],
 )
-def test_a_final_receipt_of_the_addressee_empties_the_outbox(trio: Bench, outcome: Outcome, state: State) -> None:
+def test_a_final_receipt_of_the_addressee_empties_the_outbox(trio: Bench, outcome: Outcome, state: OutboxState) -> None:
     referral_id, digest = _sent(trio)
     trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, outcome))
     assert _state(trio, referral_id)[0] is state
@@ -55,14 +59,16 @@ def _sends(trio: Bench) -> int:
 
 @pytest.mark.parametrize(
     ("outcome", "state"),
-    [(Outcome.HELD, State.HELD), (Outcome.RESEAL, State.SENT), ("SOMETHING_NEWER", State.SENT)],
+    [(Outcome.HELD, OutboxState.HELD), (Outcome.RESEAL, OutboxState.SENT), ("SOMETHING_NEWER", OutboxState.SENT)],
 )
-def test_an_outcome_that_is_not_final_leaves_the_event_in_the_outbox(trio: Bench, outcome: str, state: State) -> None:
+def test_an_outcome_that_is_not_final_leaves_the_event_in_the_outbox(
+    trio: Bench, outcome: str, state: OutboxState
+) -> None:
     referral_id, digest = _sent(trio)
     trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, outcome))
     assert _state(trio, referral_id)[0] is state
     trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest))
-    assert _state(trio, referral_id)[0] is State.STORED
+    assert _state(trio, referral_id)[0] is OutboxState.STORED
 
 
 @pytest.mark.parametrize("late", [Outcome.HELD, Outcome.MISSING, Outcome.RESEAL])
@@ -82,30 +88,30 @@ def test_a_word_that_is_not_final_opens_nothing_that_is(trio: Bench, final: Outc
 def test_receipts_count_only_from_the_addressee(trio: Bench) -> None:
     """The host has shown a third agency our event's bytes; it says that they are stored."""
     referral_id, digest = _sent(trio)
-    assert trio[SENDER].take(a_receipt(trio, THIRD, SENDER, digest)) == [Taken("StorageReceipt")]
-    assert _state(trio, referral_id)[0] is State.SENT
+    assert trio[SENDER].take(a_receipt(trio, THIRD, SENDER, digest)) == [TakenIn("StorageReceipt")]
+    assert _state(trio, referral_id)[0] is OutboxState.SENT
 
 
 def test_a_receipt_for_bytes_that_were_never_sent_changes_nothing(trio: Bench) -> None:
     referral_id, _ = _sent(trio)
     trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, bytes(32)))
-    assert _state(trio, referral_id)[0] is State.SENT
+    assert _state(trio, referral_id)[0] is OutboxState.SENT
 
 
 def test_a_receipt_from_an_older_incarnation_of_the_addressee_is_ignored(trio: Bench) -> None:
     referral_id, digest = _sent(trio)
     trio[SENDER].take(signed(trio, an_announcement(trio, RECIPIENT, counter=1, incarnation=2)))
     trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, incarnation=1))
-    assert _state(trio, referral_id)[0] is State.SENT
+    assert _state(trio, referral_id)[0] is OutboxState.SENT
     trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, incarnation=2))
-    assert _state(trio, referral_id)[0] is State.STORED
+    assert _state(trio, referral_id)[0] is OutboxState.STORED
 
 
 def test_within_one_incarnation_the_first_final_receipt_stands(trio: Bench) -> None:
     referral_id, digest = _sent(trio)
     trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, Outcome.STORED))
     trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, Outcome.REFUSED, code=Code.NOT_AGREED))
-    assert _state(trio, referral_id) == (State.STORED, None)
+    assert _state(trio, referral_id) == (OutboxState.STORED, None)
 
 
 def test_the_receipt_of_a_higher_incarnation_wins(trio: Bench) -> None:
@@ -113,16 +119,16 @@ def test_the_receipt_of_a_higher_incarnation_wins(trio: Bench) -> None:
     trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, Outcome.STORED))
     refusal = a_receipt(trio, RECIPIENT, SENDER, digest, Outcome.REFUSED, code=Code.NOT_AGREED, incarnation=2)
     trio[SENDER].take(refusal)
-    assert _state(trio, referral_id) == (State.REFUSED, Code.NOT_AGREED)
+    assert _state(trio, referral_id) == (OutboxState.REFUSED, Code.NOT_AGREED)
 
 
 def test_a_receipt_that_comes_after_an_event_was_given_up_is_believed(trio: Bench) -> None:
     referral_id, digest = _sent(trio)
     with trio[SENDER].ledger.write() as tx:
         assert give_up(tx, [RECIPIENT], trio.clock()) == 1
-    assert _state(trio, referral_id)[0] is State.UNDELIVERABLE
+    assert _state(trio, referral_id)[0] is OutboxState.UNDELIVERABLE
     trio[SENDER].take(a_receipt(trio, RECIPIENT, SENDER, digest, Outcome.STORED))
-    assert _state(trio, referral_id)[0] is State.STORED
+    assert _state(trio, referral_id)[0] is OutboxState.STORED
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -147,7 +153,7 @@ def test_an_older_announcement_replayed_changes_nothing(trio: Bench, incarnation
     before = _peer(trio, RECIPIENT)
     trio.clock.move(timedelta(hours=1))
     old = an_announcement(trio, RECIPIENT, counter, incarnation=incarnation, sealing_keys=())
-    assert trio[SENDER].take(signed(trio, old)) == [Taken("AgencyAnnouncement")]
+    assert trio[SENDER].take(signed(trio, old)) == [TakenIn("AgencyAnnouncement")]
     assert _peer(trio, RECIPIENT) == before
 
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from referral_bus.ledger import tables
+from referral_bus.ledger.outbox import OutboxState
 from referral_bus.ledger.peers import FAR_AHEAD, Peer, agreed_time, all_peers
-from referral_bus.ledger.sending import State
 from referral_bus.wire.signing import key_id_of
 from schemas.events import HIGHEST_INCARNATION, AgencyAnnouncement, ReferralKey
 from schemas.outcomes import Code, Outcome
@@ -57,7 +57,7 @@ def test_nothing_is_sealed_any_more_to_what_a_revoked_key_has_announced(trio: Be
     kept = trio[SENDER].refer(STOLEN_FROM)
     trio[SENDER].send()
     for referral_id in (lost, kept):
-        assert trio[SENDER].history(referral_id)[0].state is State.WAITING_FOR_KEY
+        assert trio[SENDER].history(referral_id)[0].state is OutboxState.WAITING_FOR_KEY
         assert _sealed_to(trio, referral_id) is None
 
 
@@ -80,13 +80,13 @@ def test_the_agency_begins_anew_and_gets_what_the_thief_said_it_had(trio: Bench)
         digest = hashlib.sha256(_value(trio, referral_id)).digest()
         receipt = a_receipt(trio, STOLEN_FROM, SENDER, digest, outcome, code=code, incarnation=HIGHEST_INCARNATION)
         trio[SENDER].take(receipt)
-        assert trio[SENDER].history(referral_id)[0].state == State[outcome.name]
+        assert trio[SENDER].history(referral_id)[0].state == OutboxState[outcome.name]
     revoke_stolen_key(trio, STOLEN_FROM)
     trio[STOLEN_FROM].begin_anew()
     _settle(trio)
     for referral_id in outcomes:
         assert trio[STOLEN_FROM].status(referral_id) == "requested"
-        assert trio[SENDER].history(referral_id)[0].state is State.STORED
+        assert trio[SENDER].history(referral_id)[0].state is OutboxState.STORED
     later = trio[SENDER].refer(STOLEN_FROM)
     _settle(trio)
     assert trio[STOLEN_FROM].status(later) == "requested"

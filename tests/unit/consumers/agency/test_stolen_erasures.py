@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from deploy.app.erasures import erasure_sentence
+from deploy.app.views.erasure_views import erasure_sentence
 from referral_bus.ledger import tables, tombstones
-from referral_bus.ledger.retaining import Retention, retain
+from referral_bus.ledger.retention import Retention, retain
 from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.settings import Settings
 from schemas.events import HIGHEST_INCARNATION, Place, ReferralKey
@@ -182,7 +182,7 @@ def test_no_restore_brings_back_what_a_thief_has_confirmed(trio: Bench) -> None:
     """Neither by the journal, nor by a backup beside a journal that knows more by now."""
     referral_id = _withdrawn(trio)
     _thief_says(trio, referral_id, kind="confirmed")
-    trio[SENDER].outside.keep_up(trio[SENDER].ledger)
+    trio[SENDER].rollback_guard.keep_up(trio[SENDER].ledger)
     backup = trio[SENDER].back_up()
     revoke_stolen_key(trio, RECIPIENT)
     trio[SENDER].restore(backup)
@@ -199,11 +199,14 @@ def test_no_restore_brings_back_what_a_thief_has_confirmed(trio: Bench) -> None:
 def test_a_final_status_that_a_thief_has_said_keeps_out_no_later_one(trio: Bench) -> None:
     referral_id = _withdrawn(trio)
     _thief_says(trio, referral_id, kind="erased")
-    assert (_left(trio, referral_id).status, _left(trio, referral_id).taken) == (Status.COMPLETED, Place(*HIGHEST))
+    assert (_left(trio, referral_id).status, _left(trio, referral_id).status_place) == (
+        Status.COMPLETED,
+        Place(*HIGHEST),
+    )
     revoke_stolen_key(trio, RECIPIENT)
     _settle(trio)
     assert _left(trio, referral_id).status is Status.CANCELLED
-    assert _left(trio, referral_id).taken < Place(*HIGHEST)
+    assert _left(trio, referral_id).status_place < Place(*HIGHEST)
 
 
 def test_a_restored_recipient_is_asked_to_erase_too_whatever_a_thief_has_said_of_the_end(trio: Bench) -> None:

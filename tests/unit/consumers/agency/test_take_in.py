@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from consumers.agency.verdicts import Again, Missing, NotTaken, Taken
-from referral_bus.ledger import looking, sending
+from consumers.agency.verdicts import Again, Missing, NotTaken, TakenIn
+from referral_bus.ledger import outbox, queries
 from referral_bus.wire.avro_codec import MAX_VALUE, encode
 from referral_bus.wire.raw import RawRecord
 from schemas.events import NOWHERE, Place
@@ -91,7 +91,7 @@ def test_a_malformed_event_is_refused_and_uses_up_no_place(trio: Bench) -> None:
     broken = signed_bytes(trio, event_record(trio, event).value + b"\x00", event)
     malformed, taken = trio[RECIPIENT].take(broken, event_record(trio, event))
     assert malformed == NotTaken("unknown", Code.MALFORMED, owed=True)
-    assert taken == Taken("ReferralEvent")
+    assert taken == TakenIn("ReferralEvent")
     refused, stored = trio[RECIPIENT].owed(SENDER)
     assert (refused.outcome, refused.code, refused.event_id) == (Outcome.REFUSED, Code.MALFORMED, None)
     assert (stored.outcome, stored.event_id) == (Outcome.STORED, event.event_id)
@@ -139,10 +139,10 @@ def test_an_answer_that_is_under_way_takes_no_newer_one_with_it(trio: Bench) -> 
     word = event_record(trio, a_word(trio, event.referral, SENDER, RECIPIENT, (1, 2)))
     station.take(word)
     with station.ledger.read() as tx:
-        [under_way] = sending.owed_receipts(tx, (), 400)
+        [under_way] = outbox.owed_receipts(tx, (), 400)
     station.take(event_record(trio, event), word)
     with station.ledger.write() as tx:
-        sending.receipts_sent(tx, under_way.numbers)
+        outbox.receipts_sent(tx, under_way.numbers)
     assert [item.outcome for item in station.owed(SENDER)] == [Outcome.STORED] * 2
 
 
@@ -157,7 +157,7 @@ def test_an_answer_to_nobody_is_not_owed_for_ever(trio: Bench) -> None:
 def test_a_known_event_is_receipted_again_and_has_no_second_effect(trio: Bench) -> None:
     event = a_referral(trio, SENDER, RECIPIENT)
     first, again = trio[RECIPIENT].take(event_record(trio, event), event_record(trio, event))  # sealed twice
-    assert (first, again) == (Taken("ReferralEvent"), Again("ReferralEvent"))
+    assert (first, again) == (TakenIn("ReferralEvent"), Again("ReferralEvent"))
     items = trio[RECIPIENT].owed(SENDER)
     assert [(item.outcome, item.held) for item in items] == [(Outcome.STORED, Place(1, 1))] * 2
     assert items[0].value_sha256 != items[1].value_sha256
@@ -178,7 +178,7 @@ def test_another_agencys_event_with_the_same_id_is_not_taken_for_known(trio: Ben
     theirs = a_referral(trio, SENDER, RECIPIENT)
     other = a_referral(trio, THIRD, RECIPIENT, event_id=theirs.event_id)
     verdicts = trio[RECIPIENT].take(event_record(trio, theirs), event_record(trio, other))
-    assert verdicts == [Taken("ReferralEvent")] * 2
+    assert verdicts == [TakenIn("ReferralEvent")] * 2
     assert trio[RECIPIENT].status(other.referral_id) == "requested"
 
 
@@ -189,7 +189,7 @@ def test_another_event_at_the_same_place_is_equivocation_and_uses_up_nothing(tri
     third = a_word(trio, event.referral, SENDER, RECIPIENT, (1, 3))
     verdicts = trio[RECIPIENT].take(*(event_record(trio, each) for each in (event, second, liar, third)))
     assert verdicts[2] == NotTaken("StatusEvent", Code.EQUIVOCATION, owed=True)
-    assert verdicts[3] == Taken("StatusEvent")
+    assert verdicts[3] == TakenIn("StatusEvent")
     item = trio[RECIPIENT].owed(SENDER)[2]
     assert (item.outcome, item.code, item.held) == (Outcome.REFUSED, Code.EQUIVOCATION, Place(1, 2))
 
@@ -201,7 +201,7 @@ def test_an_event_of_an_older_incarnation_is_refused_and_uses_up_nothing(trio: B
     later = a_word(trio, event.referral, SENDER, RECIPIENT, (2, 3))
     verdicts = trio[RECIPIENT].take(*(event_record(trio, each) for each in (event, restored, old, later)))
     assert verdicts[2] == NotTaken("StatusEvent", Code.OLD_INCARNATION, owed=True)
-    assert verdicts[3] == Taken("StatusEvent")
+    assert verdicts[3] == TakenIn("StatusEvent")
     item = trio[RECIPIENT].owed(SENDER)[2]
     assert (item.outcome, item.code, item.held) == (Outcome.REFUSED, Code.OLD_INCARNATION, Place(2, 2))
 
@@ -215,7 +215,7 @@ def test_an_event_whose_forerunner_is_missing_is_not_kept_and_told_the_position_
     assert (item.outcome, item.event_id, item.held) == (Outcome.MISSING, third.event_id, Place(1, 1))
     assert _stored(trio) == 1
     second = a_word(trio, event.referral, SENDER, RECIPIENT, (1, 2))
-    assert trio[RECIPIENT].take(event_record(trio, second), event_record(trio, third)) == [Taken("StatusEvent")] * 2
+    assert trio[RECIPIENT].take(event_record(trio, second), event_record(trio, third)) == [TakenIn("StatusEvent")] * 2
 
 
 def test_a_word_that_arrives_before_its_referral_is_missing_it_from_the_start(trio: Bench) -> None:
@@ -229,9 +229,9 @@ def test_a_word_that_arrives_before_its_referral_is_missing_it_from_the_start(tr
 def test_an_event_may_stand_further_on_as_long_as_what_it_follows_is_held(trio: Bench) -> None:
     event = a_referral(trio, SENDER, RECIPIENT)
     word = a_word(trio, event.referral, SENDER, RECIPIENT, (1, 7), follows=(1, 1))
-    assert trio[RECIPIENT].take(event_record(trio, event), event_record(trio, word))[1] == Taken("StatusEvent")
+    assert trio[RECIPIENT].take(event_record(trio, event), event_record(trio, word))[1] == TakenIn("StatusEvent")
     with trio[RECIPIENT].ledger.read() as tx:
-        assert looking.history(tx, event.referral)[-1].place == Place(1, 7)
+        assert queries.history(tx, event.referral)[-1].place == Place(1, 7)
 
 
 def test_a_refused_event_uses_up_its_place_and_the_next_one_is_taken(trio: Bench) -> None:
@@ -239,6 +239,6 @@ def test_a_refused_event_uses_up_its_place_and_the_next_one_is_taken(trio: Bench
     refused = a_word(trio, event.referral, SENDER, RECIPIENT, (1, 2), status="accepted")
     third = a_word(trio, event.referral, SENDER, RECIPIENT, (1, 3))
     verdicts = trio[RECIPIENT].take(*(event_record(trio, each) for each in (event, refused, third)))
-    assert verdicts[1:] == [NotTaken("StatusEvent", Code.VALUE_REFUSED, owed=True), Taken("StatusEvent")]
+    assert verdicts[1:] == [NotTaken("StatusEvent", Code.VALUE_REFUSED, owed=True), TakenIn("StatusEvent")]
     item = trio[RECIPIENT].owed(SENDER)[1]
     assert (item.outcome, item.held) == (Outcome.REFUSED, Place(1, 2))

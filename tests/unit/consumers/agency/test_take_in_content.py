@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from consumers.agency.verdicts import Again, Missing, NotTaken, Reseal, Taken
+from consumers.agency.verdicts import Again, Missing, NotTaken, Reseal, TakenIn
 from schemas.events import NOWHERE, Place, ReferralEvent, ReferralKey, StatusEvent
 from schemas.lifecycle import Status
 from schemas.outcomes import Code, Outcome
@@ -37,7 +37,7 @@ def _held(station: Station, bench: Bench, event: ReferralEvent | StatusEvent, co
 def _referred(bench: Bench) -> ReferralKey:
     """A referral from SENDER that RECIPIENT has stored."""
     event = a_referral(bench, SENDER, RECIPIENT)
-    assert bench[RECIPIENT].take(event_record(bench, event)) == [Taken("ReferralEvent")]
+    assert bench[RECIPIENT].take(event_record(bench, event)) == [TakenIn("ReferralEvent")]
     return event.referral
 
 
@@ -56,7 +56,7 @@ def test_an_event_that_cites_a_newer_register_is_held_until_that_register_is_her
     assert trio[RECIPIENT].owed(SENDER)[-1].outcome == Outcome.STORED
     assert trio[RECIPIENT].status(event.referral_id) == Status.REQUESTED
     trio[RECIPIENT].ingest.judge_held()  # held no more: judged once
-    assert trio[RECIPIENT].take(event_record(trio, word)) == [Taken("StatusEvent")]
+    assert trio[RECIPIENT].take(event_record(trio, word)) == [TakenIn("StatusEvent")]
 
 
 def test_a_register_that_has_expired_stops_new_referrals_and_nothing_else(trio: Bench) -> None:
@@ -64,7 +64,7 @@ def test_a_register_that_has_expired_stops_new_referrals_and_nothing_else(trio: 
     trio.own_registers[RECIPIENT] = changed(trio.register, expires_at=trio.clock())
     _held(trio[RECIPIENT], trio, a_referral(trio, SENDER, RECIPIENT), Code.REGISTER_NEWER, None)
     word = a_word(trio, key, SENDER, RECIPIENT, (1, 2))
-    assert trio[RECIPIENT].take(event_record(trio, word)) == [Taken("StatusEvent")]
+    assert trio[RECIPIENT].take(event_record(trio, word)) == [TakenIn("StatusEvent")]
 
 
 def test_a_referral_in_another_agencys_name_is_not_a_partys(trio: Bench) -> None:
@@ -100,7 +100,7 @@ def test_an_agreement_that_ends_stops_no_word_about_an_older_referral(trio: Benc
     key = _referred(trio)
     trio.own_registers[RECIPIENT] = without_agreement(trio.register, SENDER, RECIPIENT)
     word = a_word(trio, key, SENDER, RECIPIENT, (1, 2))
-    assert trio[RECIPIENT].take(event_record(trio, word)) == [Taken("StatusEvent")]
+    assert trio[RECIPIENT].take(event_record(trio, word)) == [TakenIn("StatusEvent")]
 
 
 def test_a_second_beginning_of_the_same_referral_is_refused(trio: Bench) -> None:
@@ -125,7 +125,9 @@ def test_a_body_sealed_to_a_key_that_is_gone_is_to_be_sealed_anew(trio: Bench) -
     assert isinstance(whole, ReferralEvent)
     assert trio[RECIPIENT].take(signed(trio, whole)) == [Reseal("ReferralEvent")]
     assert [(item.outcome, item.held) for item in trio[RECIPIENT].owed(SENDER)] == [(Outcome.RESEAL, NOWHERE)]
-    assert trio[RECIPIENT].take(event_record(trio, whole)) == [Taken("ReferralEvent")]  # the same event, place and all
+    assert trio[RECIPIENT].take(event_record(trio, whole)) == [
+        TakenIn("ReferralEvent")
+    ]  # the same event, place and all
 
 
 def test_a_body_that_is_not_padded_does_not_open(trio: Bench) -> None:
@@ -174,7 +176,7 @@ def test_consent_that_ends_later_than_now_is_taken(trio: Bench) -> None:
     body = body_for(RECIPIENT)
     consent = body.consent.model_copy(update={"expires_at": trio.clock() + timedelta(milliseconds=1)})
     raw = event_record(trio, a_referral(trio, SENDER, RECIPIENT), body.model_copy(update={"consent": consent}))
-    assert trio[RECIPIENT].take(raw) == [Taken("ReferralEvent")]
+    assert trio[RECIPIENT].take(raw) == [TakenIn("ReferralEvent")]
 
 
 def test_a_status_from_the_sender_is_a_value_refused(trio: Bench) -> None:
@@ -217,7 +219,7 @@ def test_the_first_event_of_a_higher_incarnation_sets_the_status_unchecked_and_o
     restored = a_word(trio, key, RECIPIENT, SENDER, (2, 2), status="in-progress", follows=(1, 1))
     illegal = a_word(trio, key, RECIPIENT, SENDER, (2, 3), status="received")
     verdicts = trio[SENDER].take(*(event_record(trio, each) for each in (ended, restored)))
-    assert verdicts == [Taken("StatusEvent")] * 2
+    assert verdicts == [TakenIn("StatusEvent")] * 2
     assert trio[SENDER].status(key.referral_id) == Status.IN_PROGRESS
     _refused(trio[SENDER], trio, illegal, Code.TRANSITION_REFUSED)
 

@@ -12,13 +12,13 @@ from uuid import UUID
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from consumers.agency.handover import Answer, Down, Endpoint, Failed, Handover, Taken
+from consumers.agency.handover import Answer, Down, Endpoint, Failed, HandedOver, Handover
 from consumers.agency.webhook import MOST_READ, WebhookEndpoint
 from consumers.agency.webhook_secrets import shown
 from referral_bus.clock import system_clock
 from referral_bus.errors import Reason, Refused
-from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import Received
+from referral_bus.ledger import handovers
+from referral_bus.ledger.handovers import Received
 from schemas.events import ReferralKey
 from schemas.lifecycle import Side, Status
 from schemas.personal import StatusBody
@@ -51,7 +51,7 @@ def _call(listener: Listener, *secrets: bytes, within_s: float = PATIENCE_S) -> 
 
 def test_it_posts_ids_and_nothing_else() -> None:
     with listening(saying(200)) as listener:
-        assert _call(listener) == Taken()
+        assert _call(listener) == HandedOver()
     [call] = listener.calls
     assert call.start == "POST /hook?from=bus HTTP/1.1"
     assert json.loads(call.body) == {
@@ -97,7 +97,7 @@ def test_during_a_rotation_each_of_two_secrets_verifies_it() -> None:
 @pytest.mark.parametrize(
     ("status", "answer"),
     [
-        *((status, Taken()) for status in (200, 202, 204, 299)),
+        *((status, HandedOver()) for status in (200, 202, 204, 299)),
         *((status, Down(f"status {status}")) for status in (429, 502, 503, 504)),
         *((status, Failed(f"status {status}")) for status in (300, 400, 401, 404, 409, 410, 500, 501)),
     ],
@@ -120,7 +120,7 @@ def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -
     with listening(saying(200)) as proxy, listening(saying(204)) as listener:
         for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
-        assert _call(listener) == Taken()
+        assert _call(listener) == HandedOver()
     assert (len(proxy.calls), len(listener.calls)) == (0, 1)
 
 
@@ -164,7 +164,7 @@ def _long_headers(line: socket.socket) -> None:
     [
         (_hangs, TIMEOUT_S, Down("TimeoutError")),
         (_drips, TIMEOUT_S, Down("TimeoutError")),
-        (_drips_its_body, TIMEOUT_S, Taken()),
+        (_drips_its_body, TIMEOUT_S, HandedOver()),
         (_closes, PATIENCE_S, Down("RemoteDisconnected")),
         (_garbage, PATIENCE_S, Failed("BadStatusLine")),
         (_long_headers, PATIENCE_S, Failed("HTTPException")),
@@ -186,7 +186,7 @@ def test_an_answer_that_is_cut_off_before_its_headers_end_acknowledges_nothing(b
 def test_of_an_endless_answer_only_the_beginning_is_read() -> None:
     begun = time.monotonic()
     with listening(_endless) as listener:
-        assert _call(listener) == Taken()
+        assert _call(listener) == HandedOver()
     assert time.monotonic() - begun < PATIENCE_S / 2  # read to its end, it would take all of it
 
 
@@ -200,7 +200,7 @@ def test_over_tls_the_certificate_must_be_trusted(tmp_path: Path) -> None:
     server, trust = self_signed(tmp_path)
     with listening(saying(200), server) as listener:
         url = f"https://127.0.0.1:{listener.port}/"
-        assert _endpoint(url, trust=trust)(_received()) == Taken()
+        assert _endpoint(url, trust=trust)(_received()) == HandedOver()
         assert _endpoint(url)(_received()) == Down("SSLCertVerificationError")
         assert len(listener.calls) == 1
 
@@ -232,8 +232,8 @@ def test_handed_over_by_webhook_in_order_and_only_ids_are_logged(trio: Bench) ->
         until_quiet(made)
     cursors = [json.loads(call.body)["cursor"] for call in listener.calls]
     with trio[RECIPIENT].ledger.read() as tx:
-        assert cursors == [each.cursor for each in handing_over.after_cursor(tx, 0, 10)]
-        assert handing_over.oldest_waiting(tx) is None
+        assert cursors == [each.cursor for each in handovers.after_cursor(tx, 0, 10)]
+        assert handovers.oldest_waiting(tx) is None
     for planted in (PLANTED_NAME, PLANTED_NEED):
         assert planted not in trio.log_lines.text
 

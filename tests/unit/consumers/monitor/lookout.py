@@ -9,13 +9,13 @@ from uuid import uuid4
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from consumers.monitor.collecting import monitor_registry
-from consumers.monitor.looking import FlowRow, flow_table
+from consumers.monitor.collector import monitor_registry
+from consumers.monitor.lag_watcher import LagWatcher
+from consumers.monitor.monitor_reader import MonitorReader
 from consumers.monitor.needs import Need
 from consumers.monitor.overview import Overview, overview
-from consumers.monitor.reading import Reading
+from consumers.monitor.queries import FlowRow, flow_table
 from consumers.monitor.store import Store, open_store
-from consumers.monitor.watching import Watching
 from referral_bus.broker.lag import MemoryLag
 from referral_bus.broker.protocols import ReaderBroken
 from referral_bus.federation.register import Register
@@ -48,10 +48,10 @@ class Lookout:
         """As after a restart: nothing is left but the database."""
         log = make_log(self.log_lines)
         broker = self.bench.broker
-        self.reading = Reading(self.store, broker, self.register, self.clock, KEEP, log)
+        self.reading = MonitorReader(self.store, broker, self.register, self.clock, KEEP, log)
         self.reader = self.reading.reader()
         self.reading.assign(self.reader)
-        self.watching = Watching(self.store, self.reading, MemoryLag(broker), self.register, self.clock, KEEP, log)
+        self.watching = LagWatcher(self.store, self.reading, MemoryLag(broker), self.register, self.clock, KEEP, log)
 
     def lose_database(self) -> None:
         self.store.close()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from consumers.monitor.monitor_reader import MonitorReader
 from consumers.monitor.overview import overview
-from consumers.monitor.reading import Reading
-from consumers.monitor.silence import Presence
+from consumers.monitor.silence import PresenceCode
 from consumers.monitor.store import open_store
-from deploy.app.monitor_views import document
+from deploy.app.views.monitor_views import document
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.broker.protocols import Topic
 from referral_bus.errors import Reason, Unreachable
@@ -43,7 +43,7 @@ def test_after_a_gap_each_agency_has_the_time_of_some_heartbeats_to_be_heard_aga
         later(bench, monitor, timedelta(hours=2))
         monitor.read()
         assert kinds(monitor.needs()) & QUIET == set()
-        assert {state.presence for state in monitor.overview().agencies} == {Presence.UNKNOWN}
+        assert {state.presence for state in monitor.overview().agencies} == {PresenceCode.UNKNOWN}
 
         read_on(bench, monitor, timedelta(0))
         bench[SENDER].announce()
@@ -85,7 +85,7 @@ def test_the_reading_knows_whether_kafka_answers(tmp_path: Path) -> None:
     broker = AwayBroker()
     with bench(tmp_path, SENDER, RECIPIENT) as made:
         store = open_store(tmp_path / "monitor.sqlite", "test-federation", made.clock())
-        reading = Reading(store, broker, lambda: made.register, made.clock, KEEP, make_log(LogLines()))
+        reading = MonitorReader(store, broker, lambda: made.register, made.clock, KEEP, make_log(LogLines()))
         stop = threading.Event()
         thread = threading.Thread(target=reading.run, args=(stop, lambda: None))
         thread.start()

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from consumers.monitor.home import CurrentRegister, MonitorHome, accept_register, create_monitor_home, open_monitor_home
 from consumers.monitor.progress import save_complete_at
 from consumers.monitor.settings import MonitorSettings, load_settings
-from deploy.app import commands_monitor
-from deploy.app.monitor_service import MonitorService, Sources, run_monitor, running_monitor
-from deploy.app.status import ServiceStatus
+from deploy.app.commands import monitor
+from deploy.app.service.monitor_service import MonitorService, Sources, run_monitor, running_monitor
+from deploy.app.service.service_status import ServiceStatus
 from deploy.demo.federation import GeneratedFederation, SignedRegister
 from deploy.provision.topics import wanted_topics
 from referral_bus.broker.lag import MemoryLag
@@ -39,7 +39,7 @@ def call(*arguments: str) -> int:
     """Runs a command of `monitor`; failures come out as they are."""
     app = typer.Typer()
     app.callback()(lambda: None)
-    commands_monitor.add_to(app)
+    monitor.add_to(app)
     result = app(["monitor", *arguments], standalone_mode=False)
     return result if isinstance(result, int) else 0
 
@@ -161,7 +161,7 @@ def test_status_ends_with_3_when_kafka_does_not_answer_the_running_monitor(
     answers: bool, code: int, home: MonitorHome, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = ServiceStatus(running=True, http_port=1, parts={"broker": answers})
-    monkeypatch.setattr("deploy.app.status.read_status", lambda _: running)
+    monkeypatch.setattr("deploy.app.service.service_status.read_status", lambda _: running)
     store = home.open_store(home.settings().federation, system_clock())
     with store.write() as tx:
         save_complete_at(tx, system_clock())

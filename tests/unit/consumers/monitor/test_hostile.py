@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from consumers.monitor import announced, tables
+from consumers.monitor import announcements, tables
 from consumers.monitor.progress import read_positions
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.federation.trust import parse_signatures
@@ -223,7 +223,7 @@ def test_a_topic_whose_end_is_never_handed_out_is_read_to_its_end(
 
 
 def test_of_one_agencys_notices_only_the_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(announced, "MOST_NOTICES", 5)
+    monkeypatch.setattr(announcements, "MOST_NOTICES", 5)
     with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
         monitor.hear(a_notice(bench, RECIPIENT))
         for _ in range(4):

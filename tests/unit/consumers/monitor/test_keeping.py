@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from consumers.monitor import reading, tables
+from consumers.monitor import monitor_reader, tables
 from consumers.monitor.store import Store, open_store
 from referral_bus.broker.protocols import Delivery
 from referral_bus.errors import LedgerUnusable, Refused
@@ -66,7 +66,7 @@ def test_a_crash_between_any_two_writes_counts_nothing_twice(
             """Nothing of ours catches it, as nothing catches kill -9."""
 
         with monkeypatch.context() as patched:
-            real, calls = getattr(reading, where), iter(range(100))
+            real, calls = getattr(monitor_reader, where), iter(range(100))
 
             def killed_at_the_third(*arguments: object) -> object:
                 done = real(*arguments)
@@ -74,7 +74,7 @@ def test_a_crash_between_any_two_writes_counts_nothing_twice(
                     raise KilledError
                 return done
 
-            patched.setattr(reading, where, killed_at_the_third)
+            patched.setattr(monitor_reader, where, killed_at_the_third)
             with pytest.raises(KilledError):
                 monitor.read()
         monitor.start()

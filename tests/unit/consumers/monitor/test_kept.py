@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from consumers.monitor import kept
-from consumers.monitor.forgetting import forget
 from consumers.monitor.kept import EARLY_RECEIPT, EVENT, FLOW
+from consumers.monitor.retention import forget
 from referral_bus.wire.raw import RawRecord
 from tests.kit.bench import Bench
 from tests.kit.forge import a_receipt, a_referral, event_record

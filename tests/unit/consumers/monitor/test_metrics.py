@@ -11,9 +11,9 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumers.monitor import kept
-from consumers.monitor.collecting import monitor_registry
+from consumers.monitor.collector import monitor_registry
+from consumers.monitor.counters import Tally
 from consumers.monitor.metrics import BUCKETS_S, MONITOR_METRICS
-from consumers.monitor.tally import Tally
 from referral_bus.metrics import AGENCY_METRICS, PREFIX, MetricRule
 from tests.kit.bench import Bench
 from tests.kit.forge import a_referral, a_word, event_record

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from consumers.monitor.announced import MOST_COUNTED
+from consumers.monitor.announcements import MOST_COUNTED
 from referral_bus.broker.send_failures import MENDED_AFTER, TOLD_EVERY
 from tests.kit.forge import a_receipt, an_announcement, signed
 from tests.unit.consumers.monitor.lookout import a_notice, lookout

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from consumers.monitor.overview import Overview
-from deploy.app.monitor_views import document, drawing
 from deploy.app.output import say_json
+from deploy.app.views.monitor_views import document, drawing
 from referral_bus.federation.register import Register
 from referral_bus.silence import SILENT_AFTER
 from tests.kit.forge import a_referral, an_announcement, event_record, signed

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from referral_bus.ledger.peers import all_peers
+from referral_bus.stage_queries import stage_of
 from referral_bus.stages import Stage, Standing
-from referral_bus.standings import stand
 from schemas.deadlines import DEFAULT_LIMITS
 from tests.kit.bench import Bench, Station
 from tests.kit.registers import without_agreement
@@ -21,7 +21,7 @@ MINUTE = timedelta(minutes=1)
 
 def standing(station: Station, referral: UUID) -> Standing:
     with station.ledger.read() as tx:
-        return stand(tx, station.referral(referral), all_peers(tx), DEFAULT_LIMITS, (SENDER, RECIPIENT))
+        return stage_of(tx, station.referral(referral), all_peers(tx), DEFAULT_LIMITS, (SENDER, RECIPIENT))
 
 
 def brought_up_to_date(bench: Bench, monitor: Lookout) -> None:

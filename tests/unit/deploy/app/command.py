@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.app.cli import run
-from deploy.app.explain import STOPPED
+from deploy.app.views.why import STOPPED
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED
 from tests.unit.deploy.app.homes import Agency
 
@@ -19,7 +19,7 @@ NOTHING_LEAVES = f"referral-bus: warning: {STOPPED}\n"
 
 
 @dataclass(frozen=True)
-class Said:
+class Ended:
     """How a command ended."""
 
     code: int
@@ -39,15 +39,15 @@ class Command:
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
 
-    def __call__(self, agency: Agency | None, *arguments: object) -> Said:
+    def __call__(self, agency: Agency | None, *arguments: object) -> Ended:
         self._capsys.readouterr()
         at = [] if agency is None else ["--home", str(agency.home)]
         code = run([*map(str, arguments), *at])
         captured = self._capsys.readouterr()
-        return Said(code, captured.out, captured.err)
+        return Ended(code, captured.out, captured.err)
 
 
-def assert_one_line(said: Said, *planted: str) -> None:
+def assert_one_line(said: Ended, *planted: str) -> None:
     """One line that shows nothing of what was typed or handed in."""
     assert said.out == ""
     assert said.err.startswith("referral-bus: ")
@@ -57,7 +57,7 @@ def assert_one_line(said: Said, *planted: str) -> None:
         assert secret not in said.err
 
 
-def assert_refused(said: Said, reason: str, path: str | None = None, *planted: str) -> None:
+def assert_refused(said: Ended, reason: str, path: str | None = None, *planted: str) -> None:
     """Exit code 2, and the line begins with the code and the field."""
     assert_one_line(said, *planted)
     assert said.err.startswith(f"referral-bus: {reason}{f' at {path}' if path else ''}: ")

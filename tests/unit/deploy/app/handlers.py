@@ -4,13 +4,13 @@ import threading
 from pathlib import Path
 
 from consumers.agency.handover import Handler
-from deploy.app.desk import Desk
-from referral_bus.ledger.handing_over import Received
+from deploy.app.agency_client import AgencyClient
+from referral_bus.ledger.handovers import Received
 
 
-def note_down(desk: Desk) -> Handler:
+def note_down(client: AgencyClient) -> Handler:
     """Writes the id of what it is given to a file beside the home, a line each."""
-    path = desk.home.folder.with_suffix(".handed-over")
+    path = client.home.folder.with_suffix(".handed-over")
 
     def take(received: Received) -> None:
         with path.open("a", encoding="ascii") as file:
@@ -19,10 +19,10 @@ def note_down(desk: Desk) -> Handler:
     return take
 
 
-def fails_once(desk: Desk) -> Handler:
+def fails_once(client: AgencyClient) -> Handler:
     """As if the agency's system were down at the first try."""
-    mark = desk.home.folder.with_suffix(".tried")
-    take_later = note_down(desk)
+    mark = client.home.folder.with_suffix(".tried")
+    take_later = note_down(client)
 
     def take(received: Received) -> None:
         if not mark.exists():
@@ -38,9 +38,9 @@ def handed_over(home: Path) -> list[str]:
     return path.read_text(encoding="ascii").splitlines() if path.exists() else []
 
 
-def hangs(desk: Desk) -> Handler:
+def hangs(client: AgencyClient) -> Handler:
     """As if the agency's system never answered."""
-    mark = desk.home.folder.with_suffix(".hangs")
+    mark = client.home.folder.with_suffix(".hangs")
 
     def take(_: Received) -> None:
         mark.touch()

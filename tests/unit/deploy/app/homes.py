@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consumers.agency.announcer import next_announcement
 from consumers.agency.ingest import Ingest
-from deploy.app.desk import Desk, open_desk
+from deploy.app.agency_client import AgencyClient, open_client
 from deploy.demo.federation import SignedRegister, Terms, agency_key, example_template, make_federation
 from deploy.provision.topics import wanted_topics
 from producers.relay import Relay
@@ -95,7 +95,7 @@ def join(folder: Path, files: SignedRegister) -> None:
 
 @dataclass
 class _Branch:
-    desk: Desk
+    client: AgencyClient
     relay: Relay
     ingest: Ingest
     reader: Reader
@@ -106,23 +106,23 @@ class Post:
 
     def __init__(self, folder: Path) -> None:
         self._broker = MemoryBroker(system_clock)
-        desks = [open_desk(folder / code) for code in (SENDER, RECIPIENT, OTHER)]
-        for plan in wanted_topics(desks[0].register):
+        clients = [open_client(folder / code) for code in (SENDER, RECIPIENT, OTHER)]
+        for plan in wanted_topics(clients[0].register):
             self._broker.create_topic(plan)
-        self._branches = {desk.settings.agency: self._branch(desk) for desk in desks}
+        self._branches = {client.settings.agency: self._branch(client) for client in clients}
 
-    def _branch(self, desk: Desk) -> _Branch:
+    def _branch(self, client: AgencyClient) -> _Branch:
         log, metrics = make_log(LogLines()), ServiceMetrics()
-        ledger, broker, keyring, clock = desk.ledger, self._broker, desk.keyring, desk.clock
+        ledger, broker, keyring, clock = client.ledger, self._broker, client.keyring, client.clock
         relay = Relay(
-            ledger, broker, lambda: desk.register, keyring.signing, clock, uuid4, timedelta(seconds=30), metrics, log
+            ledger, broker, lambda: client.register, keyring.signing, clock, uuid4, timedelta(seconds=30), metrics, log
         )
-        ingest = Ingest(ledger, broker, lambda: desk.register, keyring.find_sealing, clock, uuid4, metrics, log)
+        ingest = Ingest(ledger, broker, lambda: client.register, keyring.find_sealing, clock, uuid4, metrics, log)
         reader = ingest.reader()
         ingest.assign(reader)
         now = clock()
-        relay.announce(next_announcement(ledger, desk.register, keyring.announced(now), now, "0.0.0"))
-        return _Branch(desk, relay, ingest, reader)
+        relay.announce(next_announcement(ledger, client.register, keyring.announced(now), now, "0.0.0"))
+        return _Branch(client, relay, ingest, reader)
 
     def settle(self) -> None:
         for _ in range(6):
@@ -134,8 +134,8 @@ class Post:
 
     def refer(self, need: str) -> UUID:
         """A referral from SENDER that RECIPIENT has stored."""
-        desk = self._branches[SENDER].desk
-        referral = desk.publish([request(RECIPIENT, need=need)])[0].referral_id
+        client = self._branches[SENDER].client
+        referral = client.publish([request(RECIPIENT, need=need)])[0].referral_id
         self.settle()
         return referral
 
@@ -143,4 +143,4 @@ class Post:
         for branch in self._branches.values():
             branch.relay.close()
             branch.reader.close()
-            branch.desk.close()
+            branch.client.close()

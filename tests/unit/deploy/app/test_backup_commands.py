@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.app.agency_client import open_client
 from deploy.app.backup_files import backup_key, take_out
-from deploy.app.desk import open_desk
 from referral_bus.federation.keyring import read_key
 from referral_bus.home import open_home, running
 from tests.unit.deploy.app.command import Command, assert_refused
@@ -25,9 +25,9 @@ def _behind(federation: Federation, post: Post, command: Command, folder: Path) 
     agency, backup = federation.sender, folder / "ledger.backup"
     assert command(agency, "agency", "backup", backup).code == 0
     post.refer("Synthetic, after the backup.")
-    desk = open_desk(agency.home)
-    desk.outside.keep_up(desk.ledger)
-    desk.close()
+    client = open_client(agency.home)
+    client.rollback_guard.keep_up(client.ledger)
+    client.close()
     return agency, backup
 
 
@@ -116,9 +116,9 @@ def test_what_was_erased_since_the_backup_stays_erased(
     assert command(federation.recipient, "agency", "backup", backup).code == 0
     assert command(federation.sender, "withdraw", federation.referral, "--yes").code == 0
     post.settle()
-    desk = open_desk(federation.recipient.home)
-    desk.outside.keep_up(desk.ledger)
-    desk.close()
+    client = open_client(federation.recipient.home)
+    client.rollback_guard.keep_up(client.ledger)
+    client.close()
     post.close()
     done = command(federation.recipient, "agency", "restored", "--from", backup, "--json").document
     assert done["erased"] == 1
@@ -158,9 +158,9 @@ def test_where_something_else_of_the_home_is_damaged_no_backup_takes_the_ledgers
     home, backup = federation.sender.home, tmp_path / "ledger.backup"
     assert command(federation.sender, "agency", "backup", backup).code == 0
     post.refer("Synthetic, after the backup.")
-    desk = open_desk(home)
-    desk.outside.keep_up(desk.ledger)
-    desk.close()
+    client = open_client(home)
+    client.rollback_guard.keep_up(client.ledger)
+    client.close()
     post.close()
     marks = (home / "outside-backups" / "high-water.json").read_bytes()
     file = home / damaged

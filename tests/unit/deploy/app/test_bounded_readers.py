@@ -8,8 +8,8 @@ import pytest
 from consumers.monitor.home import create_monitor_home
 from consumers.monitor.settings import MonitorSettings
 from consumers.monitor.settings import load_settings as load_monitor_settings
-from deploy.app.desk import open_desk
-from deploy.app.status import ServiceStatus, read_status, service_pid, write_status
+from deploy.app.agency_client import open_client
+from deploy.app.service.service_status import ServiceStatus, read_status, service_pid, write_status
 from deploy.kafka.folder import MARKER
 from deploy.kafka.plan import node_folder
 from deploy.kafka.ports import REMEMBERED, plan_as_before
@@ -19,12 +19,12 @@ from referral_bus.federation.keyring import read_key
 from referral_bus.federation.pin import load_pin
 from referral_bus.federation.trust import parse_signatures
 from referral_bus.home import Home, running
-from referral_bus.outside_backups import OutsideBackups
+from referral_bus.rollback_guard import RollbackGuard
 from referral_bus.settings import load_settings
 from schemas.bounded_toml import MAX_BYTES
 from tests.unit.deploy.app.command import Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.test_status import another_server, serving
+from tests.unit.deploy.app.test_service_status import another_server, serving
 
 MIB = 1024 * 1024
 JSON = {
@@ -44,9 +44,9 @@ TOML = {
 Read = Callable[[Path], object]
 READERS: dict[str, Read] = {
     "pin": load_pin,
-    "high-water.json": lambda path: OutsideBackups(path.parent).high_water(),
-    "heard.json": lambda path: OutsideBackups(path.parent).mark(),
-    "tombstones.jsonl": lambda path: OutsideBackups(path.parent).journal(),
+    "high-water.json": lambda path: RollbackGuard(path.parent).high_water(),
+    "heard.json": lambda path: RollbackGuard(path.parent).mark(),
+    "tombstones.jsonl": lambda path: RollbackGuard(path.parent).journal(),
     "key": read_key,
 }
 
@@ -149,14 +149,14 @@ def test_an_answer_at_the_port_of_our_service_is_bounded(content: bytes, federat
 
 
 def test_a_journal_that_ends_in_a_line_longer_than_any_is_left_as_it_is(federation: Federation) -> None:
-    desk = open_desk(federation.sender.home)
-    journal = desk.outside.folder / "tombstones.jsonl"
+    client = open_client(federation.sender.home)
+    journal = client.rollback_guard.folder / "tombstones.jsonl"
     journal.parent.mkdir(exist_ok=True)
     journal.write_bytes(JSON["brackets"])
     try:
-        assert refusal_of(lambda: desk.outside.keep_up(desk.ledger)).reason is Reason.HOME_INVALID
+        assert refusal_of(lambda: client.rollback_guard.keep_up(client.ledger)).reason is Reason.HOME_INVALID
     finally:
-        desk.close()
+        client.close()
     assert journal.read_bytes() == JSON["brackets"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.app.desk import open_desk
+from deploy.app.agency_client import open_client
 from tests.kit.people import request
 from tests.unit.deploy.app.command import Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
@@ -67,12 +67,12 @@ def test_damage_that_no_command_meets_is_found_when_the_service_starts(
 def test_a_ledger_whose_write_ahead_log_is_gone_is_behind_what_has_left_it(
     federation: Federation, command: Command, tmp_path: Path
 ) -> None:
-    desk = open_desk(federation.sender.home)
-    desk.publish([request(RECIPIENT)])
-    desk.outside.keep_up(desk.ledger)  # as before anything leaves
+    client = open_client(federation.sender.home)
+    client.publish([request(RECIPIENT)])
+    client.rollback_guard.keep_up(client.ledger)  # as before anything leaves
     copy = Agency(tmp_path / "copy")
     shutil.copytree(federation.sender.home, copy.home, ignore=lambda *_: ["ledger.sqlite-wal", "ledger.sqlite-shm"])
-    desk.close()
+    client.close()
     assert_refused(command(copy, "inbox"), "LEDGER_BEHIND", "ledger")
 
 

@@ -6,13 +6,13 @@ from uuid import UUID
 import pytest
 
 from consumers.agency.webhook_secrets import shown, valid_secrets
-from deploy.app.desk import open_desk
+from deploy.app.agency_client import open_client
 from referral_bus.clock import system_clock
 from referral_bus.home import accept_register, open_home
-from referral_bus.ledger import handing_over
-from referral_bus.ledger.handing_over import Retries
+from referral_bus.ledger import handovers
+from referral_bus.ledger.handovers import Retries
 from tests.kit.people import PLANTED_NAME
-from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Said, assert_one_line, assert_refused
+from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Ended, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import NEED, Federation
 from tests.unit.deploy.app.homes import RECIPIENT, SENDER, Agency, Post, signed_register
 
@@ -21,11 +21,11 @@ REASON = f"{PLANTED} the synthetic family has moved"
 
 def give_up(recipient: Agency) -> None:
     """Its system has not taken the first event that is due, at the only attempt."""
-    desk = open_desk(recipient.home)
-    with desk.ledger.write() as tx:
-        due = handing_over.due(tx, desk.clock(), (), 1)[0]
-        assert handing_over.failed(tx, due.cursor, Retries(1, timedelta(seconds=1)), desk.clock())
-    desk.close()
+    client = open_client(recipient.home)
+    with client.ledger.write() as tx:
+        due = handovers.due(tx, client.clock(), (), 1)[0]
+        assert handovers.failed(tx, due.cursor, Retries(1, timedelta(seconds=1)), client.clock())
+    client.close()
 
 
 def hold(federation: Federation) -> UUID:
@@ -138,7 +138,7 @@ def test_the_reason_is_shown_here_and_stands_in_no_file_and_no_answer(two: Feder
         assert path.is_dir() or PLANTED.encode() not in path.read_bytes()
 
 
-def refused(command: Command, agency: Agency, *arguments: object) -> Said:
+def refused(command: Command, agency: Agency, *arguments: object) -> Ended:
     before = agency.rows()
     said = command(agency, "dead-letters", *arguments)
     assert_one_line(said)

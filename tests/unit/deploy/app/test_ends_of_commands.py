@@ -83,7 +83,7 @@ main()
     [
         ("deploy.app.cli", -signal.SIGINT),
         ("pydantic", -signal.SIGINT),
-        ("deploy.app.commands_verbs", -signal.SIGINT),
+        ("deploy.app.commands.verbs", -signal.SIGINT),
         ("schemas.schema_changes", ExitCode.INTERRUPTED),
     ],
 )

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from deploy.app.desk import open_desk
-from deploy.app.erasures import erasure_document, erasure_lines, erasure_sentence
+from deploy.app.agency_client import open_client
+from deploy.app.views.erasure_views import erasure_document, erasure_lines, erasure_sentence
 from producers.publish import publish
 from tests.kit.people import PLANTED_NAME, request
 from tests.kit.traces import traces
@@ -117,9 +117,9 @@ def test_of_two_agencies_referrals_with_one_id_show_and_why_tell_the_one_whose_s
     federation: Federation, command: Command
 ) -> None:
     """One is erased, the other stands."""
-    desk = open_desk(federation.recipient.home)
-    publish(desk.ledger, desk.register, [request(SENDER)], desk.clock, lambda: federation.referral, "test")
-    desk.close()
+    client = open_client(federation.recipient.home)
+    publish(client.ledger, client.register, [request(SENDER)], client.clock, lambda: federation.referral, "test")
+    client.close()
     assert command(federation.recipient, "withdraw", f"{SENDER}/{federation.referral}", "--yes").code == 0
     for verb in ("show", "why"):
         said = command(federation.recipient, verb, federation.referral)
@@ -199,21 +199,21 @@ def test_an_erasure_that_an_agency_that_has_left_cannot_confirm_is_shown_as_that
     federation: Federation, command: Command
 ) -> None:
     command(federation.sender, "withdraw", federation.referral, "--yes")
-    desk = open_desk(federation.sender.home)
+    client = open_client(federation.sender.home)
     try:
-        left = desk.erased(str(federation.referral))
+        left = client.erased(str(federation.referral))
         assert left is not None
-        late = desk.clock() + 2 * desk.settings.unconfirmed_after
-        [waits] = erasure_lines([left], late, desk.settings, {RECIPIENT})
+        late = client.clock() + 2 * client.settings.unconfirmed_after
+        [waits] = erasure_lines([left], late, client.settings, {RECIPIENT})
         assert waits.endswith("has not erased it yet  OVERDUE")
-        [alone] = erasure_lines([left], late, desk.settings, {OTHER})
+        [alone] = erasure_lines([left], late, client.settings, {OTHER})
         assert f"{RECIPIENT} has left the register and can confirm nothing" in alone
         assert not alone.endswith("OVERDUE")
-        said = erasure_sentence(left, late, desk.settings, {OTHER})
+        said = erasure_sentence(left, late, client.settings, {OTHER})
         assert said.endswith("its successor or the stewards must settle; nobody has to act.")
         assert [erasure_document(left, {code})["other_left"] for code in (RECIPIENT, OTHER)] == [False, True]
     finally:
-        desk.close()
+        client.close()
 
 
 def test_how_many_erasures_were_left_out_is_said(federation: Federation, command: Command, post: Post) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from deploy.app.foreign_words import ForeignWords, only_our_words
+from deploy.app.service.foreign_words import ForeignWords, only_our_words
 from referral_bus.logs import make_log
 from tests.kit.bench import LogLines
 from tests.kit.waiting import PATIENCE_S, wait_until
@@ -28,8 +28,8 @@ import asyncio, logging, os, subprocess, sys, threading, warnings
 from pathlib import Path
 
 
-def handler(desk):
-    mark = desk.home.folder.with_suffix(".talked")
+def handler(client):
+    mark = client.home.folder.with_suffix(".talked")
 
     def take(received):
         name = received.body.person.name
@@ -167,12 +167,13 @@ def test_the_same_place_is_told_once_a_minute_with_its_count() -> None:
 def test_a_command_says_no_line_of_a_library(federation: Federation) -> None:
     code = (
         "import logging, sys, threading, warnings\n"
-        "from deploy.app import cli, commands_agencies\n"
+        "from deploy.app import cli\n"
+        "from deploy.app.commands import agencies\n"
         "def talk(home):\n"
         f"    logging.getLogger('kafka').error('{NAME}'); logging.error('{NAME}'); warnings.warn('{NAME}')\n"
         "    thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()\n"
         "    return real(home)\n"
-        "real, commands_agencies.desk_of = commands_agencies.desk_of, talk\n"
+        "real, agencies.client_of = agencies.client_of, talk\n"
         f"sys.exit(cli.main(['agencies', '--home', '{federation.sender.home}']))\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=PATIENCE_S)

@@ -10,7 +10,7 @@ import pytest
 
 from referral_bus.errors import Refused
 from referral_bus.home import open_home
-from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Said, assert_refused
+from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Ended, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import Agency
 
@@ -18,7 +18,7 @@ UZBEK = "Dushanba kuni qoʻngʻiroq qilamiz. Жума ҳам бўлади."
 MARK = b"\xef\xbb\xbf"
 
 
-def said_by(command: Command, federation: Federation, *options: object) -> Said:
+def said_by(command: Command, federation: Federation, *options: object) -> Ended:
     return command(federation.recipient, "accept", federation.referral, *options)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from deploy.app.desk import open_desk
+from deploy.app.agency_client import open_client
 from referral_bus.clock import system_clock
 from referral_bus.federation.keyring import write_key
 from referral_bus.wire.signing import key_id_of
@@ -39,9 +39,11 @@ def test_any_command_that_opens_the_ledger_destroys_what_is_over(federation: Fed
 
 
 def test_whoever_works_on_with_the_home_has_forgotten_the_key(federation: Federation, key_id: str) -> None:
-    desk = open_desk(federation.recipient.home)
-    assert desk.keyring.find_sealing(key_id) is not None
-    desk.renew_keys()
-    assert desk.keyring.find_sealing(key_id) is None
-    assert {key.epoch for key in desk.keyring.announced(desk.clock())} <= {key.epoch for key in desk.keyring.epochs}
-    desk.close()
+    client = open_client(federation.recipient.home)
+    assert client.keyring.find_sealing(key_id) is not None
+    client.renew_keys()
+    assert client.keyring.find_sealing(key_id) is None
+    assert {key.epoch for key in client.keyring.announced(client.clock())} <= {
+        key.epoch for key in client.keyring.epochs
+    }
+    client.close()

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import pytest
 
+from deploy.app.agency_client import open_client
 from deploy.app.cli import app, run
-from deploy.app.desk import open_desk
-from producers.moves import SAID_SEVERAL_TIMES
 from producers.publish import publish
+from producers.verbs import SAID_SEVERAL_TIMES
 from schemas.lifecycle import MOVES, NOTES, Side
 from tests.kit.people import request
-from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Said, assert_refused
+from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Ended, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import RECIPIENT, Agency, Post
 
@@ -29,7 +29,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """What a verb cannot do without."""
 
 
-def refused(command: Command, agency: Agency, reason: str, path: str, *arguments: object) -> Said:
+def refused(command: Command, agency: Agency, reason: str, path: str, *arguments: object) -> Ended:
     before = agency.rows()
     said = command(agency, *arguments)
     assert_refused(said, reason, path)
@@ -144,9 +144,9 @@ def test_an_id_may_be_shortened_to_six_digits_and_no_further(federation: Federat
 
 def test_a_beginning_that_several_ids_share_is_refused(federation: Federation, command: Command) -> None:
     ids = (UUID(f"abcdef00-0000-4000-8000-{number:012d}") for number in count())
-    desk = open_desk(federation.sender.home)
-    publish(desk.ledger, desk.register, [request(RECIPIENT)] * 2, desk.clock, lambda: next(ids), "test")
-    desk.close()
+    client = open_client(federation.sender.home)
+    publish(client.ledger, client.register, [request(RECIPIENT)] * 2, client.clock, lambda: next(ids), "test")
+    client.close()
     said = refused(command, federation.sender, "REFERRAL_UNKNOWN", "id", "show", "abcdef00")
     assert "several" in said.err
 
@@ -214,7 +214,7 @@ def test_an_appointment_and_our_case_number_are_kept(federation: Federation, com
 def test_that_the_sender_has_left_is_a_warning_for_people_and_a_field_for_programs(
     federation: Federation, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deploy.app.desk.Desk.believed", frozenset())
+    monkeypatch.setattr("deploy.app.agency_client.AgencyClient.believed", frozenset())
     assert command(federation.recipient, "see", federation.referral, "--json").document["other_left"] is True
     said = command(federation.recipient, "accept", federation.referral)
     assert said.err.startswith("referral-bus: warning: family-women has left the register; ")

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from deploy.app.listing import Listing
+from deploy.app.views.table import Listing
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import Post

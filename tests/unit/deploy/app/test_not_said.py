@@ -14,7 +14,7 @@ from deploy.app.exit_codes import ExitCode
 from deploy.app.output import OutputFailed
 from deploy.demo.federation import example_template
 from tests.kit.people import request_document
-from tests.unit.deploy.app.command import PLANTED, Command, Said
+from tests.unit.deploy.app.command import PLANTED, Command, Ended
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import DEAD_KAFKA, RECIPIENT, Agency
 
@@ -30,12 +30,12 @@ class Full(io.StringIO):
         raise OutputFailed(self._number, "standard output")
 
 
-Unprinted = Callable[..., Said]
+Unprinted = Callable[..., Ended]
 
 
 @pytest.fixture(params=[errno.ENOSPC, errno.EPIPE], ids=["full", "gone"])
 def unprinted(request: pytest.FixtureRequest, command: Command, monkeypatch: pytest.MonkeyPatch) -> Unprinted:
-    def call(agency: Agency | None, *arguments: object) -> Said:
+    def call(agency: Agency | None, *arguments: object) -> Ended:
         with monkeypatch.context() as patched:
             patched.setattr(sys, "stdout", Full(request.param))
             said = command(agency, *arguments)
@@ -65,7 +65,7 @@ def test_what_fails_between_writing_and_printing_is_told_as_done(
     def fails(_: object) -> None:
         raise ValueError(PLANTED)
 
-    monkeypatch.setattr("deploy.app.commands_referral.own_service", fails)
+    monkeypatch.setattr("deploy.app.commands.publish.own_service", fails)
     file = tmp_path / "referral.json"
     file.write_text(json.dumps(request_document(RECIPIENT)))
     said = command(federation.sender, "publish", file)

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from pydantic import BaseModel
 
-from deploy.app.desk import open_desk
-from deploy.app.example_request import example_request
+from deploy.app.agency_client import open_client
+from deploy.app.commands.example_request import example_request
 from tests.kit.json_schema import mismatches
 from tests.unit.deploy.app.command import PLANTED, Command, assert_refused
 from tests.unit.deploy.app.conftest import Federation
@@ -20,10 +20,10 @@ NOT_SHOWN = {"date_of_birth", "replaces", "best_interests_reason", "best_interes
 @pytest.fixture
 def services(federation: Federation) -> list[str]:
     """What the agencies offer to which the sender may refer."""
-    desk = open_desk(federation.sender.home)
-    register, now = desk.register, desk.clock()
-    sender = desk.settings.agency
-    desk.close()
+    client = open_client(federation.sender.home)
+    register, now = client.register, client.clock()
+    sender = client.settings.agency
+    client.close()
     offering = [agency for agency in register.content.agencies if register.agreed(sender, agency.code, now)]
     return sorted({service for agency in offering for service in agency.services})
 
@@ -49,9 +49,9 @@ def test_the_recipient_of_an_example_can_be_chosen(
 
 
 def test_an_example_fills_every_field_that_can_stand_beside_the_others(federation: Federation) -> None:
-    desk = open_desk(federation.sender.home)
-    made = example_request(desk.register, desk.settings.agency, "mhpss", RECIPIENT, desk.clock(), uuid4())
-    desk.close()
+    client = open_client(federation.sender.home)
+    made = example_request(client.register, client.settings.agency, "mhpss", RECIPIENT, client.clock(), uuid4())
+    client.close()
     assert _unset(made) == NOT_SHOWN
 
 

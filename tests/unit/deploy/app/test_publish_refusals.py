@@ -10,18 +10,18 @@ import pytest
 
 from referral_bus.clock import system_clock
 from tests.kit.people import request_document
-from tests.unit.deploy.app.command import PLANTED, Command, Said, assert_refused
+from tests.unit.deploy.app.command import PLANTED, Command, Ended, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import NOT_AGREED, RECEIVES_NONE, RECIPIENT, Agency
 
-Publish = Callable[..., Said]
+Publish = Callable[..., Ended]
 
 
 @pytest.fixture
 def publish(federation: Federation, command: Command, tmp_path: Path) -> Publish:
     """Hands in a document, and looks that a refused one has changed nothing."""
 
-    def hand_in(document: Any, agency: Agency = federation.sender) -> Said:
+    def hand_in(document: Any, agency: Agency = federation.sender) -> Ended:
         file = tmp_path / f"{PLANTED}.json"
         file.write_text(json.dumps(document), encoding="utf-8")
         before = agency.rows()

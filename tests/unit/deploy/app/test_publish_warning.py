@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from deploy.app.explain import STOPPED
+from deploy.app.views.why import STOPPED
 from referral_bus.home import Home, running
 from tests.kit.people import request_document
 from tests.unit.deploy.app.command import Command

@@ -9,11 +9,11 @@ import pytest
 from deploy.demo.federation import SignedRegister, example_template
 from referral_bus.federation.register import read_register, render_register
 from referral_bus.home import Home
-from tests.unit.deploy.app.command import PLANTED, Command, Said, assert_one_line, assert_refused
+from tests.unit.deploy.app.command import PLANTED, Command, Ended, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import DEAD_KAFKA, RECIPIENT, Agency, new_stewards, signed_register
 
-Accept = Callable[..., Said]
+Accept = Callable[..., Ended]
 
 
 def pinned(agency: Agency) -> dict[str, bytes]:
@@ -31,7 +31,7 @@ def in_force(agency: Agency) -> Path:
 def accept(federation: Federation, command: Command, tmp_path: Path) -> Accept:
     """Hands a register to the sender's home, and looks that a refused one has changed nothing."""
 
-    def hand_in(files: SignedRegister, *options: str) -> Said:
+    def hand_in(files: SignedRegister, *options: str) -> Ended:
         register, signatures = tmp_path / "register.yaml", tmp_path / "register.signatures.yaml"
         register.write_bytes(files.register)
         signatures.write_bytes(files.signatures)
@@ -172,7 +172,7 @@ def test_an_address_of_kafka_that_will_not_do_is_refused(
 def test_lint_finds_nothing_in_the_example_and_says_what_is_wrong_elsewhere(command: Command, tmp_path: Path) -> None:
     file = tmp_path / "register.yaml"
     file.write_bytes(example_template())
-    assert command(None, "register", "lint", file) == Said(0, "no findings\n", "")
+    assert command(None, "register", "lint", file) == Ended(0, "no findings\n", "")
     file.write_bytes(example_template().replace(b"  - code: justice\n", f"  - code: {PLANTED}\n".encode()))
     said = command(None, "register", "lint", file)
     assert said.code == 2

@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from deploy.app.case_view import case_lines
-from deploy.app.sealed_view import set_fields
+from deploy.app.views.case_view import case_lines
+from deploy.app.views.sealed_view import set_fields
 from schemas.lifecycle import Side
 from schemas.personal import ReferralBody, StatusBody
 from tests.kit.full_referral import ESTIMATED, FULL, FULL_WORD, WIDTH, ZONE, body, case, page, word

@@ -12,13 +12,13 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from deploy.app.desk import Desk, open_desk
-from producers.moves import Asked
+from deploy.app.agency_client import AgencyClient, open_client
+from producers.verbs import Asked
 from referral_bus.clock import system_clock
 from referral_bus.errors import Reason, Refused
 from referral_bus.ledger import tables
-from referral_bus.ledger.repeats import WINDOW, Repeat
-from referral_bus.ledger.retaining import Retention, retain
+from referral_bus.ledger.repeated_requests import WINDOW, Repeat
+from referral_bus.ledger.retention import Retention, retain
 from schemas.lifecycle import ErasureReason
 from tests.kit.people import request, request_document
 from tests.unit.deploy.app.command import Command
@@ -58,18 +58,18 @@ def test_another_request_is_another_referral(federation: Federation, command: Co
 
 
 class Clocked:
-    """A desk whose clock the test moves."""
+    """An agency client whose clock the test moves."""
 
     def __init__(self, home: Path) -> None:
         self.after = timedelta(0)
-        self.desk: Desk = open_desk(home, lambda: system_clock() + self.after)
+        self.client: AgencyClient = open_client(home, lambda: system_clock() + self.after)
 
     def publish(self, count: int = 1) -> list[bool]:
         requests = [request(RECIPIENT, need=f"Synthetic need {number}.") for number in range(count)]
-        return [each.again for each in self.desk.publish(requests, repeat=Repeat.IS_NOTICED)]
+        return [each.again for each in self.client.publish(requests, repeat=Repeat.IS_NOTICED)]
 
     def remembered(self) -> int:
-        with self.desk.ledger.read() as tx:
+        with self.client.ledger.read() as tx:
             return tx.connection.execute(sa.select(sa.func.count()).select_from(tables.repeats)).scalar_one()
 
 
@@ -96,7 +96,7 @@ def test_after_ten_minutes_it_is_another_wish_and_nothing_is_remembered(clocked:
     clocked.after = WINDOW + timedelta(seconds=30)
     assert clocked.publish() == [False]
     clocked.after *= 3
-    retain(clocked.desk.ledger, Retention(), clocked.desk.writing())
+    retain(clocked.client.ledger, Retention(), clocked.client.writing())
     assert clocked.remembered() == 0
 
 
@@ -108,20 +108,20 @@ def test_a_list_is_a_second_try_as_a_whole(clocked: Clocked) -> None:
 
 def test_an_erased_referral_is_forgotten_and_its_list_is_not_published_again_by_itself(clocked: Clocked) -> None:
     requests = [request(RECIPIENT, need=f"Synthetic need {number}.") for number in range(2)]
-    published = clocked.desk.publish(requests, repeat=Repeat.IS_NOTICED)
+    published = clocked.client.publish(requests, repeat=Repeat.IS_NOTICED)
     assert clocked.remembered() == 2
-    clocked.desk.withdraw(str(published[0].referral_id), ErasureReason.WITHDRAWN)
+    clocked.client.withdraw(str(published[0].referral_id), ErasureReason.WITHDRAWN)
     assert clocked.remembered() == 1
     with pytest.raises(Refused) as refused:
-        clocked.desk.publish(requests, repeat=Repeat.IS_NOTICED)
+        clocked.client.publish(requests, repeat=Repeat.IS_NOTICED)
     assert refused.value.reason is Reason.REFERRAL_ERASED
     assert "--again" in refused.value.advice
-    assert [each.again for each in clocked.desk.publish(requests, repeat=Repeat.IS_MEANT)] == [False] * 2
+    assert [each.again for each in clocked.client.publish(requests, repeat=Repeat.IS_MEANT)] == [False] * 2
 
 
 def test_what_is_remembered_holds_nothing_that_was_said(clocked: Clocked) -> None:
     clocked.publish()
-    with clocked.desk.ledger.read() as tx:
+    with clocked.client.ledger.read() as tx:
         [row] = tx.connection.execute(sa.select(tables.repeats))
     assert len(row.digest) == 32
     assert set(row._fields) == {"caller", "digest", "place", "referral_sender", "referral_id", "number", "asked_at"}
@@ -151,8 +151,8 @@ def test_two_attempts_to_reach_a_person_are_two_notes_and_one_under_a_key(
     assert len(command(federation.recipient, "show", federation.referral, "--json").document["history"]) == 1 + 3
 
 
-def behind(agency: Agency) -> Desk:
-    return open_desk(agency.home, lambda: system_clock() - timedelta(seconds=40))
+def behind(agency: Agency) -> AgencyClient:
+    return open_client(agency.home, lambda: system_clock() - timedelta(seconds=40))
 
 
 def test_a_cancellation_asked_for_again_after_a_no_is_asked_for_whatever_the_others_clock_says(
@@ -183,10 +183,10 @@ def test_an_answer_to_a_second_question_is_said_whatever_the_others_clock_says(
 
 
 def test_python_takes_each_word_as_meant(federation: Federation) -> None:
-    desk, referral = open_desk(federation.recipient.home), str(federation.referral)
+    client, referral = open_client(federation.recipient.home), str(federation.referral)
     for _ in range(2):
-        desk.move("ask", referral, {"text": "Is she at home?"})
-    assert len(desk.case(referral).steps) == 1 + 2
+        client.move("ask", referral, {"text": "Is she at home?"})
+    assert len(client.case(referral).steps) == 1 + 2
 
 
 def test_what_was_published_and_has_ended_is_published_anew(
@@ -236,18 +236,18 @@ def test_hold_resume_hold_is_three_words(federation: Federation, command: Comman
 
 def test_a_verb_under_an_idempotency_key_is_said_once_for_longer(federation: Federation) -> None:
     after = timedelta(0)
-    desk = open_desk(federation.recipient.home, lambda: system_clock() + after)
+    client = open_client(federation.recipient.home, lambda: system_clock() + after)
     keyed, referral = Asked(key="visit-7"), str(federation.referral)
     note = {"business_status": "contact-attempted"}
-    assert not desk.move_once("note", referral, note, None, keyed).again
-    desk.move("see", referral, {})
+    assert not client.move_once("note", referral, note, None, keyed).again
+    client.move("see", referral, {})
     after = timedelta(days=2)
-    assert desk.move_once("note", referral, note, None, keyed).again
+    assert client.move_once("note", referral, note, None, keyed).again
     with pytest.raises(Refused) as refused:
-        desk.move_once("note", referral, {"business_status": "contact-made"}, None, keyed)
+        client.move_once("note", referral, {"business_status": "contact-made"}, None, keyed)
     assert refused.value.reason is Reason.IDEMPOTENCY_KEY_REUSED
-    desk.withdraw(referral, ErasureReason.WITHDRAWN)
-    with desk.ledger.read() as tx:
+    client.withdraw(referral, ErasureReason.WITHDRAWN)
+    with client.ledger.read() as tx:
         answers = tx.connection.execute(sa.select(tables.idempotency.c.answer)).scalars().all()
     assert answers == ["erased"]
 

@@ -14,7 +14,7 @@ from tests.kit.waiting import wait_until
 from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import NEED, Federation
 from tests.unit.deploy.app.homes import RECIPIENT
-from tests.unit.deploy.app.test_service import Running
+from tests.unit.deploy.app.test_agency_service import Running
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_secret_is_changed_while_the_service_runs(federation: Federation, runn
 
         def next_call() -> Call:
             had = len(listener.calls)
-            sender.desk.publish([request(RECIPIENT)])
+            sender.client.publish([request(RECIPIENT)])
             wait_until(lambda: len(listener.calls) > had)
             return listener.calls[-1]
 

@@ -13,7 +13,7 @@ from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register import parse_register, render_register
 from referral_bus.home import known_services
 from schemas.events import StewardSignature
-from tests.unit.deploy.app.command import PLANTED, Command, Said, assert_one_line, assert_refused
+from tests.unit.deploy.app.command import PLANTED, Command, Ended, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.homes import DEAD_KAFKA, Agency
 
@@ -129,7 +129,7 @@ def test_what_a_version_cuts_off_is_a_warning_for_people_and_a_field_for_program
     for plan in wanted_topics(first):
         broker.create_topic(plan)
 
-    def publish(version: int, *options: str) -> Said:
+    def publish(version: int, *options: str) -> Ended:
         content = first.content.model_copy(
             update={"version": version, "agreements": first.content.agreements[:-version]}
         )

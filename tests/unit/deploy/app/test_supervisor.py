@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from deploy.app.supervisor import Pauses, Supervisor, Work
+from deploy.app.service.supervisor import Pauses, Supervisor, Work
 from referral_bus.errors import LedgerUnusable, Reason, Refused, Unreachable
 from referral_bus.logs import make_log
 from tests.kit.bench import LogLines

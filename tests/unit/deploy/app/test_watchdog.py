@@ -12,9 +12,9 @@ from textwrap import dedent
 
 import pytest
 
-from deploy.app import ending
-from deploy.app.ending import STUCK
-from deploy.app.watchdog import LATE_ROUNDS, Stuck, Watchdog
+from deploy.app.service import shutdown
+from deploy.app.service.shutdown import STUCK
+from deploy.app.service.watchdog import LATE_ROUNDS, Stuck, Watchdog
 from referral_bus.logs import make_log
 from tests.kit.bench import LogLines
 from tests.kit.waiting import PATIENCE_S
@@ -83,8 +83,8 @@ def test_the_process_is_ended_once_with_its_exit_code_and_one_clear_line() -> No
 PROCESS = dedent(
     """
     import os, sys, threading
-    from deploy.app.supervisor import Supervisor
-    from deploy.app.watchdog import Watchdog
+    from deploy.app.service.supervisor import Supervisor
+    from deploy.app.service.watchdog import Watchdog
     from referral_bus.logs import make_log
 
     hang = threading.Event()
@@ -109,7 +109,7 @@ PROCESS = dedent(
 @contextmanager
 def _process() -> Iterator["subprocess.Popen[str]"]:
     """Goes round until a line is written to it; each round of its work is a line."""
-    root = Path(ending.__file__).parents[2]
+    root = Path(shutdown.__file__).parents[2]
     made = subprocess.Popen(
         [sys.executable, "-c", PROCESS],
         cwd=root,

@@ -10,7 +10,7 @@ import pytest
 from deploy.demo.compare import Comparison, LedgerContent, about, compare, left_open, read_ledger
 from deploy.demo.run import last_line
 from deploy.demo.stories import UNANSWERED_FROM
-from referral_bus.ledger.looking import EventRow
+from referral_bus.ledger.queries import EventRow
 from schemas.events import Place, ReferralKey
 from schemas.lifecycle import Status
 from tests.kit.bench import Bench, bench

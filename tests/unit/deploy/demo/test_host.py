@@ -4,8 +4,7 @@ import pytest
 from typing_extensions import override
 
 from deploy.demo.host import Host
-from referral_bus.broker.memory import MemoryBroker
-from referral_bus.broker.memory_ends import MemorySending
+from referral_bus.broker.memory import MemoryBroker, MemorySending
 from referral_bus.broker.protocols import TopicPlan
 from referral_bus.errors import Unreachable
 from referral_bus.wire.raw import RawRecord

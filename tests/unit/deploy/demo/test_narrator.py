@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from deploy.demo.narrator import Narrator, line
-from referral_bus.ledger.handing_over import Received
+from referral_bus.ledger.handovers import Received
 from schemas.events import ReferralKey
 from schemas.lifecycle import ErasureKind, ErasureReason, Side, Status
 from schemas.personal import StatusBody

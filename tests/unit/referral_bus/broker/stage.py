@@ -8,7 +8,7 @@ from typing import Any
 from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 from kafka.future import Future
 
-from referral_bus.broker.kafka.flight import KafkaSending
+from referral_bus.broker.kafka.in_flight import KafkaSending
 from referral_bus.broker.kafka.sender import KafkaSender, SenderLimits
 from referral_bus.broker.kafka.topics import Absent
 from referral_bus.broker.protocols import SendFailure

@@ -8,8 +8,8 @@ from kafka import TopicPartition
 from kafka.errors import KafkaTimeoutError, NodeNotReadyError, NoError, NotCoordinatorError, TopicAlreadyExistsError
 
 from referral_bus.broker.kafka import commits
-from referral_bus.broker.kafka.calls import AdminCalls
 from referral_bus.broker.kafka.commits import Commits
+from referral_bus.broker.kafka.timed_calls import AdminCalls
 from referral_bus.broker.kafka.topics import find_absent, find_topics
 from referral_bus.broker.protocols import Position, Topic
 from referral_bus.errors import Reason, Unreachable

@@ -6,7 +6,7 @@ import time
 import pytest
 from kafka.errors import KafkaTimeoutError
 
-from referral_bus.broker.kafka.flight import KafkaSending
+from referral_bus.broker.kafka.in_flight import KafkaSending
 from referral_bus.broker.kafka.sender import SenderLimits
 from tests.kit.waiting import PATIENCE_S, wait_until
 from tests.unit.referral_bus.broker.stage import LIMITS, Stage, outcome, record

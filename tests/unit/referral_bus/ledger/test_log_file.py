@@ -5,12 +5,12 @@ from contextlib import closing
 from io import StringIO
 from uuid import uuid4
 
-from consumers.agency.keeper import Keeper
+from consumers.agency.maintenance import Keeper
 from referral_bus.clock import system_clock
 from referral_bus.ledger.log_file import keep_short, log_bytes
-from referral_bus.ledger.retaining import Retention
+from referral_bus.ledger.own_events import Writing
+from referral_bus.ledger.retention import Retention
 from referral_bus.ledger.store import LOG_LIMIT, Ledger
-from referral_bus.ledger.writing import Writing
 from referral_bus.logs import make_log
 
 MEGABYTE = 1024 * 1024

@@ -9,22 +9,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from consumers.agency.keeper import scrub
+from consumers.agency.maintenance import scrub
 from producers.relay import GIVE_UP_EVERY
 from referral_bus.backoff import Backoff
-from referral_bus.ledger import handing_over, looking, referrals, sending, tables, tombstones
-from referral_bus.ledger.handing_over import Retries
+from referral_bus.ledger import handovers, outbox, queries, referrals, tables, tombstones
+from referral_bus.ledger.handovers import Retries
+from referral_bus.ledger.outbox import FINAL, OutboxState
+from referral_bus.ledger.outbox_sweep import wake
 from referral_bus.ledger.peers import all_peers
-from referral_bus.ledger.retaining import Retention, retain
-from referral_bus.ledger.sending import FINAL, State
-from referral_bus.ledger.waking import wake
-from referral_bus.standings import count_stages, stand
+from referral_bus.ledger.retention import Retention, retain
+from referral_bus.stage_queries import count_stages, stage_of
 from schemas.deadlines import DEFAULT_LIMITS
 from schemas.lifecycle import Side
 from tests.kit.bench import RESEND_AFTER, Bench, bench
 from tests.kit.people import RECIPIENT, SENDER, request
 
-SMALL = ("agency", "peers", "positions", "inboxes", "restored_peers", "resends", "unasked", "receipts_owed")
+SMALL = ("agency", "peers", "positions", "inboxes", "restored_peers", "resends", "quotas", "receipts_owed")
 """At most a row for each agency or topic; of receipts, what has not left yet."""
 LIVE = (
     *("ix_outbox_addressee_next_send_at", "ix_outbox_due", "ix_outbox_untimed", "ix_outbox_failing"),
@@ -70,7 +70,7 @@ def pair(tmp_path: Path) -> Iterator[Bench]:
             recipient.say(verb, third)
         sender.refer(RECIPIENT)
         with sender.ledger.write() as tx:
-            keyless = {"state": State.WAITING_FOR_KEY.value, "next_send_at": None}
+            keyless = {"state": OutboxState.WAITING_FOR_KEY.value, "next_send_at": None}
             newest = sa.select(sa.func.max(tables.outbox.c.number)).scalar_subquery()
             tx.connection.execute(sa.update(tables.outbox).where(tables.outbox.c.number == newest).values(keyless))
         yield made
@@ -96,31 +96,31 @@ def _relay(pair: Bench) -> None:
 def _wake(pair: Bench) -> None:
     for station in pair.stations.values():
         with station.ledger.write() as tx:
-            sending.give_up(tx, [RECIPIENT], pair.clock())
-            sending.let_go(tx, BELIEVED[:1], pair.clock())
-            wake(tx, pair.clock(), Backoff(RESEND_AFTER, sending.LONGEST_PAUSE))
+            outbox.give_up(tx, [RECIPIENT], pair.clock())
+            outbox.let_go(tx, BELIEVED[:1], pair.clock())
+            wake(tx, pair.clock(), Backoff(RESEND_AFTER, outbox.LONGEST_PAUSE))
 
 
 def _hand_over(pair: Bench) -> None:
     for station in pair.stations.values():
         with station.ledger.write() as tx:
-            found = handing_over.due(tx, pair.clock(), (), 10, PATIENCE)
-            handing_over.due(tx, pair.clock() - timedelta(days=1), (), 10, PATIENCE)
+            found = handovers.due(tx, pair.clock(), (), 10, PATIENCE)
+            handovers.due(tx, pair.clock() - timedelta(days=1), (), 10, PATIENCE)
             for received in found[:1]:
-                handing_over.failed(tx, received.cursor, PATIENCE, pair.clock())
-            handing_over.handed_over(tx, [received.cursor for received in found], station.writing())
-            handing_over.acknowledged_up_to(tx, handing_over.newest(tx), station.writing())
-            handing_over.after_cursor(tx, 0, 10)
+                handovers.failed(tx, received.cursor, PATIENCE, pair.clock())
+            handovers.handed_over(tx, [received.cursor for received in found], station.writing())
+            handovers.acknowledged_up_to(tx, handovers.newest(tx), station.writing())
+            handovers.after_cursor(tx, 0, 10)
 
 
 def _count(pair: Bench) -> None:
     """As every scrape of the metrics does."""
     for station in pair.stations.values():
         with station.ledger.read() as tx:
-            looking.counts(tx)
+            queries.counts(tx)
             count_stages(tx, pair.clock(), DEFAULT_LIMITS, BELIEVED)
-            handing_over.oldest_waiting(tx)
-            handing_over.blocked(tx)
+            handovers.oldest_waiting(tx)
+            handovers.blocked(tx)
             tombstones.unconfirmed(tx, pair.clock())
             tombstones.left_behind(tx, pair.clock(), BELIEVED[:1])
             tombstones.list_unconfirmed(tx, 10, BELIEVED)
@@ -129,10 +129,10 @@ def _count(pair: Bench) -> None:
 def _show(pair: Bench) -> None:
     for station in pair.stations.values():
         with station.ledger.read() as tx:
-            for found in (*looking.open_referrals(tx, Side.SENDER), *looking.open_referrals(tx, Side.RECIPIENT)):
+            for found in (*queries.open_referrals(tx, Side.SENDER), *queries.open_referrals(tx, Side.RECIPIENT)):
                 [referral] = referrals.find(tx, str(found.key.referral_id))
-                stand(tx, referral, all_peers(tx), DEFAULT_LIMITS, BELIEVED)
-                looking.history(tx, referral.key)
+                stage_of(tx, referral, all_peers(tx), DEFAULT_LIMITS, BELIEVED)
+                queries.history(tx, referral.key)
 
 
 def _scrub(pair: Bench) -> None:

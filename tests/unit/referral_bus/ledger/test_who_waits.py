@@ -48,6 +48,8 @@ def test_both_ways_of_asking_agree_on_every_tombstone_that_there_can_be(ledger: 
         open_ones = {left.key for left in tombstones.list_unconfirmed(tx, len(every), ())}
         ours = tx.connection.execute(sa.select(tables.tombstones.c.referral_id).where(tombstones.wait_for_us()))
         for_us = {ReferralKey(SENDER, each) for each in ours.scalars()}
-    assert open_ones == {each.key for each in every if each.chased and (each.waits_for_peer or each.waits_for_us)}
-    assert for_us == {each.key for each in every if each.chased and each.waits_for_us}
+    assert open_ones == {
+        each.key for each in every if each.needs_confirmation and (each.waits_for_peer or each.waits_for_us)
+    }
+    assert for_us == {each.key for each in every if each.needs_confirmation and each.waits_for_us}
     assert 0 < len(for_us) < len(open_ones) < len(every) == 64

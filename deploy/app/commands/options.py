@@ -1,0 +1,63 @@
+"""Options that several commands share."""
+
+from datetime import datetime
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from deploy.app.agency_client import AgencyClient, open_client
+from referral_bus.errors import Reason, Refused
+from referral_bus.federation.yaml_strict import MAX_BYTES
+from referral_bus.files import trouble
+from schemas.problems import problems
+from schemas.times import Instant
+
+HomeOption = Annotated[
+    Path,
+    typer.Option(
+        "--home", envvar="REFERRAL_BUS_HOME", help="The agency's home folder.", show_envvar=True, readable=False
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+AgainOption = Annotated[bool, typer.Option("--again", help="It is meant, though the same was said minutes ago.")]
+ReferralArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="The referral's id, or how it begins; or SENDER/ID, to say whose it is.")
+]
+RegisterArgument = Annotated[
+    Path, typer.Argument(metavar="REGISTER", help="The register file, register.yaml.", readable=False)
+]
+SignaturesArgument = Annotated[
+    Path, typer.Argument(metavar="SIGNATURES", help="The stewards' signatures over it.", readable=False)
+]
+WholeIdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="The referral's whole id; or SENDER/ID with it, to say whose it is.")
+]
+KafkaOption = Annotated[str, typer.Option("--kafka", help="host:port of the brokers, several with commas.")]
+
+
+def read_file(path: Path, argument: str = "REGISTER") -> bytes:
+    """Enough of a register or its signatures to see that it is too large. What was typed is never quoted."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise Refused(Reason.FILE_UNREADABLE, "there is no such file", argument) from None
+    except OSError as error:
+        raise Refused(Reason.FILE_UNREADABLE, trouble(error, path, argument).advice, argument) from None
+
+
+def client_of(home: Path) -> AgencyClient:
+    return open_client(home)
+
+
+def parse_time(text: str, option: str) -> datetime:
+    """By the same rule as in a file. A time without its offset is refused, never guessed."""
+    try:
+        return TypeAdapter(Instant).validate_json(dumps(text))
+    except ValidationError as error:
+        naive = problems(error)[0].kind == "naive_time"
+        reason = Reason.TIME_NAIVE if naive else Reason.VALUE_REFUSED
+        raise Refused(reason, "give the time with its offset, as in 2026-11-23T19:00+05:00", option) from None

@@ -1,0 +1,246 @@
+"""From the ledger to the agency's own system: which events are due, in order, and how far it has come.
+
+due ──> handed over                        the system took it, or passed its cursor
+ │ └──> waits, pauses growing ──> due      it failed: an attempt is used up
+ │ └──> waits ──> due                      the system was not there: none is
+ └────> given up, a dead letter            every attempt is used up; its referral waits for somebody here
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from referral_bus.backoff import Backoff
+from referral_bus.ledger import dead_letters, tables
+from referral_bus.ledger.at_rest import body_of
+from referral_bus.ledger.erasures import acknowledged
+from referral_bus.ledger.own_events import Writing
+from referral_bus.ledger.store import Tx
+from referral_bus.wire.avro_codec import decode
+from schemas.events import ErasureEvent, ReferralKey
+from schemas.lifecycle import ErasureKind, ErasureReason, Side, Status
+from schemas.outcomes import Outcome
+from schemas.personal import ReferralBody, StatusBody
+
+LONGEST_PAUSE = timedelta(hours=1)
+LONGEST_REST = timedelta(minutes=5)  # of a system that was not there
+_H, _E, _R, _T = tables.handovers.c, tables.events.c, tables.referrals.c, tables.tombstones.c
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event as the agency's own system gets it. `cursor` follows the order in which events were stored; `event_id`
+    is the stable id to recognise a repeated hand-over by. `status` is what the event said, None from the sender. `kind`
+    and `reason` are an ErasureEvent's: taking one says that our own system has erased, too."""
+
+    cursor: int
+    event_id: UUID
+    referral: ReferralKey
+    side: Side  # ours
+    peer: str
+    record: str
+    status: Status | None
+    occurred_at: datetime
+    recorded_at: datetime
+    body: ReferralBody | StatusBody | None
+    kind: ErasureKind | None = None
+    reason: ErasureReason | None = None
+
+    def __repr__(self) -> str:
+        return f"Received(cursor={self.cursor}, record={self.record!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a failing event is tried, and the pause after its first failure; later ones double, up to an hour."""
+
+    attempts: int
+    first_pause: timedelta
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.first_pause <= timedelta(0):
+            raise ValueError("an event is tried at least once, and rests in between")
+
+    @property
+    def backoff(self) -> Backoff:
+        return Backoff(self.first_pause, LONGEST_PAUSE)
+
+
+def due(
+    tx: Tx, now: datetime, busy: Collection[ReferralKey], most: int, retries: Retries | None = None
+) -> list[Received]:
+    """The oldest event not handed over of each referral, where it is due; a later one waits for it. What has waited
+    longest since it was tried comes first, so that nothing that fails keeps others back."""
+    found = _due(tx, _H.next_attempt_at <= now, busy, most)
+    return found or ([] if retries is None else _due(tx, _put_off(now, retries), busy, most))
+
+
+def _put_off(now: datetime, retries: Retries) -> sa.ColumnElement[bool]:
+    """Written when the clock was ahead: nothing rests for as long."""
+    pauses = [(tried, max(pause, LONGEST_REST)) for tried, pause in retries.backoff.pauses().items()]
+    longer = (sa.and_(_H.attempts <= tried, _H.next_attempt_at > now + pause) for tried, pause in pauses)
+    return sa.and_(_H.next_attempt_at > now + LONGEST_REST, sa.or_(_H.next_attempt_at > now + LONGEST_PAUSE, *longer))
+
+
+def _due(tx: Tx, when: sa.ColumnElement[bool], busy: Collection[ReferralKey], most: int) -> list[Received]:
+    earlier = tables.handovers.alias("earlier")
+    behind = sa.exists().where(
+        earlier.c.referral_id == _H.referral_id,
+        earlier.c.referral_sender == _H.referral_sender,
+        earlier.c.number < _H.number,
+        earlier.c.done_at.is_(None),
+    )
+    query = _received().where(_H.done_at.is_(None), when, sa.not_(behind)).order_by(_H.next_attempt_at, _H.number)
+    rows = tx.connection.execute(query.limit(most + len(busy)))
+    found = [_from_row(tx, row) for row in rows]
+    return [received for received in found if received.referral not in busy][:most]
+
+
+def after_cursor(tx: Tx, cursor: int, most: int) -> list[Received]:
+    """What was stored after `cursor`, in the order in which it was stored."""
+    rows = tx.connection.execute(_received().where(_H.number > cursor).order_by(_H.number).limit(most))
+    return [_from_row(tx, row) for row in rows]
+
+
+def count_after(tx: Tx, cursor: int) -> int:
+    """How many events came in after `cursor`."""
+    query = sa.select(sa.func.count()).select_from(tables.handovers).where(_H.number > cursor)
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def count_waiting(tx: Tx, cursor: int) -> int:
+    """How many events up to `cursor` are not handed over."""
+    query = sa.select(sa.func.count()).select_from(tables.handovers).where(_H.number <= cursor, _H.done_at.is_(None))
+    return int(tx.connection.execute(query).scalar_one())
+
+
+def handed_over(tx: Tx, numbers: Sequence[int], writing: Writing) -> None:
+    """Our own system has them, and has erased what it was told to: not by the word that only the recipient's own time
+    has run out."""
+    _over(tx, _H.number.in_(numbers), writing)
+
+
+def newest(tx: Tx) -> int:
+    """The cursor of the newest event that came in; 0 for none."""
+    return int(tx.connection.execute(sa.select(sa.func.coalesce(sa.func.max(_H.number), 0))).scalar_one())
+
+
+def highest_cursor(tx: Tx) -> int:
+    """No higher one has been given to anybody, by this ledger or by one that was lost."""
+    query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'"
+    return int(tx.connection.exec_driver_sql(query).scalar_one())
+
+
+def acknowledged_up_to(tx: Tx, cursor: int, writing: Writing) -> None:
+    """Whoever asks for what comes after a cursor has what is before it."""
+    _over(tx, _H.number <= cursor, writing)
+
+
+def _over(tx: Tx, which: sa.ColumnElement[bool], writing: Writing) -> None:
+    waiting = sa.select(_H.number).where(which, _H.done_at.is_(None))
+    erasures = sa.select(_H.referral_sender, _H.referral_id).join(tables.events, _E.number == _H.number)
+    told_to_erase = sa.or_(_E.reason != ErasureReason.RETENTION, _E.kind != ErasureKind.REQUESTED, _E.status.is_(None))
+    erasures = erasures.where(_H.number.in_(waiting), _E.record == ErasureEvent.record, told_to_erase)
+    erasures = erasures.order_by(_H.number)
+    erased = [ReferralKey(row.referral_sender, row.referral_id) for row in tx.connection.execute(erasures)]
+    dead_letters.exhausted_no_more(tx, waiting)
+    done = sa.update(tables.handovers).where(which, _H.done_at.is_(None)).values(done_at=writing.now)
+    tx.connection.execute(done)
+    acknowledged(tx, erased, writing)
+
+
+def failed(tx: Tx, number: int, retries: Retries, now: datetime) -> bool:
+    """It was not taken, which uses up an attempt. Tells whether that was the last one: then it is a dead letter, and
+    its referral waits. Other referrals go on."""
+    here = (_H.number == number, _H.done_at.is_(None))
+    before: int | None = tx.connection.execute(sa.select(_H.attempts).where(*here)).scalar_one_or_none()
+    if before is None:  # meanwhile its cursor was passed, or its referral erased
+        return False
+    attempts = before + 1
+    given_up = attempts >= retries.attempts
+    values = {"attempts": attempts, "next_attempt_at": None if given_up else now + retries.backoff.pause(attempts)}
+    tx.connection.execute(sa.update(tables.handovers).where(*here).values(values))
+    if given_up:
+        dead_letters.exhausted(tx, number, now)
+    return given_up
+
+
+def not_there(tx: Tx, numbers: Sequence[int], again_at: datetime) -> None:
+    """The system could not be asked: no attempt is used up."""
+    here = (_H.number.in_(numbers), _H.done_at.is_(None))
+    tx.connection.execute(sa.update(tables.handovers).where(*here).values(next_attempt_at=again_at))
+
+
+def retry(tx: Tx, number: int, now: datetime) -> None:
+    """One that was given up begins anew, at once."""
+    here = (_H.number == number, _H.done_at.is_(None))
+    tx.connection.execute(sa.update(tables.handovers).where(*here).values(attempts=0, next_attempt_at=now))
+    dead_letters.exhausted_no_more(tx, sa.select(sa.literal(number)))
+
+
+def blocked(tx: Tx) -> int:
+    """How many referrals wait for an event that our own system has failed on at least once."""
+    failing = sa.select(sa.func.count()).select_from(tables.handovers).where(_H.done_at.is_(None), _H.attempts > 0)
+    return int(tx.connection.execute(failing).scalar_one())
+
+
+def given_up(tx: Tx) -> int:
+    """How many events wait for a person here, because our own system took none of the attempts."""
+    waiting = sa.select(sa.func.count()).select_from(tables.handovers).where(_H.done_at.is_(None))
+    return int(tx.connection.execute(waiting.where(_H.next_attempt_at.is_(None))).scalar_one())
+
+
+def oldest_waiting(tx: Tx) -> datetime | None:
+    """When the oldest event that has not been handed over was stored."""
+    waiting = sa.select(sa.func.min(_H.number)).where(_H.done_at.is_(None)).scalar_subquery()
+    moment: datetime | None = tx.connection.execute(
+        sa.select(_E.recorded_at).where(_E.number == waiting)
+    ).scalar_one_or_none()
+    return moment
+
+
+def _received() -> sa.Select[tuple[object, ...]]:
+    """An erased referral has no row any more; its side and peer stand on the tombstone."""
+    same = sa.and_(_R.referral_sender == _H.referral_sender, _R.referral_id == _H.referral_id)
+    erased = sa.and_(_T.referral_sender == _H.referral_sender, _T.referral_id == _H.referral_id)
+    side = sa.func.coalesce(_R.side, _T.side).label("side")
+    peer = sa.func.coalesce(_R.peer, _T.peer).label("peer")
+    return (
+        sa.select(tables.events, side, peer, _R.body_key)
+        .join(tables.handovers, _H.number == _E.number)
+        .outerjoin(tables.referrals, same)
+        .outerjoin(tables.tombstones, erased)
+        .where(_E.outcome == Outcome.STORED)
+    )
+
+
+def _from_row(tx: Tx, row: sa.Row[tuple[object, ...]]) -> Received:
+    held = row._mapping
+    key = ReferralKey(held["referral_sender"], held["referral_id"])
+    return Received(
+        cursor=held["number"],
+        event_id=held["event_id"],
+        referral=key,
+        side=Side(held["side"]),
+        peer=held["peer"],
+        record=held["record"],
+        status=None if held["status"] is None else Status(held["status"]),
+        occurred_at=held["occurred_at"],
+        recorded_at=held["recorded_at"],
+        body=read_body(tx, held["body_key"], key, body_of(held["writer"], held["event_id"]), held["body"]),
+        kind=None if held["kind"] is None else ErasureKind(held["kind"]),
+        reason=None if held["reason"] is None else ErasureReason(held["reason"]),
+    )
+
+
+def read_body(
+    tx: Tx, body_key: bytes | None, key: ReferralKey, of: str, encrypted: bytes | None
+) -> ReferralBody | StatusBody | None:
+    """The body again; None when it was erased or never kept."""
+    if body_key is None or encrypted is None:
+        return None
+    body = decode(tx.at_rest.decrypt(body_key, key, of, encrypted))
+    return body if isinstance(body, ReferralBody | StatusBody) else None

@@ -1,0 +1,178 @@
+"""What the addressees of our events say of them: storage receipts, and a higher incarnation."""
+
+import hashlib
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from referral_bus.ledger import referrals, resends, restored_peers, tables
+from referral_bus.ledger.erasures import peer_took
+from referral_bus.ledger.outbox import FINAL, OutboxState
+from referral_bus.ledger.peers import learn_incarnation
+from referral_bus.ledger.store import Tx
+from schemas.events import Place, ReceiptItem, ReferralEvent, ReferralKey, StorageReceipt
+from schemas.lifecycle import Status
+from schemas.outcomes import FINAL_OUTCOMES, Outcome
+
+_OUT = tables.outbox.c
+# Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
+_ROW_OF_VALUE = (
+    sa.select(tables.outbox)
+    .join(tables.sent_values, tables.sent_values.c.number == _OUT.number)
+    .where(
+        tables.sent_values.c.value_sha256 == sa.bindparam("of_value"), _OUT.addressee == sa.bindparam("of_addressee")
+    )
+)
+_SET_ROW = sa.update(tables.outbox).where(_OUT.number == sa.bindparam("of_number"))
+_RECORD_OF = sa.select(tables.events.c.record).where(tables.events.c.number == sa.bindparam("of_number"))
+_FOLLOWING = (
+    sa.select(_OUT.number, _OUT.gap_reported, _OUT.state, _OUT.next_send_at, _OUT.sends)
+    .where(
+        _OUT.referral_sender == sa.bindparam("of_sender"),
+        _OUT.referral_id == sa.bindparam("of_referral", type_=sa.Uuid()),
+        _OUT.number > sa.bindparam("of_number"),
+    )
+    .order_by(_OUT.number)
+    .limit(1)
+)
+
+
+def hear_incarnation(tx: Tx, code: str, incarnation: int, key_id: str, now: datetime) -> int:
+    """Remembers a peer's incarnation and returns the highest; a higher one than known means that its ledger was
+    restored, so that everything it had is sent again, and it is told what it has to erase."""
+    known, highest = learn_incarnation(tx, code, incarnation, key_id, now)
+    if known is not None and known < highest:
+        restored_peers.note(tx, code, now)
+    return highest
+
+
+def take_receipt(tx: Tx, receipt: StorageReceipt, key_id: str, now: datetime) -> None:
+    """What the addressee of our events says of them. Only the addressee is heard, and never an older incarnation.
+    `key_id` is the signing key's."""
+    if hear_incarnation(tx, receipt.writer, receipt.incarnation, key_id, now) > receipt.incarnation:
+        return
+    for item in receipt.items:
+        about = {"of_value": item.value_sha256, "of_addressee": receipt.writer}
+        row = tx.connection.execute(_ROW_OF_VALUE, about).one_or_none()
+        if row is None or item.outcome not in Outcome.__members__:
+            continue
+        outcome = Outcome(item.outcome)
+        if outcome in FINAL_OUTCOMES:
+            _settle(tx, row, outcome, item, receipt, key_id, now)
+        elif OutboxState(row.state) not in FINAL:
+            _not_yet(tx, row, outcome, item, now)
+
+
+def _settle(
+    tx: Tx,
+    row: sa.Row[tuple[object, ...]],
+    outcome: Outcome,
+    item: ReceiptItem,
+    receipt: StorageReceipt,
+    key_id: str,
+    now: datetime,
+) -> None:
+    """A final word; within one incarnation the first one stands. What we gave up ourselves had none."""
+    held = row._mapping
+    if OutboxState(held["state"]) is OutboxState.ERASED:
+        return
+    if OutboxState(held["state"]) in FINAL and receipt.incarnation <= (held["receipt_incarnation"] or 0):
+        return
+    final = {
+        "state": OutboxState[outcome.name].value,
+        "next_send_at": None,
+        "resend_requested": False,
+        "receipted_at": now,
+        "receipt_issued_at": receipt.issued_at,
+        "receipt_incarnation": receipt.incarnation,
+        "receipt_key_id": key_id,
+        "code": item.code,
+        "path": item.path,
+    }
+    tx.connection.execute(_SET_ROW, final | {"of_number": held["number"]})
+    if held["erasure"]:
+        key = ReferralKey(held["referral_sender"], held["referral_id"])
+        peer_took(tx, key, now if outcome is Outcome.REFUSED else None, key_id)
+    elif outcome is Outcome.REFUSED:
+        _taken_back_if_unknown(tx, held, receipt.issued_at)
+    behind = {"of_sender": held["referral_sender"], "of_referral": held["referral_id"], "of_number": held["number"]}
+    following = tx.connection.execute(_FOLLOWING, behind).one_or_none()
+    if following is None or OutboxState(following.state) in FINAL:
+        return
+    if following.gap_reported or (
+        following.next_send_at is None and OutboxState(following.state) in (OutboxState.SENT, OutboxState.HELD)
+    ):
+        at = _turn(tx, receipt.writer, following.sends, now) if following.gap_reported else now
+        send = {"gap_reported": False, "resend_requested": following.gap_reported, "next_send_at": at}
+        tx.connection.execute(_SET_ROW, send | {"of_number": following.number})
+
+
+def _taken_back_if_unknown(tx: Tx, held: sa.RowMapping, at: datetime) -> None:
+    """A recipient that refuses the referral itself does not know it (any more, where its ledger was restored): nothing
+    that it had said about it counts, and its sender is shown that it is undelivered."""
+    record = tx.connection.execute(_RECORD_OF, {"of_number": held["number"]}).scalar_one()
+    referral = referrals.load(tx, ReferralKey(held["referral_sender"], held["referral_id"]))
+    if record == ReferralEvent.record and referral is not None and referral.open:
+        referrals.save(tx, referrals.taken_back(referral, Status.REQUESTED, at))
+
+
+def _not_yet(tx: Tx, row: sa.Row[tuple[object, ...]], outcome: Outcome, item: ReceiptItem, now: datetime) -> None:
+    if outcome is Outcome.MISSING:
+        _send_missing(tx, row, item.held, now)
+    elif outcome is Outcome.HELD and row._mapping["value"] is not None:  # else it is to be sealed anew
+        values = {"state": OutboxState.HELD.value, "code": item.code, "path": item.path}
+        tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == row._mapping["number"]).values(values))
+    elif outcome is Outcome.RESEAL and _is_last_sent(row, item):
+        _seal_anew(tx, row, now)
+
+
+def _is_last_sent(row: sa.Row[tuple[object, ...]], item: ReceiptItem) -> bool:
+    """A word about bytes that we have replaced since says nothing about those that are under way."""
+    value: bytes | None = row._mapping["value"]
+    return value is not None and hashlib.sha256(value).digest() == item.value_sha256
+
+
+def _seal_anew(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> None:
+    """The key is gone: the same event at the same place is sealed to another one, once there is one."""
+    held = row._mapping
+    values = {
+        "value": None,
+        "gone_key_id": held["key_id"],
+        "state": OutboxState.SENT.value,
+        "gap_reported": False,
+        "resend_requested": True,
+        "next_send_at": _turn(tx, held["addressee"], held["sends"], now),
+    }
+    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == held["number"]).values(values))
+
+
+def _send_missing(tx: Tx, row: sa.Row[tuple[object, ...]], held_place: Place, now: datetime) -> None:
+    """The recipient lacks something before this event: send the first one after the place it holds."""
+    held = row._mapping
+    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == held["number"]).values(gap_reported=True))
+    later = sa.tuple_(_OUT.incarnation, _OUT.sequence) > sa.tuple_(held_place.incarnation, held_place.sequence)
+    first = tx.connection.execute(
+        sa.select(_OUT.number, _OUT.state, _OUT.sends, _OUT.next_send_at)
+        .where(*_same_referral(held), later)
+        .order_by(_OUT.number)
+        .limit(1)
+    ).one_or_none()
+    if first is None or first.number == held["number"] or first.state in (OutboxState.HELD, OutboxState.UNDELIVERABLE):
+        return  # a held one waits for somebody at the recipient; what follows goes when it is final
+    at = _turn(tx, held["addressee"], first.sends, now)
+    values = {
+        "resend_requested": True,
+        "next_send_at": at if first.next_send_at is None else min(at, first.next_send_at),
+    }
+    known = (_OUT.number == first.number, _OUT.value.is_not(None))
+    tx.connection.execute(sa.update(tables.outbox).where(*known).values(values))
+
+
+def _turn(tx: Tx, addressee: str, sends: int, now: datetime) -> datetime:
+    """When an event goes again that its addressee asks for. The first time at once; then in the addressee's turn, since
+    one receipt can ask for hundreds, again and again."""
+    return now if sends <= 1 else resends.next_turn(tx, addressee, now)
+
+
+def _same_referral(held: sa.RowMapping) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_OUT.referral_sender == held["referral_sender"], _OUT.referral_id == held["referral_id"])

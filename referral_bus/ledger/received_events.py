@@ -1,0 +1,182 @@
+"""Ingest's transactions: what is known, stored or refused, which receipts are owed, how far we have read."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from referral_bus.broker.protocols import Position
+from referral_bus.ledger import audit, referrals, tables
+from referral_bus.ledger.at_rest import body_of
+from referral_bus.ledger.audit import Action
+from referral_bus.ledger.own_events import record_event
+from referral_bus.ledger.referrals import Referral, Word
+from referral_bus.ledger.store import Tx
+from referral_bus.wire.avro_codec import encode
+from referral_bus.wire.sealing import SealableEvent
+from schemas.events import NOWHERE, AnyEvent, ErasureEvent, Place, ReferralEvent
+from schemas.lifecycle import Side, Status
+from schemas.outcomes import CODES, Code, Outcome
+from schemas.personal import ReferralBody, StatusBody
+
+# Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
+_SAME = ("record", "referral_sender", "referral_id", "incarnation", "sequence", "occurred_at")
+_KNOWN = sa.select(
+    *(tables.events.c[name] for name in ("outcome", "code", "key_id", *_SAME)),
+).where(
+    tables.events.c.writer == sa.bindparam("of_writer"),
+    tables.events.c.event_id == sa.bindparam("of_event", type_=sa.Uuid()),
+)
+_INSERT_HANDOVER = sa.insert(tables.handovers)
+_INSERT_OWED = sa.insert(tables.receipts_owed).prefix_with("OR REPLACE", dialect="sqlite")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of an event when it was judged first."""
+
+    outcome: Outcome
+    code: Code | None
+
+
+def known(tx: Tx, event: AnyEvent, believes: Callable[[str], bool]) -> Judged | None:
+    """The earlier judgement of this writer's event, whichever copy it was. Another writer's use of the id is nothing
+    to it: the host can see ids, and an agency could otherwise have another agency's event taken for known. Nor is a use
+    of it under a key that is not believed any more, unless that stored this very event."""
+    about = {"of_writer": event.writer, "of_event": event.event_id}
+    for row in tx.connection.execute(_KNOWN, about).all():
+        said_again = row.outcome == Outcome.STORED and all(getattr(row, name) == getattr(event, name) for name in _SAME)
+        if said_again or row.key_id is None or believes(row.key_id):
+            return Judged(Outcome(row.outcome), None if row.code is None else Code(row.code))
+    return None
+
+
+def store_referral(tx: Tx, event: ReferralEvent, body: ReferralBody, key_id: str, now: datetime) -> Referral:
+    """A new referral to us. `key_id` is its writer's signing key, here and below."""
+    referral = Referral(
+        key=event.referral,
+        side=Side.RECIPIENT,
+        peer=event.writer,
+        status=Status.REQUESTED,
+        priority=event.priority,
+        acknowledge_by=event.acknowledge_by,
+        respond_by=event.respond_by,
+        created_at=now,
+        changed_at=now,
+        consent_expires_at=body.consent.expires_at,
+    )
+    referrals.insert(tx, referral)
+    _store(tx, event, body, key_id, now)
+    return referral
+
+
+def store_word(
+    tx: Tx, event: SealableEvent, body: StatusBody, referral: Referral, word: Word, key_id: str, now: datetime
+) -> Referral:
+    """The other side's word about a referral we know."""
+    changed = referrals.after(referral, word)
+    referrals.save(tx, changed)
+    _store(tx, event, body, key_id, now)
+    return changed
+
+
+def _store(tx: Tx, event: SealableEvent, body: ReferralBody | StatusBody, key_id: str, now: datetime) -> None:
+    wrapped = referrals.body_key(tx, event.referral)
+    body_name = body_of(event.writer, event.event_id)
+    encrypted = None if wrapped is None else tx.at_rest.encrypt(wrapped, event.referral, body_name, encode(body))
+    number = record_event(tx, event, now, Outcome.STORED, None, encrypted, key_id)
+    _use_place(tx, event, key_id)
+    owe_handover(tx, event, number, now)
+    audit.note(tx, Action.RECEIVED, now, referral=event.referral, event_id=event.event_id, peer=event.writer)
+
+
+def owe_handover(tx: Tx, event: AnyEvent, number: int, now: datetime) -> None:
+    row = {
+        "number": number,
+        "referral_sender": event.referral_sender,
+        "referral_id": event.referral_id,
+        "attempts": 0,
+        "next_attempt_at": now,
+    }
+    tx.connection.execute(_INSERT_HANDOVER, row)
+
+
+def refuse(tx: Tx, event: SealableEvent, code: Code, key_id: str, now: datetime) -> None:
+    """It never will be stored. Its body is not kept; its place is used up unless the code says otherwise."""
+    record_event(tx, event, now, Outcome.REFUSED, code, None, key_id)
+    key, writer = event.referral, event.writer
+    audit.note(tx, Action.REFUSED, now, referral=key, event_id=event.event_id, peer=writer, code=code)
+    if CODES[code].place:
+        _use_place(tx, event, key_id)
+
+
+def store_erasure(tx: Tx, event: ErasureEvent, key_id: str, now: datetime) -> int:
+    """A word about an erasure: known from now on. It uses no place. Returns its number, under which it is owed to our
+    own system once it has taken effect."""
+    number = record_event(tx, event, now, Outcome.STORED, None, None, key_id)
+    audit.note(tx, Action.RECEIVED, now, referral=event.referral, event_id=event.event_id, peer=event.writer)
+    return number
+
+
+def refuse_erasure(tx: Tx, event: ErasureEvent, code: Code, key_id: str, now: datetime) -> None:
+    record_event(tx, event, now, Outcome.REFUSED, code, None, key_id)
+    key, writer = event.referral, event.writer
+    audit.note(tx, Action.REFUSED, now, referral=key, event_id=event.event_id, peer=writer, code=code)
+
+
+def _use_place(tx: Tx, event: SealableEvent, key_id: str) -> None:
+    before, _ = referrals.place_said(tx, event.referral, event.writer)
+    referrals.hold_place(tx, event.referral, event.writer, before, event.place, key_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A receipt item that somebody is owed. `event_id` is None where the value could not be decoded."""
+
+    addressee: str
+    value_sha256: bytes
+    event_id: UUID | None
+    outcome: Outcome
+    code: Code | None = None
+    path: str | None = None
+    held: Place = NOWHERE
+
+
+def owe(tx: Tx, owed: Iterable[Owed]) -> None:
+    """Of the same bytes only the newest answer is owed, under a number of its own: the one before may be under way."""
+    rows = [
+        {
+            "addressee": item.addressee,
+            "value_sha256": item.value_sha256,
+            "event_id": item.event_id,
+            "outcome": item.outcome.value,
+            "code": item.code and item.code.value,
+            "path": item.path,
+            "held_incarnation": item.held.incarnation,
+            "held_sequence": item.held.sequence,
+        }
+        for item in owed
+    ]
+    if rows:
+        tx.connection.execute(_INSERT_OWED, rows)
+
+
+def positions(tx: Tx) -> dict[tuple[str, int], Position]:
+    rows = tx.connection.execute(sa.select(tables.positions))
+    return {
+        (row.topic, row.partition): Position(row.topic, row.topic_id, row.partition, row._mapping["offset"])
+        for row in rows
+    }
+
+
+def read_up_to(tx: Tx, reached: Iterable[Position]) -> None:
+    """Saves how far we have read, in the transaction that holds what was read."""
+    table = tables.positions
+    for position in reached:
+        here = (table.c.topic == position.topic, table.c.partition == position.partition)
+        values = {"topic_id": position.topic_id, "offset": position.offset}
+        if tx.connection.execute(sa.update(table).where(*here).values(values)).rowcount == 0:
+            values |= {"topic": position.topic, "partition": position.partition}
+            tx.connection.execute(sa.insert(table).values(values))

@@ -1,0 +1,115 @@
+"""How long what is kept: small steps, each a transaction of its own, so that nobody waits for them.
+
+ended referrals     their personal part, so long after the last change; a tombstone stays
+expired consent     after a grace, open referrals are erased as withdrawn
+erased referrals    the clear rows of their events, so long after the erasure
+dead letters, idempotency keys, what tells a second try
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from referral_bus.ledger import referrals, repeated_requests, tables, tombstones
+from referral_bus.ledger.dead_letters import exhausted_no_more, forget_older
+from referral_bus.ledger.erasures import Grounds, ask, erase, tell
+from referral_bus.ledger.outbox import FINAL
+from referral_bus.ledger.own_events import Writing
+from referral_bus.ledger.referrals import Referral
+from referral_bus.ledger.store import Ledger, Tx
+from referral_bus.ledger.tombstones import wait_for_us
+from schemas.events import ReferralKey
+from schemas.lifecycle import ErasureKind, ErasureReason, Side
+
+STEP = 50  # referrals in one transaction: some milliseconds
+_R, _T, _OUT = tables.referrals.c, tables.tombstones.c, tables.outbox.c
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long the personal part of an ended referral, a dead letter, and the clear rows of an erased one are kept; how
+    long an open referral outlives its consent."""
+
+    ended: timedelta = timedelta(days=90)
+    dead_letters: timedelta = timedelta(days=90)
+    erased: timedelta = timedelta(days=90)
+    idempotency: timedelta = timedelta(days=90)
+    consent_grace: timedelta = timedelta(days=7)
+
+
+def retain(ledger: Ledger, keep: Retention, writing: Writing) -> int:
+    """One small step of each kind; returns how many things went, 0 when nothing is left to do."""
+    gone = 0
+    for step in (_end_consent, _forget_ended, _forget_erased, _forget_keys):
+        with ledger.write() as tx:
+            gone += step(tx, keep, writing)
+    with ledger.write() as tx:
+        return gone + forget_older(tx, writing.now - keep.dead_letters, STEP)
+
+
+def _end_consent(tx: Tx, keep: Retention, writing: Writing) -> int:
+    over = _R.consent_expires_at < writing.now - keep.consent_grace
+    found = _some(tx, tables.IS_OPEN, _R.side.in_(Side), over)  # the index begins with the side
+    for referral in found:
+        ask(tx, referral.key, referral.side, referral.peer, ErasureReason.WITHDRAWN, writing)
+    return len(found)
+
+
+def _forget_ended(tx: Tx, keep: Retention, writing: Writing) -> int:
+    """Each side by its own time. The sender says nothing; the recipient says its status once more if the sender may not
+    have heard it."""
+    found = _some(tx, tables.IS_ENDED, _R.changed_at < writing.now - keep.ended)
+    for referral in found:
+        unheard = _unreceipted(tx, referral.key)
+        grounds = Grounds(ErasureReason.RETENTION)
+        left, _ = erase(tx, referral.key, referral.side, referral.peer, grounds, writing)
+        if unheard and referral.side is Side.RECIPIENT:
+            tell(tx, left, ErasureKind.REQUESTED, writing)
+    return len(found)
+
+
+def _some(tx: Tx, *conditions: sa.ColumnElement[bool]) -> list[Referral]:
+    query = sa.select(tables.referrals).where(*conditions).limit(STEP)
+    return [referrals.from_row(row) for row in tx.connection.execute(query)]
+
+
+def _unreceipted(tx: Tx, key: ReferralKey) -> bool:
+    here = (_OUT.referral_sender == key.sender, _OUT.referral_id == key.referral_id, _OUT.state.not_in(FINAL))
+    return tx.connection.execute(sa.select(_OUT.number).where(*here).limit(1)).first() is not None
+
+
+def _forget_erased(tx: Tx, keep: Retention, writing: Writing) -> int:
+    """What is left of an erased referral's history once nobody waits for a word about it any more: neither the other
+    side nor our own system. The tombstone and the places stay."""
+    under_way = sa.exists().where(
+        _OUT.referral_sender == _T.referral_sender, _OUT.referral_id == _T.referral_id, _OUT.state.not_in(FINAL)
+    )
+    old = sa.select(_T.referral_sender, _T.referral_id).where(
+        _T.forgotten_at.is_(None), _T.asked_at < writing.now - keep.erased, sa.not_(under_way), sa.not_(wait_for_us())
+    )
+    found = tx.connection.execute(old.limit(STEP)).all()
+    for row in found:
+        key = ReferralKey(row.referral_sender, row.referral_id)
+        _forget_rows(tx, key)
+        tombstones.forgotten(tx, key, writing.now)
+    return len(found)
+
+
+def _forget_rows(tx: Tx, key: ReferralKey) -> None:
+    numbers = sa.select(tables.events.c.number).where(
+        tables.events.c.referral_sender == key.sender, tables.events.c.referral_id == key.referral_id
+    )
+    exhausted_no_more(tx, numbers)
+    for table in (tables.sent_values, tables.outbox, tables.handovers):
+        tx.connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
+    events = tables.events.c
+    here = (events.referral_sender == key.sender, events.referral_id == key.referral_id)
+    tx.connection.execute(sa.delete(tables.events).where(*here))
+
+
+def _forget_keys(tx: Tx, keep: Retention, writing: Writing) -> int:
+    key = tables.idempotency.c
+    old = sa.select(key.caller, key.key_digest).where(key.created_at < writing.now - keep.idempotency).limit(STEP)
+    deleted = sa.delete(tables.idempotency).where(sa.tuple_(key.caller, key.key_digest).in_(old))
+    return tx.connection.execute(deleted).rowcount + repeated_requests.forget_older(tx, writing.now)
