@@ -121,6 +121,7 @@ class AgencyClient:
         return self.register.believed(self.clock())
 
     def close(self) -> None:
+        """Closes the ledger. The client is not used afterwards."""
         if "ledger" in self.__dict__:
             self.ledger.close()
 

@@ -5,9 +5,7 @@ It is an ordinary Python handler (`handler = "deploy.demo.clerk:clerk"` in the s
 
 from typing import Any
 
-from consumers.agency.handover import Handler
-from deploy.app.agency_client import AgencyClient
-from referral_bus.ledger.handovers import Received
+from deploy.agency import AgencyClient, Handler, Received
 from schemas.lifecycle import MOVE_BY_VERB, Side
 from schemas.personal import ReferralBody
 

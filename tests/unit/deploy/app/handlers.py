@@ -3,9 +3,7 @@
 import threading
 from pathlib import Path
 
-from consumers.agency.handover import Handler
-from deploy.app.agency_client import AgencyClient
-from referral_bus.ledger.handovers import Received
+from deploy.agency import AgencyClient, Handler, Received
 
 
 def note_down(client: AgencyClient) -> Handler:
