@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from referral_bus.ledger import failing_sends, queries, tables
 from referral_bus.ledger.outbox import FINAL, OutboxState
 from referral_bus.ledger.peers import Peer, all_peers
+from referral_bus.ledger.referral_key_columns import is_about, same_referral
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.search import late
 from referral_bus.ledger.store import Tx
@@ -50,8 +51,7 @@ def stage_of(
 
 def _blocked(tx: Tx, key: ReferralKey) -> bool:
     """Whether an event of it is a dead letter, which keeps back those that follow it."""
-    same = (_H.referral_sender == key.sender, _H.referral_id == key.referral_id)
-    given_up = sa.exists().where(*same, _H.done_at.is_(None), _H.next_attempt_at.is_(None))
+    given_up = sa.exists().where(is_about(_H, key), _H.done_at.is_(None), _H.next_attempt_at.is_(None))
     return bool(tx.connection.execute(sa.select(given_up)).scalar_one())
 
 
@@ -100,14 +100,13 @@ def _counted(
 
 
 def _first(table: sa.FromClause) -> sa.ScalarSelect[int]:
-    same = (table.c.referral_sender == _R.referral_sender, table.c.referral_id == _R.referral_id)
-    return sa.select(sa.func.min(table.c.number)).where(*same).scalar_subquery()
+    return sa.select(sa.func.min(table.c.number)).where(same_referral(table.c, _R)).scalar_subquery()
 
 
 # With the delivery of the event that started each. Nothing is looked up after the recipient's first word, and never a
 # row of the outbox, which is large: `number + 0` has SQLite take the index, where all of it stands.
-_SAME = (_O.referral_sender == _R.referral_sender, _O.referral_id == _R.referral_id)
-_DELIVERY = sa.and_(_R.acknowledged_at.is_(None), *_SAME, _O.number + 0 == _first(tables.outbox.alias("sent")))
+_SAME = same_referral(_O, _R)
+_DELIVERY = sa.and_(_R.acknowledged_at.is_(None), _SAME, _O.number + 0 == _first(tables.outbox.alias("sent")))
 _SENT = tables.referrals.outerjoin(tables.outbox, _DELIVERY)
 
 _ANSWERED_OR_SEEN: tuple[Rule, ...] = (
@@ -135,11 +134,9 @@ def _at_sender(handed_over_before: Mapping[str, datetime], believed: Collection[
 
 def _at_recipient() -> tuple[Rule, ...]:
     """Of each referral the events are handed over in order: the first one is, when any is."""
-    here = (_H.referral_id == _R.referral_id, _H.referral_sender == _R.referral_sender)
-    nothing_waits = sa.not_(sa.exists().where(*here, _H.done_at.is_(None)))
+    nothing_waits = sa.not_(sa.exists().where(same_referral(_H, _R), _H.done_at.is_(None)))
     came = sa.select(_E.number).join(tables.handovers, _H.number == _E.number).where(_H.done_at.is_not(None))
-    of_it = (_E.referral_sender == _R.referral_sender, _E.referral_id == _R.referral_id)
-    any_done = came.where(*of_it).correlate(tables.referrals).exists()
+    any_done = came.where(same_referral(_E, _R)).correlate(tables.referrals).exists()
     return (
         *_ANSWERED_OR_SEEN,
         (sa.or_(nothing_waits, any_done), Stage.NOT_SEEN),

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from referral_bus.ledger import referrals, tables
 from referral_bus.ledger.dead_letters import DeadLetterState, reason_of
+from referral_bus.ledger.referral_key_columns import key_of
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import Undecodable, decode
 from schemas.events import Event, ReferralKey
@@ -142,7 +143,7 @@ def _from_row(row: sa.Row[tuple[object, ...]]) -> DeadLetter:
     return DeadLetter(
         state=DeadLetterState(held["state"]),
         code=Code(held["code"]),
-        referral=ReferralKey(held["referral_sender"], held["referral_id"]) if known else None,
+        referral=key_of(held) if known else None,
         **plain,
     )
 

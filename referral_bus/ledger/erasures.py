@@ -15,6 +15,7 @@ from referral_bus.ledger.audit import Action
 from referral_bus.ledger.idempotency import forget as forget_answer
 from referral_bus.ledger.outbox import FINAL, OutboxState
 from referral_bus.ledger.own_events import ErasureWord, Writing, write_erasure
+from referral_bus.ledger.referral_key_columns import is_about
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.tombstones import Tombstone
 from schemas.events import NOWHERE, Place, ReferralKey
@@ -88,17 +89,17 @@ def _wished(tx: Tx, there: Tombstone, grounds: Grounds, now: datetime) -> Tombst
 def destroy(tx: Tx, key: ReferralKey) -> None:
     """The referral's row with the key of its bodies, the bodies, what is sealed in the outbox, what is held, and the
     answer to its idempotency key. What stays is what the bus itself has seen: ids, places, times, statuses."""
-    in_events = (tables.events.c.referral_sender == key.sender, tables.events.c.referral_id == key.referral_id)
-    in_outbox = (_OUT.referral_sender == key.sender, _OUT.referral_id == key.referral_id, sa.not_(_OUT.erasure))
-    in_handovers = (tables.handovers.c.referral_sender == key.sender, tables.handovers.c.referral_id == key.referral_id)
-    in_referrals = (tables.referrals.c.referral_sender == key.sender, tables.referrals.c.referral_id == key.referral_id)
+    in_events = is_about(tables.events.c, key)
+    in_outbox = (is_about(_OUT, key), sa.not_(_OUT.erasure))
+    in_handovers = is_about(tables.handovers.c, key)
+    in_referrals = is_about(tables.referrals.c, key)
     run = tx.connection.execute
-    run(sa.delete(tables.referrals).where(*in_referrals))
-    run(sa.update(tables.events).where(*in_events).values(body=None))
+    run(sa.delete(tables.referrals).where(in_referrals))
+    run(sa.update(tables.events).where(in_events).values(body=None))
     over = {"state": OutboxState.ERASED.value, "next_send_at": None, "resend_requested": False}
     run(sa.update(tables.outbox).where(*in_outbox, _OUT.state.not_in(FINAL)).values(over))
     run(sa.update(tables.outbox).where(*in_outbox).values(value=None))
-    run(sa.delete(tables.handovers).where(*in_handovers, tables.handovers.c.done_at.is_(None)))
+    run(sa.delete(tables.handovers).where(in_handovers, tables.handovers.c.done_at.is_(None)))
     dead_letters.forget(tx, key)
     forget_answer(tx, key)
     repeated_requests.forget(tx, key)

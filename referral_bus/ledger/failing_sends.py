@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from referral_bus.broker.protocols import SendFailure
 from referral_bus.broker.send_failures import known_failure
 from referral_bus.ledger import tables
+from referral_bus.ledger.referral_key_columns import is_about
 from referral_bus.ledger.store import Tx
 from schemas.events import ReferralKey
 
@@ -26,8 +27,8 @@ class Failing:
 
 def of_referral(tx: Tx, key: ReferralKey) -> SendFailure | None:
     """Why the oldest of our events about it that does not get through does not."""
-    same = (_O.referral_sender == key.sender, _O.referral_id == key.referral_id)
-    query = sa.select(_O.send_failure).where(*same, _IS_FAILING).order_by(_O.number).limit(1)
+    same = is_about(_O, key)
+    query = sa.select(_O.send_failure).where(same, _IS_FAILING).order_by(_O.number).limit(1)
     return known_failure(tx.connection.execute(query).scalar_one_or_none())
 
 

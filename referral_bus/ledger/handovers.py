@@ -18,6 +18,7 @@ from referral_bus.ledger import dead_letters, tables
 from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.erasures import acknowledged
 from referral_bus.ledger.own_events import Writing
+from referral_bus.ledger.referral_key_columns import key_of, same_referral
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import decode
 from schemas.events import ErasureEvent, ReferralKey
@@ -88,8 +89,7 @@ def _put_off(now: datetime, retries: Retries) -> sa.ColumnElement[bool]:
 def _due(tx: Tx, when: sa.ColumnElement[bool], busy: Collection[ReferralKey], most: int) -> list[Received]:
     earlier = tables.handovers.alias("earlier")
     behind = sa.exists().where(
-        earlier.c.referral_id == _H.referral_id,
-        earlier.c.referral_sender == _H.referral_sender,
+        same_referral(earlier.c, _H),
         earlier.c.number < _H.number,
         earlier.c.done_at.is_(None),
     )
@@ -204,8 +204,8 @@ def oldest_waiting(tx: Tx) -> datetime | None:
 
 def _received() -> sa.Select[tuple[object, ...]]:
     """An erased referral has no row any more; its side and peer stand on the tombstone."""
-    same = sa.and_(_R.referral_sender == _H.referral_sender, _R.referral_id == _H.referral_id)
-    erased = sa.and_(_T.referral_sender == _H.referral_sender, _T.referral_id == _H.referral_id)
+    same = same_referral(_R, _H)
+    erased = same_referral(_T, _H)
     side = sa.func.coalesce(_R.side, _T.side).label("side")
     peer = sa.func.coalesce(_R.peer, _T.peer).label("peer")
     return (
@@ -219,7 +219,7 @@ def _received() -> sa.Select[tuple[object, ...]]:
 
 def _from_row(tx: Tx, row: sa.Row[tuple[object, ...]]) -> Received:
     held = row._mapping
-    key = ReferralKey(held["referral_sender"], held["referral_id"])
+    key = key_of(held)
     return Received(
         cursor=held["number"],
         event_id=held["event_id"],

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from referral_bus.broker.protocols import SendFailure
 from referral_bus.ledger import resends, tables
+from referral_bus.ledger.referral_key_columns import same_referral
 from referral_bus.ledger.store import Tx
 from schemas.events import ReceiptItem
 from schemas.lifecycle import Side
@@ -178,8 +179,7 @@ def give_up(tx: Tx, departed: Collection[str], now: datetime) -> int:
     """What can never be delivered any more ends as undeliverable: referrals and the sender's words once consent has
     expired or the addressee has left. The recipient's words never do. Returns how many rows ended."""
     over = sa.exists().where(
-        tables.referrals.c.referral_sender == _OUT.referral_sender,
-        tables.referrals.c.referral_id == _OUT.referral_id,
+        same_referral(tables.referrals.c, _OUT),
         tables.referrals.c.side == Side.SENDER,
         sa.or_(tables.referrals.c.consent_expires_at <= now, tables.referrals.c.peer.in_(departed)),
     )

@@ -12,6 +12,7 @@ from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.outbox import FINAL, OutboxState
 from referral_bus.ledger.peers import agreed_time
+from referral_bus.ledger.referral_key_columns import key_of, same_referral
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import encode
 from schemas.events import ReferralKey
@@ -71,8 +72,7 @@ def _due_for(
         .outerjoin(  # an erased referral has no row any more, yet its erasure has to be told
             tables.referrals,
             sa.and_(
-                tables.referrals.c.referral_sender == _OUT.referral_sender,
-                tables.referrals.c.referral_id == _OUT.referral_id,
+                same_referral(tables.referrals.c, _OUT),
             ),
         )
         .where(_OUT.number.in_(numbers[:room]))
@@ -85,8 +85,7 @@ def has_older() -> sa.Exists:
     """Whether something older of its referral has no final receipt."""
     older = tables.outbox.alias("older")
     return sa.exists().where(
-        older.c.referral_sender == _OUT.referral_sender,
-        older.c.referral_id == _OUT.referral_id,
+        same_referral(older.c, _OUT),
         older.c.number < _OUT.number,
         older.c.state.not_in(FINAL),
     )
@@ -99,7 +98,7 @@ def _its_turn() -> sa.ColumnElement[bool]:
 
 def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime, witnesses: int) -> DueRow:
     held = row._mapping
-    key = ReferralKey(held["referral_sender"], held["referral_id"])
+    key = key_of(held)
     body, expires_at = None, held["consent_expires_at"]
     expired = expires_at is not None and expires_at <= now
     agreed = agreed_time(tx, now, witnesses) if expired else None

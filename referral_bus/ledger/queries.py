@@ -11,6 +11,7 @@ from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.handovers import read_body
 from referral_bus.ledger.outbox import OutboxState, unsettled
+from referral_bus.ledger.referral_key_columns import is_about, same_referral
 from referral_bus.ledger.referrals import LOCAL_REF, Referral, body_key, from_row
 from referral_bus.ledger.store import Tx
 from schemas.events import Place, ReferralKey
@@ -53,10 +54,7 @@ def history(tx: Tx, key: ReferralKey) -> list[Step]:
     have said about it was refused, and is nothing to it."""
     parties = sa.union_all(
         sa.select(sa.literal(tx.code)),
-        *(
-            sa.select(table.c.peer).where(table.c.referral_sender == key.sender, table.c.referral_id == key.referral_id)
-            for table in (tables.referrals, tables.tombstones)
-        ),
+        *(sa.select(table.c.peer).where(is_about(table.c, key)) for table in (tables.referrals, tables.tombstones)),
     )
     query = (
         sa.select(
@@ -69,7 +67,7 @@ def history(tx: Tx, key: ReferralKey) -> list[Step]:
         )
         .outerjoin(tables.outbox, _O.number == _E.number)
         .outerjoin(tables.handovers, _H.number == _E.number)
-        .where(_E.referral_sender == key.sender, _E.referral_id == key.referral_id, _E.writer.in_(parties))
+        .where(is_about(_E, key), _E.writer.in_(parties))
         .order_by(_E.number)
     )
     wrapped = body_key(tx, key)
@@ -112,7 +110,7 @@ def referral_event_state(tx: Tx, key: ReferralKey) -> DeliveryProgress | None:
     if key.sender != tx.code:
         return None
     query = sa.select(_O.state, _O.code, _O.receipt_issued_at, _O.acknowledged_at)
-    query = query.where(_O.referral_sender == key.sender, _O.referral_id == key.referral_id)
+    query = query.where(is_about(_O, key))
     row = tx.connection.execute(query.order_by(_O.number).limit(1)).one_or_none()
     if row is None:
         return None
@@ -122,7 +120,7 @@ def referral_event_state(tx: Tx, key: ReferralKey) -> DeliveryProgress | None:
 def first_handed_over(tx: Tx, key: ReferralKey) -> bool:
     """Whether a referral to us has reached our own system."""
     query = sa.select(_H.done_at).join(tables.events, _E.number == _H.number)
-    query = query.where(_E.referral_sender == key.sender, _E.referral_id == key.referral_id)
+    query = query.where(is_about(_E, key))
     return tx.connection.execute(query.order_by(_H.number).limit(1)).scalar_one_or_none() is not None
 
 
@@ -134,9 +132,7 @@ def undelivered(tx: Tx, key: ReferralKey) -> bool:
 
 def local_ref(tx: Tx, key: ReferralKey) -> str | None:
     """Our own case number."""
-    row = tx.connection.execute(
-        sa.select(_R.local_ref, _R.body_key).where(_R.referral_sender == key.sender, _R.referral_id == key.referral_id)
-    ).one_or_none()
+    row = tx.connection.execute(sa.select(_R.local_ref, _R.body_key).where(is_about(_R, key))).one_or_none()
     if row is None or row.local_ref is None or row.body_key is None:
         return None
     return tx.at_rest.decrypt(row.body_key, key, LOCAL_REF, row.local_ref).decode()
@@ -187,8 +183,8 @@ class EventRow:
 
 def event_rows(tx: Tx) -> list[EventRow]:
     """Every event of the ledger, in the order in which it came to be known."""
-    alive = sa.and_(_R.referral_sender == _E.referral_sender, _R.referral_id == _E.referral_id)
-    erased = sa.and_(_T.referral_sender == _E.referral_sender, _T.referral_id == _E.referral_id)
+    alive = same_referral(_R, _E)
+    erased = same_referral(_T, _E)
     query = sa.select(tables.events, sa.func.coalesce(_R.peer, _T.peer).label("peer"))
     query = query.outerjoin(tables.referrals, alive).outerjoin(tables.tombstones, erased).order_by(_E.number)
     return [

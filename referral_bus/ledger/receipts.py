@@ -9,8 +9,9 @@ from referral_bus.ledger import referrals, resends, restored_peers, tables
 from referral_bus.ledger.erasures import peer_took
 from referral_bus.ledger.outbox import FINAL, OutboxState
 from referral_bus.ledger.peers import learn_incarnation
+from referral_bus.ledger.referral_key_columns import given, is_about, is_about_given, key_of
 from referral_bus.ledger.store import Tx
-from schemas.events import Place, ReceiptItem, ReferralEvent, ReferralKey, StorageReceipt
+from schemas.events import Place, ReceiptItem, ReferralEvent, StorageReceipt
 from schemas.lifecycle import Status
 from schemas.outcomes import FINAL_OUTCOMES, Outcome
 
@@ -27,11 +28,7 @@ _SET_ROW = sa.update(tables.outbox).where(_OUT.number == sa.bindparam("of_number
 _RECORD_OF = sa.select(tables.events.c.record).where(tables.events.c.number == sa.bindparam("of_number"))
 _FOLLOWING = (
     sa.select(_OUT.number, _OUT.gap_reported, _OUT.state, _OUT.next_send_at, _OUT.sends)
-    .where(
-        _OUT.referral_sender == sa.bindparam("of_sender"),
-        _OUT.referral_id == sa.bindparam("of_referral", type_=sa.Uuid()),
-        _OUT.number > sa.bindparam("of_number"),
-    )
+    .where(is_about_given(_OUT), _OUT.number > sa.bindparam("of_number"))
     .order_by(_OUT.number)
     .limit(1)
 )
@@ -91,11 +88,11 @@ def _settle(
     }
     tx.connection.execute(_SET_ROW, final | {"of_number": held["number"]})
     if held["erasure"]:
-        key = ReferralKey(held["referral_sender"], held["referral_id"])
+        key = key_of(held)
         peer_took(tx, key, now if outcome is Outcome.REFUSED else None, key_id)
     elif outcome is Outcome.REFUSED:
         _taken_back_if_unknown(tx, held, receipt.issued_at)
-    behind = {"of_sender": held["referral_sender"], "of_referral": held["referral_id"], "of_number": held["number"]}
+    behind = {**given(key_of(held)), "of_number": held["number"]}
     following = tx.connection.execute(_FOLLOWING, behind).one_or_none()
     if following is None or OutboxState(following.state) in FINAL:
         return
@@ -111,7 +108,7 @@ def _taken_back_if_unknown(tx: Tx, held: sa.RowMapping, at: datetime) -> None:
     """A recipient that refuses the referral itself does not know it (any more, where its ledger was restored): nothing
     that it had said about it counts, and its sender is shown that it is undelivered."""
     record = tx.connection.execute(_RECORD_OF, {"of_number": held["number"]}).scalar_one()
-    referral = referrals.load(tx, ReferralKey(held["referral_sender"], held["referral_id"]))
+    referral = referrals.load(tx, key_of(held))
     if record == ReferralEvent.record and referral is not None and referral.open:
         referrals.save(tx, referrals.taken_back(referral, Status.REQUESTED, at))
 
@@ -153,7 +150,7 @@ def _send_missing(tx: Tx, row: sa.Row[tuple[object, ...]], held_place: Place, no
     later = sa.tuple_(_OUT.incarnation, _OUT.sequence) > sa.tuple_(held_place.incarnation, held_place.sequence)
     first = tx.connection.execute(
         sa.select(_OUT.number, _OUT.state, _OUT.sends, _OUT.next_send_at)
-        .where(*_same_referral(held), later)
+        .where(is_about(_OUT, key_of(held)), later)
         .order_by(_OUT.number)
         .limit(1)
     ).one_or_none()
@@ -172,7 +169,3 @@ def _turn(tx: Tx, addressee: str, sends: int, now: datetime) -> datetime:
     """When an event goes again that its addressee asks for. The first time at once; then in the addressee's turn, since
     one receipt can ask for hundreds, again and again."""
     return now if sends <= 1 else resends.next_turn(tx, addressee, now)
-
-
-def _same_referral(held: sa.RowMapping) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_OUT.referral_sender == held["referral_sender"], _OUT.referral_id == held["referral_id"])

@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables
+from referral_bus.ledger.referral_key_columns import given, is_about, is_about_given, key_of
 from referral_bus.ledger.store import Tx
 from schemas.events import NOWHERE, ErasureEvent, Place, ReferralKey
 from schemas.lifecycle import ANSWERED, CANCELLATION_REQUESTED, OPEN, PAST_ANSWER, Side, Status
@@ -94,7 +95,7 @@ def taken_back(referral: Referral, status: Status, at: datetime) -> Referral:
 
 
 def load(tx: Tx, key: ReferralKey) -> Referral | None:
-    row = tx.connection.execute(_LOAD, _named(key)).one_or_none()
+    row = tx.connection.execute(_LOAD, given(key)).one_or_none()
     return None if row is None else from_row(row)
 
 
@@ -131,7 +132,7 @@ def save(tx: Tx, referral: Referral) -> None:
     changes = {name: getattr(referral, name) for name in names}
     if not referral.open:
         changes["subject_digest"] = None
-    tx.connection.execute(_SAVE, _named(referral.key) | changes)
+    tx.connection.execute(_SAVE, given(referral.key) | changes)
 
 
 def insert(tx: Tx, referral: Referral, subject: UUID | None = None) -> bytes:
@@ -158,7 +159,7 @@ def _subject_digest(tx: Tx, subject: UUID, recipient: str) -> bytes:
 
 
 def body_key(tx: Tx, key: ReferralKey) -> bytes | None:
-    return tx.connection.execute(_BODY_KEY, _named(key)).scalar_one_or_none()
+    return tx.connection.execute(_BODY_KEY, given(key)).scalar_one_or_none()
 
 
 def set_local_ref(tx: Tx, key: ReferralKey, local_ref: str) -> None:
@@ -168,7 +169,7 @@ def set_local_ref(tx: Tx, key: ReferralKey, local_ref: str) -> None:
         encrypted = tx.at_rest.encrypt(wrapped, key, LOCAL_REF, local_ref.encode())
         digest = tx.at_rest.digest("local_ref", local_ref.encode())
         values = {"local_ref": encrypted, "local_ref_digest": digest}
-        tx.connection.execute(sa.update(tables.referrals).where(*_is(key)).values(values))
+        tx.connection.execute(sa.update(tables.referrals).where(is_about(tables.referrals.c, key)).values(values))
 
 
 def place_held(tx: Tx, key: ReferralKey, writer: str) -> Place:
@@ -178,14 +179,14 @@ def place_held(tx: Tx, key: ReferralKey, writer: str) -> Place:
 
 def place_said(tx: Tx, key: ReferralKey, writer: str) -> tuple[Place, str | None]:
     """As `place_held`, with the signing key under which `writer` said so; None for our own and for none."""
-    row = tx.connection.execute(_PLACE_SAID, _named(key) | {"of_writer": writer}).one_or_none()
+    row = tx.connection.execute(_PLACE_SAID, given(key) | {"of_writer": writer}).one_or_none()
     return (NOWHERE, None) if row is None else (Place(row.incarnation, row.sequence), row.key_id)
 
 
 def places_used(tx: Tx, key: ReferralKey, writer: str) -> list[tuple[Place, str]]:
     """Every place that `writer` has used, the highest first, each with its signing key."""
     used = (_E.outcome == Outcome.STORED) | _E.code.in_([code.value for code, rule in CODES.items() if rule.place])
-    here = (*_is(key, tables.events), _E.writer == writer, used, _E.record != ErasureEvent.record)
+    here = (is_about(tables.events.c, key), _E.writer == writer, used, _E.record != ErasureEvent.record)
     rows = sa.select(_E.incarnation, _E.sequence, _E.key_id).where(*here)
     in_order = rows.order_by(_E.incarnation.desc(), _E.sequence.desc())
     return [(Place(row.incarnation, row.sequence), row.key_id) for row in tx.connection.execute(in_order)]
@@ -198,49 +199,32 @@ def hold_place(tx: Tx, key: ReferralKey, writer: str, before: Place, place: Plac
         own = {"referral_sender": key.sender, "referral_id": key.referral_id, "writer": writer}
         tx.connection.execute(_FIRST_PLACE, own | to)
     else:
-        tx.connection.execute(_NEXT_PLACE, _named(key) | {"of_writer": writer} | to)
+        tx.connection.execute(_NEXT_PLACE, given(key) | {"of_writer": writer} | to)
 
 
 def _columns() -> sa.Select[tuple[object, ...]]:
     return sa.select(tables.referrals)
 
 
-def _is(key: ReferralKey, table: sa.Table = tables.referrals) -> tuple[sa.ColumnElement[bool], ...]:
-    return (table.c.referral_sender == key.sender, table.c.referral_id == key.referral_id)
-
-
 def from_row(row: sa.Row[tuple[object, ...]]) -> Referral:
     held = row._mapping
     plain = {name: held[name] for name in Referral.__dataclass_fields__ if name not in ("key", "side", "status")}
-    key = ReferralKey(held["referral_sender"], held["referral_id"])
+    key = key_of(held)
     return Referral(key=key, side=Side(held["side"]), status=Status(held["status"]), **plain)
 
 
-def _named(key: ReferralKey) -> dict[str, object]:
-    return {"of_sender": key.sender, "of_referral": key.referral_id}
-
-
 _E = tables.events.c
-
-
 # Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
-def _of(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        table.c.referral_sender == sa.bindparam("of_sender"),
-        table.c.referral_id == sa.bindparam("of_referral", type_=sa.Uuid()),
-    )
-
-
-_LOAD = _columns().where(*_of(tables.referrals))
-_SAVE = sa.update(tables.referrals).where(*_of(tables.referrals))
+_LOAD = _columns().where(is_about_given(tables.referrals.c))
+_SAVE = sa.update(tables.referrals).where(is_about_given(tables.referrals.c))
 _INSERT = sa.insert(tables.referrals)
 _OPEN_ABOUT = (
     sa.select(tables.referrals.c.referral_id)
     .where(tables.referrals.c.subject_digest == sa.bindparam("of_subject"), tables.IS_OPEN)  # as its index has it
     .limit(MOST_ABOUT)
 )
-_BODY_KEY = sa.select(tables.referrals.c.body_key).where(*_of(tables.referrals))
-_STREAM = (*_of(tables.streams), tables.streams.c.writer == sa.bindparam("of_writer"))
+_BODY_KEY = sa.select(tables.referrals.c.body_key).where(is_about_given(tables.referrals.c))
+_STREAM = (is_about_given(tables.streams.c), tables.streams.c.writer == sa.bindparam("of_writer"))
 _PLACE_SAID = sa.select(tables.streams.c.incarnation, tables.streams.c.sequence, tables.streams.c.key_id).where(
     *_STREAM
 )

@@ -12,6 +12,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables
+from referral_bus.ledger.referral_key_columns import is_about
 from referral_bus.ledger.store import Tx
 from schemas.events import ReferralKey
 from schemas.outcomes import Outcome
@@ -74,14 +75,14 @@ def remember(tx: Tx, caller: str, asked: bytes, answer: Mapping[int, ReferralKey
 def newest_event(tx: Tx, key: ReferralKey) -> int:
     """The number of the newest stored event about a referral: it grows whenever either side has spoken, whatever the
     clocks say. 0 when there is none."""
-    about = (_E.referral_sender == key.sender, _E.referral_id == key.referral_id, _E.outcome == Outcome.STORED)
+    about = (is_about(_E, key), _E.outcome == Outcome.STORED)
     return tx.connection.execute(sa.select(sa.func.max(_E.number)).where(*about)).scalar() or 0
 
 
 def forget(tx: Tx, key: ReferralKey) -> None:
     """The referral was erased."""
-    here = (_C.referral_sender == key.sender, _C.referral_id == key.referral_id)
-    tx.connection.execute(sa.delete(tables.repeats).where(*here))
+    here = is_about(_C, key)
+    tx.connection.execute(sa.delete(tables.repeats).where(here))
 
 
 def forget_older(tx: Tx, now: datetime) -> int:

@@ -14,6 +14,7 @@ from referral_bus.ledger import tables, tombstones
 from referral_bus.ledger.erasures import tell
 from referral_bus.ledger.outbox import FINAL, reopen
 from referral_bus.ledger.own_events import Writing
+from referral_bus.ledger.referral_key_columns import is_about
 from referral_bus.ledger.resends import SHORTEST, next_turn
 from referral_bus.ledger.store import Tx
 from schemas.events import ReferralKey
@@ -94,6 +95,6 @@ def _tell_some(tx: Tx, code: str, after: ReferralKey, writing: Writing) -> None:
 
 
 def _under_way(tx: Tx, key: ReferralKey) -> bool:
-    here = (_OUT.referral_sender == key.sender, _OUT.referral_id == key.referral_id)
-    query = sa.select(_OUT.number).where(*here, _OUT.erasure, _OUT.state.not_in(FINAL)).limit(1)
+    here = is_about(_OUT, key)
+    query = sa.select(_OUT.number).where(here, _OUT.erasure, _OUT.state.not_in(FINAL)).limit(1)
     return tx.connection.execute(query).first() is not None

@@ -16,6 +16,7 @@ from referral_bus.ledger.dead_letters import exhausted_no_more, forget_older
 from referral_bus.ledger.erasures import Grounds, ask, erase, tell
 from referral_bus.ledger.outbox import FINAL
 from referral_bus.ledger.own_events import Writing
+from referral_bus.ledger.referral_key_columns import is_about, same_referral
 from referral_bus.ledger.referrals import Referral
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.ledger.tombstones import wait_for_us
@@ -75,16 +76,14 @@ def _some(tx: Tx, *conditions: sa.ColumnElement[bool]) -> list[Referral]:
 
 
 def _unreceipted(tx: Tx, key: ReferralKey) -> bool:
-    here = (_OUT.referral_sender == key.sender, _OUT.referral_id == key.referral_id, _OUT.state.not_in(FINAL))
+    here = (is_about(_OUT, key), _OUT.state.not_in(FINAL))
     return tx.connection.execute(sa.select(_OUT.number).where(*here).limit(1)).first() is not None
 
 
 def _forget_erased(tx: Tx, keep: Retention, writing: Writing) -> int:
     """What is left of an erased referral's history once nobody waits for a word about it any more: neither the other
     side nor our own system. The tombstone and the places stay."""
-    under_way = sa.exists().where(
-        _OUT.referral_sender == _T.referral_sender, _OUT.referral_id == _T.referral_id, _OUT.state.not_in(FINAL)
-    )
+    under_way = sa.exists().where(same_referral(_OUT, _T), _OUT.state.not_in(FINAL))
     old = sa.select(_T.referral_sender, _T.referral_id).where(
         _T.forgotten_at.is_(None), _T.asked_at < writing.now - keep.erased, sa.not_(under_way), sa.not_(wait_for_us())
     )
@@ -97,15 +96,13 @@ def _forget_erased(tx: Tx, keep: Retention, writing: Writing) -> int:
 
 
 def _forget_rows(tx: Tx, key: ReferralKey) -> None:
-    numbers = sa.select(tables.events.c.number).where(
-        tables.events.c.referral_sender == key.sender, tables.events.c.referral_id == key.referral_id
-    )
+    numbers = sa.select(tables.events.c.number).where(is_about(tables.events.c, key))
     exhausted_no_more(tx, numbers)
     for table in (tables.sent_values, tables.outbox, tables.handovers):
         tx.connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
     events = tables.events.c
-    here = (events.referral_sender == key.sender, events.referral_id == key.referral_id)
-    tx.connection.execute(sa.delete(tables.events).where(*here))
+    here = is_about(events, key)
+    tx.connection.execute(sa.delete(tables.events).where(here))
 
 
 def _forget_keys(tx: Tx, keep: Retention, writing: Writing) -> int:

@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from referral_bus.ledger import tables
+from referral_bus.ledger.referral_key_columns import given, is_about, is_about_given
 from referral_bus.ledger.referrals import MOST_NAMED, named
 from referral_bus.ledger.store import Tx
 from schemas.events import NOWHERE, Place, ReferralKey
@@ -65,7 +66,7 @@ KEY_IDS = ("status_key_id", *(f"{name}_key_id" for name in ANSWERS))
 
 
 def load(tx: Tx, key: ReferralKey) -> Tombstone | None:
-    row = tx.connection.execute(_LOAD, {"of_sender": key.sender, "of_referral": key.referral_id}).one_or_none()
+    row = tx.connection.execute(_LOAD, given(key)).one_or_none()
     return None if row is None else _from_row(row)
 
 
@@ -85,8 +86,8 @@ def save(tx: Tx, tombstone: Tombstone) -> Tombstone:
     """Writes back a changed one, under a new revision, so that the journal takes it up."""
     numbered = replace(tombstone, revision=_next_revision(tx))
     key = tombstone.key
-    here = (_T.referral_sender == key.sender, _T.referral_id == key.referral_id)
-    tx.connection.execute(sa.update(tables.tombstones).where(*here).values(_to_row(numbered)))
+    here = is_about(_T, key)
+    tx.connection.execute(sa.update(tables.tombstones).where(here).values(_to_row(numbered)))
     return numbered
 
 
@@ -188,13 +189,13 @@ def scrubbed(tx: Tx, up_to: int, now: datetime) -> None:
 
 def forgotten(tx: Tx, key: ReferralKey, now: datetime) -> None:
     """Its history has gone, too: nobody has to look for any until something is recorded again."""
-    here = (_T.referral_sender == key.sender, _T.referral_id == key.referral_id)
+    here = is_about(_T, key)
     tx.connection.execute(sa.update(tables.tombstones).where(*here).values(forgotten_at=now))
 
 
 def recorded_again(tx: Tx, key: ReferralKey) -> None:
     """An event was recorded about what may be erased already: that event has to be forgotten, too."""
-    here = (_T.referral_sender == key.sender, _T.referral_id == key.referral_id, _T.forgotten_at.is_not(None))
+    here = (is_about(_T, key), _T.forgotten_at.is_not(None))
     tx.connection.execute(sa.update(tables.tombstones).where(*here).values(forgotten_at=None))
 
 
@@ -222,7 +223,4 @@ def _to_row(tombstone: Tombstone) -> dict[str, object]:
     }
 
 
-_LOAD = sa.select(tables.tombstones).where(
-    _T.referral_sender == sa.bindparam("of_sender"),
-    _T.referral_id == sa.bindparam("of_referral", type_=sa.Uuid()),
-)
+_LOAD = sa.select(tables.tombstones).where(is_about_given(_T))

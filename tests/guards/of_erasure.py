@@ -121,14 +121,14 @@ ERASURE = (
     Guard(
         "the referral and its key go",
         ERASING,
-        "    run(sa.delete(tables.referrals).where(*in_referrals))\n",
+        "    run(sa.delete(tables.referrals).where(in_referrals))\n",
         "",
         (*RULES, *FILES),
     ),
     Guard(
         "the bodies go",
         ERASING,
-        "    run(sa.update(tables.events).where(*in_events).values(body=None))\n",
+        "    run(sa.update(tables.events).where(in_events).values(body=None))\n",
         "",
         (*FILES, *RULES),
     ),
@@ -149,7 +149,7 @@ ERASURE = (
     Guard(
         "what was not handed over never is",
         ERASING,
-        "    run(sa.delete(tables.handovers).where(*in_handovers, tables.handovers.c.done_at.is_(None)))\n",
+        "    run(sa.delete(tables.handovers).where(in_handovers, tables.handovers.c.done_at.is_(None)))\n",
         "",
         FILES,
     ),
