@@ -234,7 +234,7 @@ def _announcements() -> Iterator[Accepted]:
     for counter, (name, about, fields) in enumerate(
         (
             ("full", "Three sealing keys, every schema, one service.", content),
-            ("unsealed", "The first word of an agency: empty arrays, zeros.", bare),
+            ("bare", "The first word of an agency: empty arrays, zeros.", bare),
         ),
         start=1,
     ):
@@ -257,7 +257,7 @@ def _announcements() -> Iterator[Accepted]:
 def _notices() -> Iterator[Accepted]:
     for name, about, path, known in (
         ("full", "A held event whose schema is not known yet.", "sealed", True),
-        ("unsealed", "Nothing of the record could be read.", None, False),
+        ("bare", "Nothing of the record could be read.", None, False),
     ):
         notice = DeadLetterNotice(
             notice_id=fixed_id(f"notice {name}"),

@@ -119,8 +119,8 @@ def test_the_mark_is_found_wherever_it_stands_in_an_annotation() -> None:
     class Marked(BaseModel):
         plain: Annotated[str, Coded("sex")]
         nullable: Annotated[str, Coded("sex")] | None
-        rollback_guard: Annotated[str | None, Coded("sex")]
+        outside: Annotated[str | None, Coded("sex")]
         items: tuple[Annotated[str, Coded("sex")], ...]
 
-    marked = Marked(plain="a", nullable="b", rollback_guard="c", items=("female", "d"))
+    marked = Marked(plain="a", nullable="b", outside="c", items=("female", "d"))
     assert unknown_codes(marked) == ("plain", "nullable", "outside", "items[1]")

@@ -102,7 +102,7 @@ def test_the_table_has_every_verb_and_every_status() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "side", "resend_requested", "status"),
+    ("verb", "side", "asked", "status"),
     list(product(sorted(TABLE), ("sender", "recipient"), (False, True), ALL)),
 )
 def test_a_move_is_legal_exactly_where_the_table_says(verb: str, side: str, asked: bool, status: str) -> None:
