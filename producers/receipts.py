@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from referral_bus.broker.protocols import Sender, SendFailure, Sending
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
-from referral_bus.ledger import outbox
-from referral_bus.ledger.outbox import OwedReceipts
+from referral_bus.ledger import receipts_owed
+from referral_bus.ledger.own_agency import own_incarnation
+from referral_bus.ledger.receipts_owed import OwedReceipts
 from referral_bus.ledger.store import Ledger, Tx
 from referral_bus.wire.record import write
 from schemas.events import StorageReceipt
@@ -69,11 +70,11 @@ class Receipts:
             to = flight.owed.addressee
             failure = failed(flight.sending, to)
             if failure is None:
-                outbox.receipts_sent(tx, flight.owed.numbers)
+                receipts_owed.sent(tx, flight.owed.numbers)
                 continue
             self._paused[to] = now + BROKER_RETRY
             if failure != "busy":
-                outbox.receipts_failed(tx, flight.owed.numbers, failure)
+                receipts_owed.failed(tx, flight.owed.numbers, failure)
 
     def forget(self, landed: Collection[ReceiptSending]) -> None:
         """Once what follows from it is committed."""
@@ -85,8 +86,8 @@ class Receipts:
         now, register = self._clock(), self._register()
         self._paused = {to: until for to, until in self._paused.items() if timedelta(0) < until - now <= BROKER_RETRY}
         with self._ledger.read() as tx:
-            batches = outbox.owed_receipts(tx, {*self._under_way, *self._paused}, ITEMS)
-            incarnation = outbox.own_incarnation(tx) if batches else 1
+            batches = receipts_owed.next_batches(tx, {*self._under_way, *self._paused}, ITEMS)
+            incarnation = own_incarnation(tx) if batches else 1
         inboxes = {owed.addressee: register.inbox(owed.addressee) for owed in batches}
         self._forget_nobodys([owed for owed in batches if inboxes[owed.addressee] is None])
         if any(inboxes.values()):
@@ -111,4 +112,4 @@ class Receipts:
         """Their addressees have no inbox, or are in the register no more."""
         if batches:
             with self._ledger.write() as tx:
-                outbox.receipts_sent(tx, [number for owed in batches for number in owed.numbers])
+                receipts_owed.sent(tx, [number for owed in batches for number in owed.numbers])

@@ -26,7 +26,7 @@ from referral_bus.federation.register import Register
 from referral_bus.ledger import outbox, restored_peers
 from referral_bus.ledger.outbox import Leaving
 from referral_bus.ledger.outbox_due import DueRow, due, next_due
-from referral_bus.ledger.outbox_sweep import wake
+from referral_bus.ledger.outbox_sweep import sweep
 from referral_bus.ledger.own_events import Writing
 from referral_bus.ledger.peers import agreed_time, all_peers
 from referral_bus.ledger.revoked_keys import disbelieve
@@ -215,7 +215,7 @@ class Relay:
             agreed = agreed_time(tx, now, register.witnesses(self._ledger.code, now))
             ended = 0 if agreed is None else outbox.give_up(tx, register.departed(agreed), agreed)
             ended += outbox.let_go(tx, register.listed if agreed is None else register.believed(agreed), now)
-            wake(tx, now, self._backoff)
+            sweep(tx, now, self._backoff)
             outbox.rest(tx, over, now + self._backoff.first)  # no longer than any pause, or `wake` would end it
         if ended:
             self._log.warning("undeliverable", count=ended)

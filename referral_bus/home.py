@@ -18,7 +18,7 @@ from referral_bus.federation.register import Register
 from referral_bus.federation.register_folder import RegisterFolder
 from referral_bus.files import private, refuse_open_to_others, trouble, work_as_owner_of
 from referral_bus.ledger.at_rest import AtRest
-from referral_bus.ledger.restoring import begin_anew, incarnation_by_clock
+from referral_bus.ledger.own_agency import begin_anew, incarnation_by_clock
 from referral_bus.ledger.store import Ledger, create_ledger, open_ledger
 from referral_bus.locks import close_folder, open_folder
 from referral_bus.rollback_guard import RollbackGuard

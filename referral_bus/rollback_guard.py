@@ -22,7 +22,7 @@ from uuid import UUID
 from referral_bus.errors import LedgerUnusable, Reason
 from referral_bus.files import read_own, trouble
 from referral_bus.ledger import audit, tombstones
-from referral_bus.ledger.outbox import own_incarnation
+from referral_bus.ledger.own_agency import own_incarnation
 from referral_bus.ledger.store import Ledger
 from referral_bus.ledger.tombstones import KEY_IDS, MOMENTS, Tombstone
 from referral_bus.locks import close_folder, open_folder

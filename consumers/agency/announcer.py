@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from referral_bus.federation.register import Register
 from referral_bus.ledger import audit, handovers
-from referral_bus.ledger.peers import next_announcement_place
+from referral_bus.ledger.own_agency import next_announcement_place
 from referral_bus.ledger.store import Ledger
 from referral_bus.stage_queries import count_stages
 from schemas.deadlines import DEFAULT_LIMITS, Limits

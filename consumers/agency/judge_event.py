@@ -15,7 +15,7 @@ from referral_bus.ledger import quotas, received_events, referrals, tombstones
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
 from referral_bus.ledger.erasures import take_place, tell
 from referral_bus.ledger.held_events import held_as, hold, let_go
-from referral_bus.ledger.outbox import own_incarnation
+from referral_bus.ledger.own_agency import own_incarnation
 from referral_bus.ledger.own_events import write_note, write_word
 from referral_bus.ledger.receipts import hear_incarnation
 from referral_bus.ledger.received_events import Owed

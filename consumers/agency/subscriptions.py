@@ -6,7 +6,7 @@ from dataclasses import replace
 from referral_bus.broker.protocols import Broker, Delivery, Position, Topic
 from referral_bus.clock import Clock
 from referral_bus.federation.register import Register
-from referral_bus.ledger import outbox, received_events
+from referral_bus.ledger import outbox_sweep, received_events
 from referral_bus.ledger.store import Ledger
 
 NEWEST = 1_000
@@ -93,5 +93,5 @@ class Subscriptions:
         if topic_ids != self._inboxes:
             with self._ledger.write() as tx:
                 for peer, topic_id in topic_ids.items():
-                    outbox.inbox_seen(tx, peer, topic_id, self._clock())
+                    outbox_sweep.inbox_seen(tx, peer, topic_id, self._clock())
             self._inboxes = dict(topic_ids)

@@ -11,7 +11,7 @@ from consumers.agency.verdicts import Again, IngestContext, NotTaken, RegisterHe
 from referral_bus.ledger import quotas, received_events, tombstones
 from referral_bus.ledger.dead_letters import NotTakenIn, is_kept, refused
 from referral_bus.ledger.held_events import hold, judged, release
-from referral_bus.ledger.outbox import announced
+from referral_bus.ledger.outbox_sweep import announced
 from referral_bus.ledger.peers import FAR_AHEAD, take_announcement
 from referral_bus.ledger.receipts import hear_incarnation, take_receipt
 from referral_bus.ledger.received_events import Owed

@@ -20,9 +20,9 @@ from referral_bus.errors import Reason, Refused
 from referral_bus.files import sync_folder, trouble
 from referral_bus.home import Home, running
 from referral_bus.ledger.ledger_errors import damaged, reachable
-from referral_bus.ledger.outbox import own_incarnation
+from referral_bus.ledger.own_agency import incarnation_by_clock, own_incarnation
 from referral_bus.ledger.own_events import Writing
-from referral_bus.ledger.restoring import incarnation_by_clock, restored
+from referral_bus.ledger.restoring import restored
 from referral_bus.ledger.schema import is_whole
 from referral_bus.ledger.store import Ledger
 from referral_bus.rollback_guard import Believed, HighWater, RollbackGuard, every_key

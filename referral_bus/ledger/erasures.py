@@ -10,10 +10,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import audit, dead_letters, referrals, repeated_requests, tables, tombstones
+from referral_bus.ledger import audit, dead_letters, outbox, referrals, repeated_requests, tables, tombstones
 from referral_bus.ledger.audit import Action
 from referral_bus.ledger.idempotency import forget as forget_answer
-from referral_bus.ledger.outbox import FINAL, OutboxState
 from referral_bus.ledger.own_events import ErasureWord, Writing, write_erasure
 from referral_bus.ledger.referral_key_columns import is_about
 from referral_bus.ledger.store import Tx
@@ -90,15 +89,12 @@ def destroy(tx: Tx, key: ReferralKey) -> None:
     """The referral's row with the key of its bodies, the bodies, what is sealed in the outbox, what is held, and the
     answer to its idempotency key. What stays is what the bus itself has seen: ids, places, times, statuses."""
     in_events = is_about(tables.events.c, key)
-    in_outbox = (is_about(_OUT, key), sa.not_(_OUT.erasure))
     in_handovers = is_about(tables.handovers.c, key)
     in_referrals = is_about(tables.referrals.c, key)
     run = tx.connection.execute
     run(sa.delete(tables.referrals).where(in_referrals))
     run(sa.update(tables.events).where(in_events).values(body=None))
-    over = {"state": OutboxState.ERASED.value, "next_send_at": None, "resend_requested": False}
-    run(sa.update(tables.outbox).where(*in_outbox, _OUT.state.not_in(FINAL)).values(over))
-    run(sa.update(tables.outbox).where(*in_outbox).values(value=None))
+    outbox.erase(tx, key)
     run(sa.delete(tables.handovers).where(in_handovers, tables.handovers.c.done_at.is_(None)))
     dead_letters.forget(tx, key)
     forget_answer(tx, key)

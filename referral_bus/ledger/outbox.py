@@ -1,4 +1,4 @@
-"""The relay's transactions: what is due to leave, and how far it has come.
+"""The outbox: the states of an event of ours, and every change of them.
 
 new ──> sent ──> stored | erased | refused         a signed receipt of the addressee says so; see `receipts`
  │       └─> held ──> ...                          somebody at the addressee must act
@@ -15,10 +15,11 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from referral_bus.broker.protocols import SendFailure
-from referral_bus.ledger import resends, tables
-from referral_bus.ledger.referral_key_columns import same_referral
+from referral_bus.ledger import tables
+from referral_bus.ledger.referral_key_columns import is_about, same_referral
 from referral_bus.ledger.store import Tx
-from schemas.events import ReceiptItem
+from referral_bus.wire.avro_codec import encode
+from schemas.events import AnyEvent, ErasureEvent, ReceiptItem, ReferralKey, StorageReceipt
 from schemas.lifecycle import Side
 
 
@@ -52,20 +53,39 @@ class Leaving:
 
 # Built once: SQLAlchemy spends more time on building a statement than SQLite on running it.
 _IS_FINAL = sa.or_(*(_OUT.state == state for state in sorted(FINAL)))
+_INSERT = sa.insert(tables.outbox)
+_ROW = sa.update(tables.outbox).where(_OUT.number == sa.bindparam("of_number"))
 _REMEMBER = sa.insert(tables.sent_values).prefix_with("OR IGNORE", dialect="sqlite")
-_LEAVES = (
-    sa.update(tables.outbox)
-    .where(_OUT.number == sa.bindparam("of_number"))
-    .values(
-        value=sa.bindparam("these_bytes"),
-        key_id=sa.bindparam("this_key"),
-        state=sa.case((_OUT.state == OutboxState.NEW, OutboxState.SENT.value), else_=_OUT.state),
-        next_send_at=sa.case((_IS_FINAL, None), else_=sa.bindparam("again_at", type_=tables.Moment())),
-        sends=_OUT.sends + 1,
-        resend_requested=False,
-        acknowledged_at=None,
-    )
+_LEAVES = _ROW.values(
+    value=sa.bindparam("these_bytes"),
+    key_id=sa.bindparam("this_key"),
+    state=sa.case((_OUT.state == OutboxState.NEW, OutboxState.SENT.value), else_=_OUT.state),
+    next_send_at=sa.case((_IS_FINAL, None), else_=sa.bindparam("again_at", type_=tables.Moment())),
+    sends=_OUT.sends + 1,
+    resend_requested=False,
+    acknowledged_at=None,
 )
+
+
+def put(tx: Tx, event: AnyEvent, number: int, now: datetime) -> None:
+    """A new event of ours, without its sealed part; `number` is its row's in `events`."""
+    row = {
+        "number": number,
+        "event_id": event.event_id,
+        "referral_sender": event.referral_sender,
+        "referral_id": event.referral_id,
+        "incarnation": event.incarnation,
+        "sequence": event.sequence,
+        "addressee": event.addressee,
+        "erasure": isinstance(event, ErasureEvent),
+        "state": OutboxState.NEW.value,
+        "unsealed": encode(event),
+        "next_send_at": now,
+        "sends": 0,
+        "gap_reported": False,
+        "resend_requested": False,
+    }
+    tx.connection.execute(_INSERT, row)
 
 
 def leave(tx: Tx, due: Sequence[Leaving]) -> frozenset[int]:
@@ -103,39 +123,10 @@ def rest(tx: Tx, numbers: Sequence[int], until: datetime) -> None:
     tx.connection.execute(sa.update(tables.outbox).where(*still).values(next_send_at=until))
 
 
-def announced(tx: Tx, addressee: str, now: datetime) -> None:
-    """`addressee` has announced another key or a newer register: what waits for that goes at once. What waits for its
-    receipt does so, too, but not again within `resends.SHORTEST`."""
-    waiting = (_unsettled_to(addressee), _OUT.state == OutboxState.WAITING_FOR_KEY)
-    tx.connection.execute(
-        sa.update(tables.outbox).where(*waiting).values(state=OutboxState.NEW.value, next_send_at=now)
-    )
-    _resend_in_turn(tx, addressee, now)
-
-
-def _resend_in_turn(tx: Tx, addressee: str, now: datetime) -> None:
-    if resends.next_turn(tx, addressee, now) <= now:
-        resend_all(tx, addressee, now)
-    else:
-        resends.want(tx, addressee)
-
-
 def resend_all(tx: Tx, addressee: str, now: datetime) -> None:
     """Something has changed at the addressee: what waits for its receipt goes at once, and pauses start again."""
     waiting = (_unsettled_to(addressee), _OUT.state.in_((OutboxState.SENT, OutboxState.HELD)))
     tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(next_send_at=now, sends=0))
-
-
-def inbox_seen(tx: Tx, addressee: str, topic_id: str, now: datetime) -> None:
-    """An inbox that was made anew has lost what it held: everything without a receipt goes again, in the addressee's
-    turn, since the host can make it anew again and again."""
-    inbox = tables.inboxes.c
-    known = tx.connection.execute(sa.select(inbox.topic_id).where(inbox.code == addressee)).scalar_one_or_none()
-    if known is None:
-        tx.connection.execute(sa.insert(tables.inboxes).values(code=addressee, topic_id=topic_id))
-    elif known != topic_id:
-        tx.connection.execute(sa.update(tables.inboxes).where(inbox.code == addressee).values(topic_id=topic_id))
-        _resend_in_turn(tx, addressee, now)
 
 
 def reopen(tx: Tx, addressee: str, among: tuple[int, int], now: datetime) -> None:
@@ -220,41 +211,128 @@ def restarted(tx: Tx, now: datetime) -> None:
     tx.connection.execute(sa.update(tables.outbox).where(*lost).values(next_send_at=now, resend_requested=True))
 
 
-@dataclass(frozen=True, slots=True)
-class OwedReceipts:
-    """A batch for one addressee; `numbers` are forgotten once the broker has it."""
-
-    addressee: str
-    numbers: tuple[int, ...]
-    items: tuple[ReceiptItem, ...]
+# what a receipt changes; see `receipts`
 
 
-def owed_receipts(tx: Tx, in_flight: Collection[str], most: int) -> list[OwedReceipts]:
-    """One batch for each addressee that has none in flight."""
-    owed = tables.receipts_owed.c
-    batches = []
-    for addressee in tx.connection.execute(sa.select(owed.addressee).distinct()).scalars().all():
-        if addressee not in in_flight:
-            query = sa.select(tables.receipts_owed).where(owed.addressee == addressee).order_by(owed.number).limit(most)
-            rows = tx.connection.execute(query).all()
-            items = tuple(
-                ReceiptItem(**{name: row._mapping[name] for name in ReceiptItem.model_fields}) for row in rows
-            )
-            batches.append(OwedReceipts(addressee, tuple(row.number for row in rows), items))
-    return batches
+def settle(
+    tx: Tx, number: int, state: OutboxState, item: ReceiptItem, receipt: StorageReceipt, key_id: str, now: datetime
+) -> None:
+    """The addressee's final word. `key_id` is the signing key's under which it was said."""
+    final = {
+        "state": state.value,
+        "next_send_at": None,
+        "resend_requested": False,
+        "receipted_at": now,
+        "receipt_issued_at": receipt.issued_at,
+        "receipt_incarnation": receipt.incarnation,
+        "receipt_key_id": key_id,
+        "code": item.code,
+        "path": item.path,
+    }
+    tx.connection.execute(_ROW, final | {"of_number": number})
 
 
-def receipts_failed(tx: Tx, numbers: Sequence[int], failure: SendFailure) -> None:
-    """These did not get through to the broker."""
-    owed = tables.receipts_owed.c
-    here = (owed.number.in_(numbers), owed.send_failure.is_distinct_from(failure))
-    tx.connection.execute(sa.update(tables.receipts_owed).where(*here).values(send_failure=failure))
+def send_following(tx: Tx, number: int, at: datetime, gap_reported: bool) -> None:
+    """The event before this one is final."""
+    send = {"gap_reported": False, "resend_requested": gap_reported, "next_send_at": at}
+    tx.connection.execute(_ROW, send | {"of_number": number})
 
 
-def receipts_sent(tx: Tx, numbers: Sequence[int]) -> None:
-    tx.connection.execute(sa.delete(tables.receipts_owed).where(tables.receipts_owed.c.number.in_(numbers)))
+def hold(tx: Tx, number: int, item: ReceiptItem) -> None:
+    """The addressee keeps it until it can be judged there."""
+    values = {"state": OutboxState.HELD.value, "code": item.code, "path": item.path}
+    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == number).values(values))
 
 
-def own_incarnation(tx: Tx) -> int:
-    incarnation: int = tx.connection.execute(sa.select(tables.agency.c.incarnation)).scalar_one()
-    return incarnation
+def seal_anew(tx: Tx, number: int, gone_key_id: str | None, at: datetime) -> None:
+    """The key is gone: the same event at the same place is sealed to another one, once there is one."""
+    values = {
+        "value": None,
+        "gone_key_id": gone_key_id,
+        "state": OutboxState.SENT.value,
+        "gap_reported": False,
+        "resend_requested": True,
+        "next_send_at": at,
+    }
+    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == number).values(values))
+
+
+def report_gap(tx: Tx, number: int) -> None:
+    """The addressee lacks something before this event."""
+    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == number).values(gap_reported=True))
+
+
+def request_resend(tx: Tx, number: int, at: datetime) -> None:
+    """The addressee lacks this event, and it has been sealed."""
+    known = (_OUT.number == number, _OUT.value.is_not(None))
+    values = {"resend_requested": True, "next_send_at": at}
+    tx.connection.execute(sa.update(tables.outbox).where(*known).values(values))
+
+
+# what an erasure, a revoked key and the passing of time change
+
+
+def erase(tx: Tx, key: ReferralKey) -> None:
+    """What is sealed goes, and what waits never leaves. Words about erasures stay."""
+    of_it = (is_about(_OUT, key), sa.not_(_OUT.erasure))
+    over = {"state": OutboxState.ERASED.value, "next_send_at": None, "resend_requested": False}
+    tx.connection.execute(sa.update(tables.outbox).where(*of_it, _OUT.state.not_in(FINAL)).values(over))
+    tx.connection.execute(sa.update(tables.outbox).where(*of_it).values(value=None))
+
+
+def forget_receipts(tx: Tx, addressee: str, now: datetime) -> None:
+    """Its signing key is not believed any more: what it said of rows that are not final counts for nothing, and they
+    are sealed anew, to a key that it announces from now on."""
+    sent = _OUT.state.in_((OutboxState.SENT, OutboxState.HELD))
+    anew = {
+        "value": None,
+        "key_id": None,
+        "state": OutboxState.NEW.value,
+        "next_send_at": now,
+        "sends": 0,
+        "gap_reported": False,
+    }
+    waiting = (_unsettled_to(addressee), sent, sa.not_(_OUT.erasure))
+    tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(anew))
+
+
+def key_announced(tx: Tx, addressee: str, now: datetime) -> None:
+    """What waits for a key of the addressee goes at once."""
+    waiting = (_unsettled_to(addressee), _OUT.state == OutboxState.WAITING_FOR_KEY)
+    values = {"state": OutboxState.NEW.value, "next_send_at": now}
+    tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(values))
+
+
+def key_valid(tx: Tx, addressee: str, key_id: str, now: datetime) -> None:
+    """As `key_announced`, but for what this very key was gone for."""
+    keyless = (sa.text(tables.IS_UNTIMED), _OUT.state == OutboxState.WAITING_FOR_KEY, _OUT.addressee == addressee)
+    values = {"state": OutboxState.NEW.value, "next_send_at": now}
+    usable = _OUT.gone_key_id.is_distinct_from(key_id)
+    tx.connection.execute(sa.update(tables.outbox).where(*keyless, usable).values(values))
+
+
+def bring_forward(tx: Tx, pauses: Mapping[int, timedelta], longest: timedelta, now: datetime) -> None:
+    """Sends what a clock that was ahead has put off: what is due later than its own pause allows. `pauses` are by how
+    often a row was sent, the shortest first."""
+    put_off = sa.or_(
+        *(sa.and_(_OUT.sends <= sends, _OUT.next_send_at > now + pause) for sends, pause in pauses.items()),
+        _OUT.next_send_at > now + longest,
+    )
+    at_least = _OUT.next_send_at > now + min(pauses.values())  # nothing less is put off, and this has an index
+    tx.connection.execute(sa.update(tables.outbox).where(at_least, put_off).values(next_send_at=now))
+
+
+def lay_down(tx: Tx, now: datetime) -> None:
+    """What waits behind another event of its referral has no time of its own, or every look at what is due would pass
+    over all of it. It goes when that one is final (see `receipts`), and what was forgotten then goes now."""
+    is_sent = _OUT.state == OutboxState.SENT
+    waits = (_OUT.next_send_at <= now, is_sent, sa.not_(_OUT.resend_requested), sa.not_(_OUT.erasure))
+    tx.connection.execute(sa.update(tables.outbox).where(*waits, has_older()).values(next_send_at=None))
+    forgotten = (sa.text(tables.IS_UNTIMED), is_sent, sa.not_(has_older()))
+    tx.connection.execute(sa.update(tables.outbox).where(*forgotten).values(next_send_at=now))
+
+
+def has_older() -> sa.Exists:
+    """Whether something older of its referral has no final receipt."""
+    older = tables.outbox.alias("older")
+    return sa.exists().where(same_referral(older.c, _OUT), older.c.number < _OUT.number, older.c.state.not_in(FINAL))

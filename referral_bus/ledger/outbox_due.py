@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from referral_bus.backoff import Backoff
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import body_of
-from referral_bus.ledger.outbox import FINAL, OutboxState
+from referral_bus.ledger.outbox import OutboxState, has_older
 from referral_bus.ledger.peers import agreed_time
 from referral_bus.ledger.referral_key_columns import key_of, same_referral
 from referral_bus.ledger.store import Tx
@@ -79,16 +79,6 @@ def _due_for(
         .order_by(_OUT.number)
     )
     return [_due_row(tx, row, now, witnesses) for row in tx.connection.execute(query)]
-
-
-def has_older() -> sa.Exists:
-    """Whether something older of its referral has no final receipt."""
-    older = tables.outbox.alias("older")
-    return sa.exists().where(
-        same_referral(older.c, _OUT),
-        older.c.number < _OUT.number,
-        older.c.state.not_in(FINAL),
-    )
 
 
 def _its_turn() -> sa.ColumnElement[bool]:

@@ -1,14 +1,13 @@
-"""What would wait for too long in the outbox: nothing but the passing of time could end it, so it is looked at now and
-then."""
+"""When what waits in the outbox goes: something has changed at its addressee, or time has passed that nothing else
+notices."""
 
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from referral_bus.backoff import Backoff
-from referral_bus.ledger import resends, tables
-from referral_bus.ledger.outbox import OutboxState, resend_all
-from referral_bus.ledger.outbox_due import has_older
+from referral_bus.ledger import outbox, resends, tables
+from referral_bus.ledger.outbox import OutboxState
 from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.signing import key_id_of
@@ -16,50 +15,47 @@ from referral_bus.wire.signing import key_id_of
 _OUT = tables.outbox.c
 
 
-def wake(tx: Tx, now: datetime, backoff: Backoff) -> None:
-    """Everything below, once."""
+def announced(tx: Tx, addressee: str, now: datetime) -> None:
+    """`addressee` has announced another key or a newer register: what waits for that goes at once. What waits for its
+    receipt does so, too, but not again within `resends.SHORTEST`."""
+    outbox.key_announced(tx, addressee, now)
+    _resend_in_turn(tx, addressee, now)
+
+
+def inbox_seen(tx: Tx, addressee: str, topic_id: str, now: datetime) -> None:
+    """An inbox that was made anew has lost what it held: everything without a receipt goes again, in the addressee's
+    turn, since the host can make it anew again and again."""
+    inbox = tables.inboxes.c
+    known = tx.connection.execute(sa.select(inbox.topic_id).where(inbox.code == addressee)).scalar_one_or_none()
+    if known is None:
+        tx.connection.execute(sa.insert(tables.inboxes).values(code=addressee, topic_id=topic_id))
+    elif known != topic_id:
+        tx.connection.execute(sa.update(tables.inboxes).where(inbox.code == addressee).values(topic_id=topic_id))
+        _resend_in_turn(tx, addressee, now)
+
+
+def _resend_in_turn(tx: Tx, addressee: str, now: datetime) -> None:
+    if resends.next_turn(tx, addressee, now) <= now:
+        outbox.resend_all(tx, addressee, now)
+    else:
+        resends.want(tx, addressee)
+
+
+def sweep(tx: Tx, now: datetime, backoff: Backoff) -> None:
+    """Sends what would wait for too long, because only the passing of time could end it."""
     for code in resends.due(tx, now):
-        resend_all(tx, code, now)
-    _wake_keyless(tx, now)
-    _wake_put_off(tx, now, backoff)
-    _lay_down(tx, now)
+        outbox.resend_all(tx, code, now)
+    _send_to_valid_keys(tx, now)
+    pauses = {sends: max(pause, resends.SHORTEST) for sends, pause in backoff.pauses().items()}
+    outbox.bring_forward(tx, pauses, backoff.longest, now)
+    outbox.lay_down(tx, now)
 
 
-def _wake_keyless(tx: Tx, now: datetime) -> None:
+def _send_to_valid_keys(tx: Tx, now: datetime) -> None:
     """Sends what waits for a key that has become valid since it was announced."""
     peers = all_peers(tx)
     keyless = (sa.text(tables.IS_UNTIMED), _OUT.state == OutboxState.WAITING_FOR_KEY)
-    waiting = sa.select(_OUT.addressee).where(*keyless).distinct()
-    for addressee in tx.connection.execute(waiting).scalars().all():
+    for addressee in tx.connection.execute(sa.select(_OUT.addressee).where(*keyless).distinct()).scalars().all():
         key = peers[addressee].sealing_key(now) if addressee in peers else None
         if key is not None:
-            usable = _OUT.gone_key_id.is_distinct_from(key_id_of(key.public_key))
-            here = (*keyless, _OUT.addressee == addressee, usable)
-            values = {"state": OutboxState.NEW.value, "next_send_at": now}
-            tx.connection.execute(sa.update(tables.outbox).where(*here).values(values))
-
-
-def _wake_put_off(tx: Tx, now: datetime, backoff: Backoff) -> None:
-    """Sends what was put off by a clock that was ahead: what waits for longer than its own pause, which doubles with
-    each time that it is sent."""
-    pauses = [(sends, max(pause, resends.SHORTEST)) for sends, pause in backoff.pauses().items()]
-    put_off = sa.or_(
-        *(sa.and_(_OUT.sends <= sends, _OUT.next_send_at > now + pause) for sends, pause in pauses),
-        _OUT.next_send_at > now + backoff.longest,
-    )
-    at_least = _OUT.next_send_at > now + pauses[0][1]  # nothing less is put off, and for this there is an index
-    tx.connection.execute(sa.update(tables.outbox).where(at_least, put_off).values(next_send_at=now))
-
-
-def _lay_down(tx: Tx, now: datetime) -> None:
-    """What waits behind another event of its referral has no time of its own, or every look at what is due would pass
-    over all of it. It goes when that one is final (see `receipts`), and what was forgotten then goes now."""
-    waits = (
-        _OUT.next_send_at <= now,
-        _OUT.state == OutboxState.SENT,
-        sa.not_(_OUT.resend_requested),
-        sa.not_(_OUT.erasure),
-    )
-    tx.connection.execute(sa.update(tables.outbox).where(*waits, has_older()).values(next_send_at=None))
-    forgotten = (sa.text(tables.IS_UNTIMED), _OUT.state == OutboxState.SENT, sa.not_(has_older()))
-    tx.connection.execute(sa.update(tables.outbox).where(*forgotten).values(next_send_at=now))
+            outbox.key_valid(tx, addressee, key_id_of(key.public_key), now)

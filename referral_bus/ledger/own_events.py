@@ -11,10 +11,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import audit, referrals, tables, tombstones
+from referral_bus.ledger import audit, outbox, referrals, tables, tombstones
 from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.audit import SERVICE, Action
-from referral_bus.ledger.outbox import own_incarnation
+from referral_bus.ledger.own_agency import own_incarnation
 from referral_bus.ledger.referrals import Referral, Word
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import encode
@@ -25,7 +25,7 @@ from schemas.lifecycle import ErasureKind, ErasureReason, Side, Status
 from schemas.personal import ReferralBody, StatusBody
 
 NewId = Callable[[], UUID]
-_INSERT_EVENT, _INSERT_OUTBOX = sa.insert(tables.events), sa.insert(tables.outbox)
+_INSERT_EVENT = sa.insert(tables.events)
 NO_KEY_YET = "0" * 32  # stands in the bare event until the relay seals it
 
 
@@ -141,23 +141,7 @@ def _ready(tx: Tx, event: AnyEvent, before: Place, writing: Writing, body: bytes
     now = writing.now
     referrals.hold_place(tx, event.referral, tx.code, before, event.place)
     number = record_event(tx, event, now, "STORED", None, body, None)
-    row = {
-        "number": number,
-        "event_id": event.event_id,
-        "referral_sender": event.referral_sender,
-        "referral_id": event.referral_id,
-        "incarnation": event.incarnation,
-        "sequence": event.sequence,
-        "addressee": event.addressee,
-        "erasure": isinstance(event, ErasureEvent),
-        "state": "new",
-        "unsealed": encode(event),
-        "next_send_at": now,
-        "sends": 0,
-        "gap_reported": False,
-        "resend_requested": False,
-    }
-    tx.connection.execute(_INSERT_OUTBOX, row)
+    outbox.put(tx, event, number, now)
     key, to = event.referral, event.addressee
     audit.note(tx, Action.SENT, now, by=writing.by, referral=key, event_id=event.event_id, peer=to)
 

@@ -99,14 +99,6 @@ def forget_announcements(tx: Tx) -> None:
     tx.connection.execute(sa.update(tables.peers).values(announcement=None, counter=0))
 
 
-def next_announcement_place(tx: Tx) -> Place:
-    """Our incarnation and the next counter, written down at once, so that no two announcements ever share a place."""
-    own = tables.agency.c
-    tx.connection.execute(sa.update(tables.agency).values(announcement_counter=own.announcement_counter + 1))
-    row = tx.connection.execute(sa.select(own.incarnation, own.announcement_counter)).one()
-    return Place(row.incarnation, row.announcement_counter)
-
-
 def all_peers(tx: Tx) -> dict[str, Peer]:
     rows = tx.connection.execute(sa.select(tables.peers))
     return {row.code: Peer(row.code, row.incarnation, _announcement(row.announcement), row.heard_at) for row in rows}

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import referrals, resends, restored_peers, tables
+from referral_bus.ledger import outbox, referrals, resends, restored_peers, tables
 from referral_bus.ledger.erasures import peer_took
 from referral_bus.ledger.outbox import FINAL, OutboxState
 from referral_bus.ledger.peers import learn_incarnation
@@ -24,7 +24,6 @@ _ROW_OF_VALUE = (
         tables.sent_values.c.value_sha256 == sa.bindparam("of_value"), _OUT.addressee == sa.bindparam("of_addressee")
     )
 )
-_SET_ROW = sa.update(tables.outbox).where(_OUT.number == sa.bindparam("of_number"))
 _RECORD_OF = sa.select(tables.events.c.record).where(tables.events.c.number == sa.bindparam("of_number"))
 _FOLLOWING = (
     sa.select(_OUT.number, _OUT.gap_reported, _OUT.state, _OUT.next_send_at, _OUT.sends)
@@ -75,18 +74,7 @@ def _settle(
         return
     if OutboxState(held["state"]) in FINAL and receipt.incarnation <= (held["receipt_incarnation"] or 0):
         return
-    final = {
-        "state": OutboxState[outcome.name].value,
-        "next_send_at": None,
-        "resend_requested": False,
-        "receipted_at": now,
-        "receipt_issued_at": receipt.issued_at,
-        "receipt_incarnation": receipt.incarnation,
-        "receipt_key_id": key_id,
-        "code": item.code,
-        "path": item.path,
-    }
-    tx.connection.execute(_SET_ROW, final | {"of_number": held["number"]})
+    outbox.settle(tx, held["number"], OutboxState[outcome.name], item, receipt, key_id, now)
     if held["erasure"]:
         key = key_of(held)
         peer_took(tx, key, now if outcome is Outcome.REFUSED else None, key_id)
@@ -100,8 +88,7 @@ def _settle(
         following.next_send_at is None and OutboxState(following.state) in (OutboxState.SENT, OutboxState.HELD)
     ):
         at = _turn(tx, receipt.writer, following.sends, now) if following.gap_reported else now
-        send = {"gap_reported": False, "resend_requested": following.gap_reported, "next_send_at": at}
-        tx.connection.execute(_SET_ROW, send | {"of_number": following.number})
+        outbox.send_following(tx, following.number, at, following.gap_reported)
 
 
 def _taken_back_if_unknown(tx: Tx, held: sa.RowMapping, at: datetime) -> None:
@@ -117,10 +104,10 @@ def _not_yet(tx: Tx, row: sa.Row[tuple[object, ...]], outcome: Outcome, item: Re
     if outcome is Outcome.MISSING:
         _send_missing(tx, row, item.held, now)
     elif outcome is Outcome.HELD and row._mapping["value"] is not None:  # else it is to be sealed anew
-        values = {"state": OutboxState.HELD.value, "code": item.code, "path": item.path}
-        tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == row._mapping["number"]).values(values))
+        outbox.hold(tx, row._mapping["number"], item)
     elif outcome is Outcome.RESEAL and _is_last_sent(row, item):
-        _seal_anew(tx, row, now)
+        held = row._mapping
+        outbox.seal_anew(tx, held["number"], held["key_id"], _turn(tx, held["addressee"], held["sends"], now))
 
 
 def _is_last_sent(row: sa.Row[tuple[object, ...]], item: ReceiptItem) -> bool:
@@ -129,24 +116,10 @@ def _is_last_sent(row: sa.Row[tuple[object, ...]], item: ReceiptItem) -> bool:
     return value is not None and hashlib.sha256(value).digest() == item.value_sha256
 
 
-def _seal_anew(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime) -> None:
-    """The key is gone: the same event at the same place is sealed to another one, once there is one."""
-    held = row._mapping
-    values = {
-        "value": None,
-        "gone_key_id": held["key_id"],
-        "state": OutboxState.SENT.value,
-        "gap_reported": False,
-        "resend_requested": True,
-        "next_send_at": _turn(tx, held["addressee"], held["sends"], now),
-    }
-    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == held["number"]).values(values))
-
-
 def _send_missing(tx: Tx, row: sa.Row[tuple[object, ...]], held_place: Place, now: datetime) -> None:
     """The recipient lacks something before this event: send the first one after the place it holds."""
     held = row._mapping
-    tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == held["number"]).values(gap_reported=True))
+    outbox.report_gap(tx, held["number"])
     later = sa.tuple_(_OUT.incarnation, _OUT.sequence) > sa.tuple_(held_place.incarnation, held_place.sequence)
     first = tx.connection.execute(
         sa.select(_OUT.number, _OUT.state, _OUT.sends, _OUT.next_send_at)
@@ -157,12 +130,7 @@ def _send_missing(tx: Tx, row: sa.Row[tuple[object, ...]], held_place: Place, no
     if first is None or first.number == held["number"] or first.state in (OutboxState.HELD, OutboxState.UNDELIVERABLE):
         return  # a held one waits for somebody at the recipient; what follows goes when it is final
     at = _turn(tx, held["addressee"], first.sends, now)
-    values = {
-        "resend_requested": True,
-        "next_send_at": at if first.next_send_at is None else min(at, first.next_send_at),
-    }
-    known = (_OUT.number == first.number, _OUT.value.is_not(None))
-    tx.connection.execute(sa.update(tables.outbox).where(*known).values(values))
+    outbox.request_resend(tx, first.number, at if first.next_send_at is None else min(at, first.next_send_at))
 
 
 def _turn(tx: Tx, addressee: str, sends: int, now: datetime) -> datetime:

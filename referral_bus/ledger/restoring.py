@@ -4,34 +4,19 @@ They send again what they had sent before; what was erased meanwhile is erased a
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
 from referral_bus.ledger import audit, referrals, tables, tombstones
 from referral_bus.ledger.audit import Action
 from referral_bus.ledger.erasures import destroy, tell
+from referral_bus.ledger.own_agency import begin_anew
 from referral_bus.ledger.own_events import Writing, write_note
 from referral_bus.ledger.peers import forget_announcements
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.tombstones import Tombstone
 from schemas.events import ReferralKey
 from schemas.lifecycle import ErasureKind, Side
-
-NUMBERS = 1 << 28  # of events that a ledger can have in one incarnation; 33 million incarnations are exact in JSON
-_FIRST_MINUTE = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def incarnation_by_clock(now: datetime) -> int:
-    """For an agency that begins anew and does not know how far it had come: minutes since 2026. A restore
-    stays below that as long as it can, so no agency has ever used a higher one, unless it was restored every minute."""
-    return max(2, (now - _FIRST_MINUTE) // timedelta(minutes=1))
-
-
-def begin_anew(tx: Tx, incarnation: int) -> None:
-    """It goes on above everything that the lost ledger may have said or counted."""
-    tx.connection.execute(sa.update(tables.agency).values(incarnation=incarnation))
-    _number_on(tx, incarnation * NUMBERS)
 
 
 def restored(tx: Tx, incarnation: int, journal: Iterable[Tombstone], writing: Writing) -> None:
@@ -46,15 +31,6 @@ def restored(tx: Tx, incarnation: int, journal: Iterable[Tombstone], writing: Wr
     to_us = sa.select(tables.referrals).where(tables.referrals.c.side == Side.RECIPIENT)
     for row in tx.connection.execute(to_us).all():
         write_note(tx, referrals.from_row(row), writing)
-
-
-def _number_on(tx: Tx, after: int) -> None:
-    """Events are numbered above every number that the lost ledger has given: the agency's own system may have cursors
-    of it, and would take newer events for those that it has had."""
-    sql = tx.connection.exec_driver_sql
-    last = sql("SELECT seq FROM sqlite_sequence WHERE name = 'events'").scalar_one_or_none() or 0
-    sql("DELETE FROM sqlite_sequence WHERE name = 'events'")
-    sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)", (max(last, after),))
 
 
 def _put_back(tx: Tx, journal: Mapping[ReferralKey, Tombstone], writing: Writing) -> None:

@@ -14,8 +14,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from referral_bus.ledger import peers, restored_peers, tables
-from referral_bus.ledger.outbox import OutboxState, unsettled
+from referral_bus.ledger import outbox, peers, restored_peers, tables
 from referral_bus.ledger.store import Tx
 from referral_bus.ledger.tombstones import ANSWERS
 
@@ -25,30 +24,11 @@ _OUT, _T = tables.outbox.c, tables.tombstones.c
 def disbelieve(tx: Tx, believed: Callable[[str, str], bool], now: datetime) -> None:
     """`believed` is asked for an agency's code and the id of a key; see `Register.believes`."""
     for code, known in peers.forget_words(tx, believed).items():
-        _forget_receipts(tx, code, now)
+        outbox.forget_receipts(tx, code, now)
         if known:  # under a key that still counts
             restored_peers.note(tx, code, now)
     for code in _forget_answers(tx, believed):
         restored_peers.tell_again(tx, code, now)
-
-
-def _forget_receipts(tx: Tx, addressee: str, now: datetime) -> None:
-    """Its signing key is not believed any more: what it said of rows that are not final counts for nothing, and they
-    are sealed anew, to a key that it announces from now on."""
-    waiting = (
-        _OUT.number.in_(unsettled(_OUT.addressee == addressee)),
-        _OUT.state.in_((OutboxState.SENT, OutboxState.HELD)),
-        sa.not_(_OUT.erasure),
-    )
-    anew = {
-        "value": None,
-        "key_id": None,
-        "state": OutboxState.NEW.value,
-        "next_send_at": now,
-        "sends": 0,
-        "gap_reported": False,
-    }
-    tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(anew))
 
 
 def _forget_answers(tx: Tx, believed: Callable[[str, str], bool]) -> set[str]:

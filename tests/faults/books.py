@@ -9,7 +9,8 @@ from deploy.app.agency_client import AgencyClient
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import body_of
 from referral_bus.ledger.handovers import read_body
-from referral_bus.ledger.outbox import FINAL, OutboxState, own_incarnation
+from referral_bus.ledger.outbox import FINAL, OutboxState
+from referral_bus.ledger.own_agency import own_incarnation
 from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.queries import statuses
 from referral_bus.ledger.store import Tx

@@ -31,12 +31,12 @@ from referral_bus.broker.protocols import Broker, Reader, ReaderBroken
 from referral_bus.clock import Clock
 from referral_bus.federation.keyring import EpochKey, Keyring
 from referral_bus.federation.register import Register
-from referral_bus.ledger import handovers, outbox, queries, referrals, tombstones
+from referral_bus.ledger import handovers, queries, receipts_owed, referrals, tombstones
 from referral_bus.ledger.at_rest import AtRest
+from referral_bus.ledger.own_agency import begin_anew, incarnation_by_clock
 from referral_bus.ledger.own_events import Writing
 from referral_bus.ledger.queries import Step
 from referral_bus.ledger.referrals import Referral
-from referral_bus.ledger.restoring import begin_anew, incarnation_by_clock
 from referral_bus.ledger.store import Ledger, open_ledger
 from referral_bus.ledger.tombstones import Tombstone
 from referral_bus.logs import make_log
@@ -159,7 +159,7 @@ class Station:
     def owed(self, addressee: str) -> list[ReceiptItem]:
         """The receipt items that `addressee` has not been sent yet."""
         with self.ledger.read() as tx:
-            batches = outbox.owed_receipts(tx, (), 400)
+            batches = receipts_owed.next_batches(tx, (), 400)
         return [item for batch in batches if batch.addressee == addressee for item in batch.items]
 
     def send(self) -> bool:

@@ -31,7 +31,7 @@ from referral_bus.federation.trust import render_signatures
 from referral_bus.home import check_own_key, running
 from referral_bus.ledger.audit import SERVICE
 from referral_bus.ledger.handovers import Retries
-from referral_bus.ledger.outbox import own_incarnation
+from referral_bus.ledger.own_agency import own_incarnation
 from referral_bus.ledger.store import Changes
 from referral_bus.logs import Log, Seldom
 from referral_bus.metrics import ServiceMetrics

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from referral_bus.ledger import handovers
-from referral_bus.ledger.outbox import OutboxState, own_incarnation
-from referral_bus.ledger.restoring import NUMBERS, incarnation_by_clock
+from referral_bus.ledger.outbox import OutboxState
+from referral_bus.ledger.own_agency import NUMBERS, incarnation_by_clock, own_incarnation
 from schemas.lifecycle import Status
 from tests.kit.bench import Bench
 from tests.kit.people import RECIPIENT, SENDER

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from producers.receipts import BROKER_RETRY
 from producers.relay import AT_ONCE, IDLE_S
-from referral_bus.ledger import outbox, queries
+from referral_bus.ledger import outbox, queries, receipts_owed
 from referral_bus.ledger.outbox import OutboxState
 from referral_bus.ledger.outbox_due import due
 from referral_bus.ledger.store import Ledger
@@ -63,7 +63,7 @@ def test_a_lost_receipt_is_made_up_for_after_30_seconds_by_the_same_bytes_and_a_
     pair[RECIPIENT].read()
     [lost] = pair[RECIPIENT].owed(SENDER)
     with pair[RECIPIENT].ledger.write() as tx:
-        outbox.receipts_sent(tx, [1])  # the broker has it, and loses it
+        receipts_owed.sent(tx, [1])  # the broker has it, and loses it
     pair.clock.move(RESEND_AFTER - timedelta(milliseconds=1))
     pair.settle()
     assert len(events(pair, RECIPIENT)) == 1

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from referral_bus.ledger import outbox
+from referral_bus.ledger import outbox_sweep
 from referral_bus.ledger.resends import SHORTEST
 from referral_bus.wire.avro_codec import decode
 from schemas.outcomes import Outcome
@@ -67,7 +67,7 @@ def test_a_peer_whose_incarnation_rises_again_and_again_is_sent_everything_once_
 def test_a_peer_whose_inbox_is_made_anew_again_and_again_is_sent_everything_once_in_a_while(silent: Bench) -> None:
     for number in range(18):
         with silent[SENDER].ledger.write() as tx:
-            outbox.inbox_seen(tx, RECIPIENT, f"topic-{number}", silent.clock())
+            outbox_sweep.inbox_seen(tx, RECIPIENT, f"topic-{number}", silent.clock())
         silent.clock.move(timedelta(seconds=1))
         send(silent)
     assert sent(silent) == 2 * REFERRALS, "once at once"

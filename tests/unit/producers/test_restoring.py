@@ -7,7 +7,8 @@ import pytest
 from referral_bus.broker.protocols import Position
 from referral_bus.errors import LedgerUnusable, Reason
 from referral_bus.ledger import handovers, received_events
-from referral_bus.ledger.outbox import OutboxState, own_incarnation
+from referral_bus.ledger.outbox import OutboxState
+from referral_bus.ledger.own_agency import own_incarnation
 from referral_bus.rollback_guard import HighWater
 from schemas.lifecycle import ErasureReason, Status
 from schemas.outcomes import Code

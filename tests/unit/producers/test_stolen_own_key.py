@@ -4,8 +4,7 @@ import pytest
 
 from deploy.app.backups import LONGEST_LEAP, go_on, unguessed_incarnation
 from referral_bus.errors import BusError, Reason
-from referral_bus.ledger.outbox import own_incarnation
-from referral_bus.ledger.restoring import incarnation_by_clock
+from referral_bus.ledger.own_agency import incarnation_by_clock, own_incarnation
 from referral_bus.rollback_guard import HighWater
 from schemas.events import HIGHEST_INCARNATION
 from tests.kit.bench import Bench, Station

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from consumers.agency.verdicts import Again, Missing, NotTaken, TakenIn
-from referral_bus.ledger import outbox, queries
+from referral_bus.ledger import queries, receipts_owed
 from referral_bus.wire.avro_codec import MAX_VALUE, encode
 from referral_bus.wire.raw import RawRecord
 from schemas.events import NOWHERE, Place
@@ -139,10 +139,10 @@ def test_an_answer_that_is_under_way_takes_no_newer_one_with_it(trio: Bench) -> 
     word = event_record(trio, a_word(trio, event.referral, SENDER, RECIPIENT, (1, 2)))
     station.take(word)
     with station.ledger.read() as tx:
-        [under_way] = outbox.owed_receipts(tx, (), 400)
+        [under_way] = receipts_owed.next_batches(tx, (), 400)
     station.take(event_record(trio, event), word)
     with station.ledger.write() as tx:
-        outbox.receipts_sent(tx, under_way.numbers)
+        receipts_owed.sent(tx, under_way.numbers)
     assert [item.outcome for item in station.owed(SENDER)] == [Outcome.STORED] * 2
 
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from referral_bus.ledger.peers import next_announcement_place
+from referral_bus.ledger.own_agency import next_announcement_place
 from referral_bus.ledger.store import Changes, Ledger
 from tests.kit.waiting import PATIENCE_S
 

@@ -15,7 +15,7 @@ from referral_bus.errors import LedgerUnusable, Reason, Refused, Unreachable
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.ledger_errors import reachable
-from referral_bus.ledger.peers import next_announcement_place
+from referral_bus.ledger.own_agency import next_announcement_place
 from referral_bus.ledger.store import BUSY_TIMEOUT_S, Changes, Ledger, create_ledger, open_ledger
 from schemas.events import Place
 from tests.kit.made_once import AT_REST

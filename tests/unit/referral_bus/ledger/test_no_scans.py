@@ -15,7 +15,7 @@ from referral_bus.backoff import Backoff
 from referral_bus.ledger import handovers, outbox, queries, referrals, tables, tombstones
 from referral_bus.ledger.handovers import Retries
 from referral_bus.ledger.outbox import FINAL, OutboxState
-from referral_bus.ledger.outbox_sweep import wake
+from referral_bus.ledger.outbox_sweep import sweep
 from referral_bus.ledger.peers import all_peers
 from referral_bus.ledger.retention import Retention, retain
 from referral_bus.stage_queries import count_stages, stage_of
@@ -98,7 +98,7 @@ def _wake(pair: Bench) -> None:
         with station.ledger.write() as tx:
             outbox.give_up(tx, [RECIPIENT], pair.clock())
             outbox.let_go(tx, BELIEVED[:1], pair.clock())
-            wake(tx, pair.clock(), Backoff(RESEND_AFTER, outbox.LONGEST_PAUSE))
+            sweep(tx, pair.clock(), Backoff(RESEND_AFTER, outbox.LONGEST_PAUSE))
 
 
 def _hand_over(pair: Bench) -> None:

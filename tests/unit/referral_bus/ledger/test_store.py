@@ -16,8 +16,7 @@ from alembic.migration import MigrationContext
 from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.ledger import tables
 from referral_bus.ledger.at_rest import AtRest
-from referral_bus.ledger.outbox import own_incarnation
-from referral_bus.ledger.peers import next_announcement_place
+from referral_bus.ledger.own_agency import next_announcement_place, own_incarnation
 from referral_bus.ledger.store import Ledger, open_ledger
 from schemas.events import Place
 from tests.kit.made_once import AT_REST
@@ -104,8 +103,8 @@ WRITER = dedent(
     import sys
     from pathlib import Path
     from referral_bus.ledger.at_rest import AtRest
-    from referral_bus.ledger.peers import next_announcement_place
-    from referral_bus.ledger.outbox import own_incarnation
+    from referral_bus.ledger.own_agency import next_announcement_place
+    from referral_bus.ledger.own_agency import own_incarnation
     from referral_bus.ledger.store import open_ledger
     ledger = open_ledger(Path(sys.argv[1]), AtRest(bytes.fromhex(sys.argv[2])), sys.argv[3])
     for _ in range(int(sys.argv[4])):
