@@ -5,8 +5,8 @@ incarnation                            forgotten; the agency's next word counts 
                                        all that it is said to have goes to it again
 *held* and other words of the day      forgotten; what waits is sealed anew
 that an erasure is done or confirmed   forgotten; the agency is asked once more
-a place in a referral's order, and     no longer keep out what the agency says under another key; see `places` and
-the end of its words                   `judging`
+a place in a referral's order, and     no longer keep out what the agency says under another key; see
+the end of its words                   `believed_places` and `judge_event` of `consumers.agency`
 """
 
 from collections.abc import Callable, Iterator

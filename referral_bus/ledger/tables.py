@@ -51,10 +51,10 @@ agency = sa.Table(  # one row: whose ledger this is
 )
 
 # In these very words everywhere, or SQLite does not see that its index will do.
-IS_UNTIMED = "next_send_at IS NULL AND state NOT IN ('erased', 'refused', 'stored', 'undeliverable')"  # sending.FINAL
+IS_UNTIMED = "next_send_at IS NULL AND state NOT IN ('erased', 'refused', 'stored', 'undeliverable')"  # outbox.FINAL
 IS_FAILING = "send_failure IS NOT NULL AND state NOT IN ('erased', 'refused', 'stored', 'undeliverable')"
 IS_LOST_ERASURE = "erasure AND state = 'undeliverable'"
-IS_UNCONFIRMED = (  # what Tombstone.chased, waits_for_peer and waits_for_us say
+IS_UNCONFIRMED = (  # what Tombstone.needs_confirmation, waits_for_peer and waits_for_us say
     "reason <> 'retention' AND (asked_by_us AND peer_confirmed_at IS NULL AND peer_refused_at IS NULL"
     " OR (asked_by_peer OR NOT asked_by_us) AND confirmed_at IS NULL)"
 )
@@ -138,7 +138,7 @@ outbox = sa.Table(
     sa.Column("sequence", sa.BigInteger, nullable=False),
     sa.Column("addressee", sa.String, nullable=False),
     sa.Column("erasure", sa.Boolean, nullable=False),  # an ErasureEvent: it overtakes the others
-    sa.Column("state", sa.String, nullable=False),  # see sending.State
+    sa.Column("state", sa.String, nullable=False),  # see outbox.OutboxState
     sa.Column("unsealed", sa.LargeBinary, nullable=False),  # the event's value without its sealed part
     sa.Column("value", sa.LargeBinary),  # the bytes last sent
     sa.Column("key_id", sa.String),  # the key they are sealed to

@@ -1,5 +1,6 @@
 """The documents: their commands exist, their examples run, their tables are the code's, their links lead somewhere."""
 
+import ast
 import importlib.util
 import json
 import os
@@ -10,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -116,7 +117,11 @@ def test_every_target_of_make_exists(document: Path) -> None:
 def anchors(document: Path) -> set[str]:
     """Of the headings, as they are made where the document is shown."""
     headings = re.findall(r"^#+ (.+)$", FENCED.sub("", document.read_text(encoding="utf-8")), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return set(map(anchor_of, headings))
+
+
+def anchor_of(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 @of_documents
@@ -140,6 +145,109 @@ def test_no_document_names_other_hosts_or_the_machine_it_was_written_on(document
     assert {host for host in hosts if not host.endswith(".example")} <= HOSTS
     for place in (ROOT, Path.home(), Path(sys.prefix)):
         assert f"{place}/" not in text
+
+
+PACKAGES = ("schemas", "referral_bus", "producers", "consumers", "deploy")
+PATH = re.compile(rf"(?:{'|'.join((*PACKAGES, 'tests', 'docs', 'requirements', '[.]ci'))})/\S*")
+DOTTED = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:[.]\w+)+")
+MADE_BY_A_RELEASE = "schemas/released"
+"""Documents tell what the first release will put there."""
+
+
+def mentioned(text: str) -> list[str]:
+    """The words of everything in backticks, outside of blocks."""
+    return [word for code in re.findall(r"`([^`\n]+)`", FENCED.sub("", text)) for word in code.split()]
+
+
+def is_there(dotted: str) -> bool:
+    """Whether a module, or a name in a module, exists."""
+    module, *names = dotted.split(".")
+    while names and importlib.util.find_spec(f"{module}.{names[0]}"):
+        module = f"{module}.{names.pop(0)}"
+        if not (ROOT / module.replace(".", "/")).is_dir():
+            break
+    return not names or hasattr(importlib.import_module(module), names[0])
+
+
+def test_the_check_of_dotted_names_finds_what_is_wrong() -> None:
+    good = ["deploy.app", "deploy.agency", "deploy.agency.NotNow", "referral_bus.ledger.outbox.FINAL"]
+    assert [is_there(name) for name in good] == [True] * len(good)
+    assert not any(map(is_there, ["deploy.desk", "deploy.agency.Desk", "referral_bus.ledger.sending.FINAL"]))
+
+
+@of_documents
+def test_every_path_and_module_that_a_document_names_exists(document: Path) -> None:
+    words = mentioned(document.read_text(encoding="utf-8"))
+    paths = [word for word in words if PATH.fullmatch(word) and not word.startswith(MADE_BY_A_RELEASE)]
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert [word for word in words if DOTTED.fullmatch(word) and not is_there(word)] == []
+
+
+def defined(path: Path) -> Iterator[str]:
+    """The functions, classes and methods of a module."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        if isinstance(node, ast.ClassDef):
+            yield from (f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef))
+
+
+def test_each_function_that_the_architecture_names_is_in_a_file_beside_it() -> None:
+    text = FENCED.sub("", text_of("docs/architecture.md"))
+    pieces = re.split(r"\n(?=\n|\||\d+\. )", text)  # paragraphs, rows and steps
+    found, missing = 0, []
+    for words in map(mentioned, pieces):
+        there = {name for word in words if word.endswith(".py") for name in defined(ROOT / word)}
+        named = [word.removesuffix("()") for word in words if word.endswith("()")]
+        found += len(named)
+        missing += [name for name in named if name not in there]
+    assert missing == []
+    assert found > 50
+
+
+MAPS = ("referral_bus/ledger", "consumers/agency", "consumers/monitor", "deploy/app", "deploy/app/service")
+
+
+@pytest.mark.parametrize("package", MAPS)
+def test_the_map_of_a_package_names_each_of_its_modules(package: str) -> None:
+    folder = ROOT / package
+    holder = folder if (folder / "__init__.py").read_text(encoding="utf-8") else folder.parent
+    words = re.findall(r"\w+", ast.get_docstring(ast.parse((holder / "__init__.py").read_text(encoding="utf-8"))) or "")
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__"}
+    assert modules - set(words) == set()
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of every row of the first table, without its head."""
+    lines = [line for line in text.split("\n|---")[1].split("\n\n")[0].splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_glossary_is_in_alphabetic_order_and_each_word_has_a_file() -> None:
+    rows = rows_of(text_of("docs/glossary.md"))
+    words = [word for word, _, _ in rows]
+    assert words == sorted(words, key=str.lower)
+    assert len(set(words)) == len(words) > 50
+    assert [word for word, meaning, files in rows if not meaning or not mentioned(files)] == []
+
+
+def test_the_index_of_decisions_has_every_entry_in_its_part() -> None:
+    text = text_of("DECISIONS.md")
+    entries, part = [], ""
+    for line in text.splitlines():
+        if line.startswith("## "):
+            part = line.removeprefix("## ")
+        elif line.startswith("### "):
+            title = line.removeprefix("### ")
+            entries.append((part, title))
+    indexed = []
+    for day, part, link in rows_of(text):
+        assert date.fromisoformat(day)
+        linked = re.fullmatch(r"\[(.+)\]\(#(.+)\)", link)
+        assert linked
+        assert linked[2] == anchor_of(linked[1])
+        indexed.append((part, linked[1]))
+    assert indexed == entries
 
 
 def table(text: str, heading: str) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ OVERHEAD_BYTES = 256
 
 
 class KafkaSending:
-    """Waits for its topic until `handed`; from then on it is the library's. Its outcome is set once, by `Flight`."""
+    """Waits for its topic until `handed`; from then on it is the library's. Its outcome is set once, by `InFlight`."""
 
     __slots__ = ("handed", "outcome", "record", "since", "size")
 
