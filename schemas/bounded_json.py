@@ -1,8 +1,8 @@
-"""JSON from outside, bounded before anything is built of it: a short text can otherwise become a thousand times its
-size in memory.
+"""Parses JSON from outside only once its size, depth and number of values are within bounds: a parsed document can take
+a thousand times the memory of its text.
 
-The look ahead goes over the bytes: what stands in quotes is one value, and of the rest the signs that begin and
-separate values are counted. It does not judge whether it is JSON; the parser does, once the bounds hold.
+`check_bounds` scans the bytes: a quoted string counts as one value, and so does each `[`, `{` and `,` outside quotes.
+It does not check that the bytes are JSON; the parser does, once the bounds hold.
 """
 
 import json
@@ -12,14 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-# What is in quotes, or one sign. A text without an end takes all the rest, so that the look stays linear.
+# A quoted string, or one structural character. A string without an end takes all remaining bytes, so that the scan
+# stays linear.
 _PART = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """`values` counts all that begins, is separated or stands in quotes, `items` those of the outermost list, `depth`
-    open brackets."""
+    """The highest numbers that a document may have. `values` counts quoted strings and each `[`, `{` and `,` outside
+    them, `items` the items of the outermost list, `depth` the brackets that are open at once."""
 
     size: int  # bytes
     depth: int = 16
@@ -28,11 +29,11 @@ class Bounds:
 
 
 SMALL_FILE = Bounds(size=64 * 1024, values=1000)
-"""Of what our own programs leave for each other, or answer each other: a pin of all stewards takes a third of it."""
+"""For files and answers that our own programs write for each other: a pin with all stewards takes a third of it."""
 
 
 class OutOfBounds(ValueError):
-    """`what` is the bound that was passed, as its field is named in `Bounds`."""
+    """The document exceeds a bound. `what` is the name of that field of `Bounds`."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"more than the bound of {what}")
@@ -40,7 +41,8 @@ class OutOfBounds(ValueError):
 
 
 class NotJson(ValueError):
-    """Where the parser gave up, counted from 1. Never what stands there."""
+    """The bytes are no JSON. `line` and `column`, both from 1, say where the parser stopped; `why` never quotes the
+    input."""
 
     def __init__(self, line: int, column: int, why: str = "this is not JSON") -> None:
         super().__init__(f"line {line}, column {column}: {why}")
@@ -50,7 +52,8 @@ class NotJson(ValueError):
 
 
 def check_bounds(content: bytes, bounds: Bounds) -> None:
-    """Raises `OutOfBounds`. Takes time and memory of the order of the content's length, whatever stands in it."""
+    """Raises `OutOfBounds` for a document over a bound. Takes time and memory linear in the content's length, whatever
+    the content is."""
     if len(content) > bounds.size:
         raise OutOfBounds("size")
     depth, items, values = 0, 1, 0
@@ -74,11 +77,11 @@ def check_bounds(content: bytes, bounds: Bounds) -> None:
 
 
 def load_json(content: bytes, bounds: Bounds, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """The document, whose numbers are finite. Raises `OutOfBounds` or `NotJson`. `pairs` makes of the fields what
-    stands for an object; a field may be in them twice."""
+    """The parsed document, in which every number is finite. Raises `OutOfBounds` or `NotJson`. `pairs` builds an
+    object from its names and values, among which a name may be repeated; without it an object is a dict."""
     check_bounds(content, bounds)
     try:
-        text = content.decode("utf-8-sig")  # some editors begin a file with a mark
+        text = content.decode("utf-8-sig")  # some editors put a byte order mark first
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig", "replace")
         raise NotJson(before.count("\n") + 1, len(before) - before.rfind("\n"), "this is no text in UTF-8") from None
@@ -86,7 +89,7 @@ def load_json(content: bytes, bounds: Bounds, pairs: Callable[[list[tuple[str, A
         return json.loads(text, object_pairs_hook=pairs, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise NotJson(error.lineno, error.colno, _why(text[error.pos : error.pos + 1])) from None
-    except (ValueError, RecursionError):  # from numbers, of which the parser does not say where they stand
+    except (ValueError, RecursionError):  # from a number: the parser gives no position for it
         raise NotJson(1, 1, "a number in it is not finite, or has thousands of digits") from None
 
 
@@ -95,7 +98,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _why(sign: str) -> str:
-    """Of the character where the parser gave up. A control character is named, since it cannot be seen."""
+    """Why the parser stopped at this character. A control character is named by its code point: it cannot be seen."""
     if sign and sign < " " and sign not in "\n\r":
         return f"the character U+{ord(sign):04X} stands here as it is; write it with a backslash, as in \\t"
     return "this is not JSON"

@@ -1,13 +1,13 @@
-"""TOML from a file, bounded: of a short text tomllib may otherwise raise `RecursionError`."""
+"""Parses a TOML file of bounded size, and turns every error of tomllib into `NotToml`, a `RecursionError` included."""
 
 import tomllib
 from typing import Any
 
-MAX_BYTES = 64 * 1024  # of a settings file; ours has some kilobytes
+MAX_BYTES = 64 * 1024  # of a settings file; one with every setting takes some kilobytes
 
 
 class NotToml(ValueError):
-    """`why` is a fixed sentence, without a word of the file."""
+    """The file is too long or no TOML. `why` is a fixed sentence that quotes nothing of the file."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -15,7 +15,7 @@ class NotToml(ValueError):
 
 
 def load_toml(content: bytes) -> dict[str, Any]:
-    """The document. Raises `NotToml`."""
+    """The parsed document. Raises `NotToml` for more than `MAX_BYTES`, or for content that is no TOML in UTF-8."""
     if len(content) > MAX_BYTES:
         raise NotToml("the file is over 64 KiB; settings are far shorter")
     try:

@@ -1,7 +1,8 @@
 """The closed code lists in `codes/`, and which field of a model holds a code of which list.
 
-Membership is no validation error: an unknown code may be one that a newer partner knows (CODE_UNKNOWN), where a refused
-value never can be right (VALUE_REFUSED). So models check a code's form, and `unknown_codes` its membership.
+An unknown code is no validation error: newer software of a partner may know it (CODE_UNKNOWN), while a value that
+breaks a rule can never become valid (VALUE_REFUSED). So models check a code's form, and `unknown_codes` whether it is
+listed.
 """
 
 import re
@@ -68,12 +69,12 @@ class CodeList(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """Marks a field, or the items of a list field, as holding codes of this list."""
+    """Annotates a field, or the items of a list field, whose values are codes of the list with this name."""
 
     list_name: str
 
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """In JSON Schema the codes themselves, which say the form too."""
+        """JSON Schema gets the codes as an `enum`, which makes a pattern and a length redundant."""
         schema = handler(core_schema)
         return {"type": schema["type"], "enum": [entry.code for entry in load_code_list(self.list_name).codes]}
 
@@ -84,7 +85,7 @@ def parse_code_list(text: str) -> CodeList:
 
 @cache
 def load_code_list(name: str) -> CodeList:
-    """KeyError when there is no such list: names of lists never come from input."""
+    """The list with this name of `CODE_LISTS`. Raises `KeyError` for any other: no name of a list comes from input."""
     if name not in CODE_LISTS:
         raise KeyError(name)
     return parse_code_list((resources.files("schemas") / "codes" / f"{name}.yaml").read_text(encoding="utf-8"))
@@ -104,7 +105,7 @@ MOST_SPELLED_OUT = 12
 
 
 def form_of(list_name: str) -> str:
-    """What a field with a code of this list takes, for a person: the codes themselves, or how to list them."""
+    """The accepted values of a field of this list, for an error line: the codes, or the command that lists them."""
     codes = [entry.code for entry in load_code_list(list_name).codes]
     if len(codes) > MOST_SPELLED_OUT:
         return f"a code of the list, which `referral-bus codes {list_name}` shows"
@@ -112,7 +113,8 @@ def form_of(list_name: str) -> str:
 
 
 def list_at(model: type[BaseModel], path: str) -> str | None:
-    """The list whose codes stand at `body.request.service_types[1]`; None where no code stands."""
+    """The name of the list whose codes the field at `path` takes, as in `body.request.service_types[1]`; None for a
+    field that takes no code."""
     for name in re.findall(r"[a-z_]+", path):
         list_name = dict(coded_fields(model)).get(name)
         if list_name is not None or name not in model.model_fields:
@@ -125,7 +127,8 @@ def list_at(model: type[BaseModel], path: str) -> str | None:
 
 
 def unknown_codes(model: BaseModel) -> tuple[str, ...]:
-    """The paths of all codes that are on no list, such as `request.service_types[1]`. Never the codes themselves."""
+    """The paths of all codes that are not on their field's list, as in `request.service_types[1]`. Never the codes
+    themselves."""
     found: list[str] = []
     _collect_unknown(model, "", found)
     return tuple(found)
@@ -133,7 +136,7 @@ def unknown_codes(model: BaseModel) -> tuple[str, ...]:
 
 def _collect_unknown(model: BaseModel, prefix: str, found: list[str]) -> None:
     for name, list_name in coded_fields(type(model)):
-        value = getattr(model, name, None)  # None too where it is malformed, in a part of a document
+        value = getattr(model, name, None)  # None, too, for a malformed field that `partial` left out
         if type(value) is tuple:
             for place, item in enumerate(value):
                 _judge(item, list_name, f"{prefix}{name}[{place}]", found)
@@ -150,7 +153,8 @@ def _judge(value: Any, list_name: str | None, path: str, found: list[str]) -> No
 
 @cache
 def coded_fields(model: type[BaseModel]) -> tuple[tuple[str, str | None], ...]:
-    """The fields worth looking at: those that hold codes, with their list, and those that hold records, with None."""
+    """The fields in which codes can be: those that hold codes, with their list, and those that hold records, with
+    None."""
     found: list[tuple[str, str | None]] = []
     for name, field in model.model_fields.items():
         parts = [*field.metadata, *parts_of(field.annotation)]
@@ -167,7 +171,7 @@ def is_model(part: Any) -> bool:
 
 
 def parts_of(annotation: Any) -> Iterator[Any]:
-    """Everything an annotation is made of: the types, and what Annotated adds to them."""
+    """The annotation and all its parts, recursively: the types, and the metadata that `Annotated` adds to them."""
     yield annotation
     for part in get_args(annotation):
         yield from parts_of(part)

@@ -1,4 +1,4 @@
-"""When an answer is due, from the priority, unless the sender says otherwise."""
+"""The deadlines that a referral gets from its priority, unless its sender sets others (docs/integrate.md)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,19 +11,19 @@ RESPOND_WITHIN = MappingProxyType({"stat": 24 * _HOUR, "urgent": 72 * _HOUR, "ro
 
 
 def acknowledge_by(priority: str, now: datetime) -> datetime:
-    """When the first word of the recipient is due."""
+    """When the recipient's first event about a referral is due."""
     return now + ACKNOWLEDGE_WITHIN[priority]
 
 
 def respond_by(priority: str, now: datetime) -> datetime:
-    """When accepted, rejected or any end is due."""
+    """When the recipient's answer is due: accepted, rejected or any end."""
     return now + RESPOND_WITHIN[priority]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Deadlines beside those that a referral carries: how long a question or a cancellation request may wait, and how
-    long an open referral may rest without a word."""
+    """Limits that an agency sets for itself: how long a question or a cancellation request may wait for its answer, and
+    how long an open referral may go without an event."""
 
     unanswered: timedelta = 72 * _HOUR
     idle: timedelta = 30 * _DAY

@@ -1,7 +1,8 @@
-"""The clear parts of everything that travels, as frozen strict models. Field by field they are the schemas in `avro/`.
+"""The clear parts of all records, as frozen strict models that match the schemas in `avro/` field by field.
 
-What is checked here is what any reader needs before it can act at all: ids, agencies, the place in the order. Whether a
-code stands on its list, and whether a value makes sense, is judged later, in the order (`outcomes.Code`).
+These models check only what every reader needs before it can act on a record: ids, agencies, the place in the order.
+Whether a code is on its list, and whether a value makes sense, the recipient judges later, in the order of
+`outcomes.Code`.
 """
 
 from datetime import timedelta
@@ -18,9 +19,9 @@ AgencyCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9
 CodeWord = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40)]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 ClearPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=30)]  # a field of a clear record
-FromOne = Annotated[int, Field(ge=1, lt=2**53)]  # exact in JSON, and one more never overflows anything
+FromOne = Annotated[int, Field(ge=1, lt=2**53)]  # exact in JSON, and adding one never overflows a long
 FromZero = Annotated[int, Field(ge=0, lt=2**53)]
-HIGHEST_INCARNATION = 2**25 - 1  # times 2**28, the first number of its events, it is exact in JSON too
+HIGHEST_INCARNATION = 2**25 - 1  # times 2**28, the first number of its events, stays below 2**53
 Incarnation = Annotated[int, Field(ge=1, le=HIGHEST_INCARNATION)]
 IncarnationOrNone = Annotated[int, Field(ge=0, le=HIGHEST_INCARNATION)]
 LONGEST_ANNOUNCED = timedelta(days=90)  # the current epoch and the next two
@@ -29,31 +30,33 @@ Fingerprint = Annotated[bytes, Field(min_length=8, max_length=8)]
 
 
 class Place(NamedTuple):
-    """Where an event stands among its writer's events of one referral. Places compare in the order of the protocol."""
+    """The place of an event among its writer's events about one referral. Places compare in the order of the
+    protocol: by incarnation, then by sequence."""
 
     incarnation: int
     sequence: int
 
 
-NOWHERE = Place(0, 0)
+NOWHERE = Place(0, 0)  # lower than the place of every event
 
 
 class ReferralKey(NamedTuple):
-    """What state is keyed by: a referral's id counts only together with its sender."""
+    """Identifies a referral: two senders may use the same `referral_id`."""
 
     sender: str
     referral_id: UUID
 
 
 class ClearRecord(BaseModel):
-    """`record` names the schema; the schema index knows its versions. Errors never hold input."""
+    """Base of the clear records. `record` is the name of its schema, whose versions are in `schema_index`. Validation
+    errors never quote the input."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
     record: ClassVar[str]
 
 
 class Event(ClearRecord):
-    """What the three kinds of event share."""
+    """The fields that ReferralEvent, StatusEvent and ErasureEvent share."""
 
     event_id: UUID
     referral_id: UUID
@@ -75,12 +78,12 @@ class Event(ClearRecord):
 
     @property
     def from_sender(self) -> bool:
-        """True when the referral's sender wrote it."""
+        """True when the referral's sender wrote this event, False when its recipient did."""
         return self.writer == self.referral_sender
 
 
 class SealedEvent(Event):
-    """An event with a sealed body and a place behind another."""
+    """An event with a sealed body. `follows` is the place of the writer's previous event about the referral."""
 
     follows_incarnation: IncarnationOrNone
     follows_sequence: FromZero
@@ -97,7 +100,7 @@ class SealedEvent(Event):
 
 
 class ReferralEvent(SealedEvent):
-    """A new referral."""
+    """A new referral, written by its sender. Sealed part: `personal.ReferralBody`."""
 
     record: ClassVar[str] = "ReferralEvent"
     priority: Annotated[CodeWord, Coded("priority")]
@@ -108,7 +111,8 @@ class ReferralEvent(SealedEvent):
 
 
 class StatusEvent(SealedEvent):
-    """Every later word about a referral, from either side. `status` is null from the sender."""
+    """A later event about a referral, from either side; `status` is None from the sender. Sealed part:
+    `personal.StatusBody`."""
 
     record: ClassVar[str] = "StatusEvent"
     status: Annotated[CodeWord, Coded("status")] | None
@@ -117,7 +121,8 @@ class StatusEvent(SealedEvent):
 
 
 class ErasureEvent(Event):
-    """The personal part is to be erased, or has been."""
+    """Asks the addressee to erase the personal part of a referral, or tells that the writer has erased it. `status` is
+    None from the sender."""
 
     record: ClassVar[str] = "ErasureEvent"
     status: Annotated[CodeWord, Coded("status")] | None
@@ -126,7 +131,8 @@ class ErasureEvent(Event):
 
 
 class ReceiptItem(BaseModel):
-    """What became of one copy of one event. `held` is the last place held of this referral and writer."""
+    """What the recipient did with one copy of one event. `held` is the last place of this referral and writer that the
+    recipient has taken."""
 
     model_config = ClearRecord.model_config
     value_sha256: Hash
@@ -143,7 +149,8 @@ class ReceiptItem(BaseModel):
 
 
 class StorageReceipt(ClearRecord):
-    """Signed proof, in batches, of what became of events. The only thing that empties an outbox."""
+    """The addressee's signed statement of what it did with up to 500 events. Only its final outcomes settle events in
+    the writer's outbox."""
 
     record: ClassVar[str] = "StorageReceipt"
     receipt_id: UUID
@@ -161,7 +168,8 @@ class ServiceOffer(BaseModel):
 
 
 class AgencyAnnouncement(ClearRecord):
-    """An agency's heartbeat. Peers keep the highest (incarnation, counter)."""
+    """An agency's regular announcement of its keys, schemas, services and state. Peers keep the one with the highest
+    (incarnation, counter)."""
 
     record: ClassVar[str] = "AgencyAnnouncement"
     agency: AgencyCode
@@ -184,7 +192,8 @@ class AgencyAnnouncement(ClearRecord):
 
     @model_validator(mode="after")
     def _promises_nothing_far_ahead(self) -> Self:
-        """What a stolen key announces ends soon by itself, whether or not its revocation is heard of."""
+        """Bounds what a stolen signing key can announce: it expires within 90 days, even for a peer that never hears of
+        the key's revocation."""
         current = epoch_at(self.issued_at)
         if any(not current <= key.epoch <= current + AHEAD for key in self.sealing_keys):
             raise ValueError("announced are the keys of the current epoch and of the next two")
@@ -196,7 +205,7 @@ class AgencyAnnouncement(ClearRecord):
 
 
 class DeadLetterNotice(ClearRecord):
-    """Something waits for a person at an agency. For the operators; never a value."""
+    """Tells the operators that a record waits for a person at `agency`: where it is and why, never a value of it."""
 
     record: ClassVar[str] = "DeadLetterNotice"
     notice_id: UUID
@@ -219,7 +228,7 @@ class StewardSignature(BaseModel):
 
 
 class RegisterVersion(ClearRecord):
-    """One version of the register's bytes with the stewards' signatures over them."""
+    """One version of the register: the exact bytes of its file, and the stewards' signatures over them."""
 
     record: ClassVar[str] = "RegisterVersion"
     version: FromOne

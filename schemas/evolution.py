@@ -1,8 +1,8 @@
 """The evolution check: a new version of a schema reads, and is read by, every released one, in both directions.
 
-Pure functions over two schemas as parsed JSON. The rules come first, since only they see what a value does not show
-(a logical type is not in the fingerprint, an alias works one way only); then generated data, written with the one and
-read with the other, proves what the rules let pass.
+Pure functions over two schemas as parsed JSON. The rules come first, since only they find what no value shows (a
+logical type is not in the fingerprint, an alias works one way only). Where the rules find nothing, `evolution_proof`
+writes generated data with each version and reads it with the other.
 """
 
 from collections.abc import Iterator
@@ -29,13 +29,14 @@ _PROMOTIONS = frozenset(
 
 
 def evolution_findings(old: Any, new: Any) -> tuple[EvolutionFinding, ...]:
-    """Why the new version, as parsed JSON, cannot stand beside the released old one. Raises NotASchema."""
+    """Why readers of one version could not read records of the other; empty for a compatible pair. Both schemas are
+    parsed JSON. Raises `NotASchema`."""
     found = rule_findings(old, new)
     return found or tuple(_of_proof(mismatch) for mismatch in mismatches(old, new))
 
 
 def rule_findings(old: Any, new: Any) -> tuple[EvolutionFinding, ...]:
-    """The rules alone, without generated data. Raises NotASchema."""
+    """What the rules alone find, without generated data. Both schemas are parsed JSON. Raises `NotASchema`."""
     before, after = shape_of(old), shape_of(new)
     root = short_name(after) or after.kind
     if before.kind != "record" or after.kind != "record":
@@ -51,7 +52,7 @@ def rule_findings(old: Any, new: Any) -> tuple[EvolutionFinding, ...]:
 
 
 def _judged(change: Change) -> Iterator[EvolutionFinding]:
-    """What one change means for the two versions."""
+    """The findings, none or one, that one change between the versions causes."""
     if isinstance(change, TypeChange):
         yield from _judged_type(change)
         return
@@ -102,8 +103,8 @@ def _judged_type(change: TypeChange) -> Iterator[EvolutionFinding]:
 
 
 def _renamed(old: Shape, new: Shape, path: str) -> Iterator[EvolutionFinding]:
-    """An alias that names a field of the other version. Only the version with the alias would understand it; and where
-    both fields stand in the one, fastavro lets the second take the place of the first.
+    """Finds each alias that names a field of the other version. Only the version with the alias could read the other;
+    and where that version has both fields, fastavro fills the first with the second one's value.
     """
     for place, before, after in _record_pairs(old, new, path):
         for ours, theirs in ((after, before), (before, after)):
@@ -114,7 +115,7 @@ def _renamed(old: Shape, new: Shape, path: str) -> Iterator[EvolutionFinding]:
 
 
 def _record_pairs(old: Shape, new: Shape, path: str) -> Iterator[tuple[str, tuple[Field, ...], tuple[Field, ...]]]:
-    """The records that stand at the same place in both."""
+    """The records that both versions have at the same path: the path, the old fields, the new ones."""
     before = dict(_records(old, path))
     for place, fields in _records(new, path):
         if place in before:
@@ -129,7 +130,7 @@ def _of_the_new_alone(new: Any, shape: Shape, root: str) -> Iterator[EvolutionFi
     for path, rule in schema_findings(new):
         yield EvolutionFinding(path or root, "rule_broken", rule)
     for path, inner in all_shapes(shape, root):
-        if inner.kind == "recursion":  # also where the name is written with its namespace
+        if inner.kind == "recursion":  # `schema_findings` misses one whose name is written with its namespace
             yield EvolutionFinding(path, "rule_broken", "recursion")
         if inner.logical and (inner.kind, inner.logical) not in SIMPLE_TYPES:
             yield EvolutionFinding(path, "logical_type_unknown")
@@ -139,7 +140,8 @@ def _of_the_new_alone(new: Any, shape: Shape, root: str) -> Iterator[EvolutionFi
 
 
 def default_fits(field: Field) -> bool:
-    """Whether the default is one of its first branch, and stands in JSON as it does in a value."""
+    """Whether the field's default is a value of its first branch whose JSON form equals the Python value. It must have
+    a default."""
     return _fits(field.default[0], field.shape)
 
 
@@ -169,7 +171,7 @@ def _fits(value: Any, shape: Shape) -> bool:
                 and value.keys() == names
                 and all(_fits(value[each.name], each.shape) for each in shape.fields)
             )
-        case _:  # float too: most decimal fractions are no float
+        case _:  # float, too: most decimal fractions have no exact value in 32 bits
             return False
 
 

@@ -1,4 +1,4 @@
-"""What the evolution check can find, and one line each on what to do."""
+"""The kinds of finding of the evolution check, each with one line on what to do about it."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -57,7 +57,8 @@ ADVICE: MappingProxyType[EvolutionKind, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class EvolutionFinding:
-    """`path` as in `ReferralBody.person.identifiers[].value`."""
+    """A place where two versions do not fit together. `path` is as in `ReferralBody.person.identifiers[].value`;
+    `note`, where there is one, says what differs."""
 
     path: str
     kind: EvolutionKind

@@ -1,8 +1,8 @@
-"""Generated data, written with one version of a schema and read with the other through fastavro, in both directions.
+"""Writes generated data with one version of a schema and reads it with the other through fastavro, in both directions.
 
-Three things are asked of each value: that it can be read at all, that every field both versions have says the same (the
-others: their default), and that what came out is a value of the reader's own schema. fastavro reads logical types as
-the writer meant them, so only the last shows a time in microseconds at a reader of milliseconds.
+Each value must pass three checks: the reader can read it; every field that both versions have holds what was written,
+and every other one its default; and the value read can be written and read again with the reader's own schema. fastavro
+reads logical types by the writer's schema, so only the third check finds microseconds at a reader of milliseconds.
 """
 
 import random
@@ -21,7 +21,7 @@ from schemas.schema_shape import Shape, shape_of, short_name
 
 VALUES = 40
 SEED = 20260101
-"""Any will do; the same one makes a finding come again."""
+"""An arbitrary number; it is fixed so that every run generates the same values and reports the same findings."""
 
 _SIGNS = string.ascii_letters + string.digits + "  -.,oʻgʻ’ёЖқҳ\n\u00a0漢\U0001f33f"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +30,8 @@ _LONGEST = timedelta(days=365 * 200)
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """`writer` is the version with which the value was written. Never holds a value."""
+    """A place where a generated value did not survive. `writer` is the version that it was written with. Never holds a
+    value."""
 
     path: str
     kind: Literal["unreadable", "value_changed"]
@@ -38,7 +39,8 @@ class Mismatch:
 
 
 def mismatches(old: Any, new: Any, values: int = VALUES, seed: int = SEED) -> tuple[Mismatch, ...]:
-    """Each place once where generated data does not survive. For schemas, as parsed JSON, without recursion."""
+    """Every place where a generated value does not survive, each once. The schemas are parsed JSON and must have no
+    recursion. `values` is how many values are generated with each version."""
     before, after = _Version.of(old), _Version.of(new)
     found: dict[Mismatch, None] = {}
     for name, writer, reader in (("old", before, after), ("new", after, before)):
@@ -49,7 +51,8 @@ def mismatches(old: Any, new: Any, values: int = VALUES, seed: int = SEED) -> tu
 
 
 def generated(shape: Shape, values: int, seed: int) -> Iterator[Any]:
-    """Values of a schema, as Python has them: first the emptiest, then the fullest, then any."""
+    """Values of a schema as Python objects: the first has no optional part, the second every one, the others a random
+    choice of them."""
     chance = random.Random(seed)  # noqa: S311 # test data
     for number in range(values):
         fill = {0: 0.0, 1: 1.0}.get(number, 0.6)
@@ -79,7 +82,7 @@ def _differences(
     try:
         seen = schemaless_reader(BytesIO(binary), writer.parsed, reader.parsed)
         again = schemaless_reader(BytesIO(reader.write(seen)), reader.parsed, None)
-    except Exception:  # noqa: BLE001 # whatever fastavro raises, it could not read; its messages quote the value
+    except Exception:  # noqa: BLE001 # any exception means that fastavro could not read; messages quote the value
         yield root, "unreadable"
         return
     for path in _unlike(value, seen, writer.shape, reader.shape, root):
@@ -89,15 +92,15 @@ def _differences(
 
 
 def _unlike(written: Any, seen: Any, writer: Shape, reader: Shape, path: str) -> Iterator[str]:
-    """The places where the reader sees something else than was written."""
+    """The paths at which the value read differs from the value written."""
     match writer.kind, reader.kind:
         case ("union", "union") if written is not None and seen is not None:
             yield from _unlike(written, seen, writer.parts[-1], reader.parts[-1], path)
         case "array", "array":
             if len(written) != len(seen):
                 yield path
-            for item, other in zip(written, seen, strict=False):
-                yield from _unlike(item, other, writer.parts[0], reader.parts[0], f"{path}[]")
+            for item, item_seen in zip(written, seen, strict=False):
+                yield from _unlike(item, item_seen, writer.parts[0], reader.parts[0], f"{path}[]")
         case "record", "record":
             before = {each.name: each.shape for each in writer.fields}
             for each in reader.fields:
@@ -111,13 +114,13 @@ def _unlike(written: Any, seen: Any, writer: Shape, reader: Shape, path: str) ->
                 yield path
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equal and of one type, unlike 1 and True."""
-    return type(one) is type(other) and bool(one == other)
+def _same(written: Any, seen: Any) -> bool:
+    """Equal and of the same type: 1 and True are equal in Python, yet differ here."""
+    return type(written) is type(seen) and bool(written == seen)
 
 
 def _value(shape: Shape, chance: random.Random, fill: float) -> Any:
-    """`fill` is how likely a nullable value is there, and an array has items."""
+    """`fill`, from 0 to 1, is the probability that an optional value is not null, and that an array has items."""
     match shape.kind:
         case "union":
             return _value(shape.parts[-1], chance, fill) if chance.random() < fill else None
@@ -161,4 +164,4 @@ SIMPLE_TYPES: MappingProxyType[tuple[str, str], Callable[[random.Random], Any]] 
         ("long", "timestamp-micros"): _time(timedelta(microseconds=1)),
     }
 )
-"""How to make a value of each simple type. A logical type that does not stand here could not be proved."""
+"""A generator of values for each pair of type and logical type. `evolution` refuses every logical type without one."""

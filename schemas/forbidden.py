@@ -1,5 +1,5 @@
-"""What may stand in no schema, code list or example, because its very presence can harm the person it is about. Each
-theme with the words that give it away.
+"""Themes that no schema, code list or example may name, because a value about them can harm the person whom it
+concerns. Each theme has a pattern of the words by which it is found.
 """
 
 import re
@@ -19,11 +19,11 @@ _WORDS = {
 }
 FORBIDDEN = MappingProxyType({theme: re.compile(rf"\b({words})\b") for theme, words in _WORDS.items()})
 
-_SCHEMA = re.compile(r"\bschemas?\b")  # "fingerprint of the schema" is about nobody
+_SCHEMA = re.compile(r"\bschemas?\b")  # "fingerprint of the schema" is no biometric datum
 
 
 def forbidden_themes(text: str) -> tuple[str, ...]:
-    """The themes that a name (`campHistory`, `camp_history`) or a sentence touches."""
+    """The themes whose words occur in `text`, which is a name (`campHistory`, `camp_history`) or a sentence."""
     words = " ".join(re.findall(r"[A-Z]?[a-z]+|[A-Z]+", text)).lower()
     return tuple(
         theme

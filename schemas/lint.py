@@ -1,4 +1,5 @@
-"""`python -m schemas.lint`: the rules over everything in this folder. One line a finding; exit code 1 if any."""
+"""`python -m schemas.lint` checks the schemas, code lists and examples of this folder against the rules. It prints one
+line for each finding; its exit code is 1 if there is any."""
 
 import json
 import sys
@@ -17,7 +18,7 @@ from schemas.schema_rules import Finding, fingerprint_findings, schema_findings
 
 
 def lint() -> list[str]:
-    """Every finding in what we ship."""
+    """Every finding in the files of this folder, each as one line."""
     schemas = {name: json.loads(text) for name, text in _files("avro", ".avsc")}
     lists = {name: yaml.safe_load(text) for name, text in _files("codes", ".yaml")}
     examples = dict(_files("examples", ".json"))
@@ -25,7 +26,7 @@ def lint() -> list[str]:
 
 
 def lint_all(schemas: Mapping[str, Any], lists: Mapping[str, Any], examples: Mapping[str, str]) -> list[str]:
-    """The same over any schemas and code lists, as parsed data by file name, and examples, as text by file name."""
+    """As `lint`, for given files by their names: schemas and code lists as parsed data, examples as text."""
     findings = [(f"avro/{name}", finding) for name, schema in schemas.items() for finding in schema_findings(schema)]
     findings += [("avro", finding) for finding in fingerprint_findings(schemas)]
     findings += [(f"codes/{name}", finding) for name, raw in lists.items() for finding in code_list_findings(name, raw)]
@@ -35,7 +36,7 @@ def lint_all(schemas: Mapping[str, Any], lists: Mapping[str, Any], examples: Map
 
 
 def missing_lists(lists: Mapping[str, Any]) -> list[Finding]:
-    """The folder and CODE_LISTS name the same lists."""
+    """The lists that only one of `CODE_LISTS` and the folder has."""
     named = {f"{name}.yaml" for name in CODE_LISTS}
     return [
         (name, "in CODE_LISTS, but not in the folder, or the other way round") for name in sorted(named ^ set(lists))
@@ -60,7 +61,7 @@ def code_list_findings(file_name: str, raw: Any) -> list[Finding]:
 
 
 def example_findings(text: str) -> list[Finding]:
-    """An example is a file that `publish` takes, whose consent names its recipient."""
+    """What keeps an example from being a file that `publish` accepts. Its consent must name its recipient."""
     try:
         requests = parse_requests(text)
     except ValidationError as error:
@@ -73,13 +74,13 @@ def example_findings(text: str) -> list[Finding]:
 
 
 def _words(text: str) -> list[Finding]:
-    """Unlike the models' errors this may name the key: an example is ours and public."""
+    """Forbidden themes in keys and texts. Unlike the models' errors a finding names the key: an example is public."""
     found = ((part, theme) for part in _strings(json.loads(text), "") for theme in forbidden_themes(part[1]))
     return [(path, f"forbidden: {theme}") for (path, _), theme in found]
 
 
 def _strings(node: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Every key and every text, each with its place."""
+    """Every key and every text of the document, each with its path."""
     match node:
         case str():
             yield path, node
@@ -100,7 +101,7 @@ def _files(folder: str, suffix: str) -> Iterator[tuple[str, str]]:
 
 
 def report(findings: Sequence[str]) -> int:
-    """Writes one line each; the exit code."""
+    """Prints one line for each finding; returns the exit code."""
     sys.stdout.writelines(f"{finding}\n" for finding in findings)
     return 1 if findings else 0
 

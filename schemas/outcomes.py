@@ -1,4 +1,5 @@
-"""What a recipient can say of an event, and why. One table drives receipts, documentation, vectors and notices."""
+"""What a recipient's receipt can say of an event, and why. Receipts, documentation, vectors and notices all use this
+one table."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,21 +8,22 @@ from typing import Literal
 
 
 class Outcome(StrEnum):
-    """What a storage receipt says of one copy of one event."""
+    """What a storage receipt says of one copy of one event. "Kept" means: in the recipient's ledger."""
 
     STORED = "STORED"  # in the recipient's ledger
-    ERASED = "ERASED"  # there is a tombstone; it was never opened
-    REFUSED = "REFUSED"  # never will be stored; uses up its place in the order
-    HELD = "HELD"  # bytes kept; somebody at the recipient must act
-    MISSING = "MISSING"  # not kept: something before it has not arrived
-    RESEAL = "RESEAL"  # not kept: the key it was sealed to is gone
+    ERASED = "ERASED"  # the recipient has a tombstone of the referral, and has not opened the event
+    REFUSED = "REFUSED"  # the recipient will never store it; it uses up its place in the order, see `CodeRule.place`
+    HELD = "HELD"  # the bytes are kept; what `CodeRule.who_acts` names must happen before the event can be judged
+    MISSING = "MISSING"  # not kept: an earlier event of its writer has not arrived
+    RESEAL = "RESEAL"  # not kept: the recipient has destroyed the key that it was sealed to
 
 
 FINAL_OUTCOMES = frozenset({Outcome.STORED, Outcome.ERASED, Outcome.REFUSED})
 
 
 class Code(StrEnum):
-    """Why an event was not simply stored. Closed, public, and the same word in receipts, logs, metrics and notices."""
+    """Why a recipient did not store an event, or could not hand it over. A closed list; receipts, logs, metrics and
+    notices all use these words."""
 
     TOO_LARGE = "TOO_LARGE"
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
@@ -50,8 +52,9 @@ WhoActs = Literal["operators", "writer's software", "recipient upgrades", "by it
 
 @dataclass(frozen=True, slots=True)
 class CodeRule:
-    """`outcome` is None where nothing is believed yet, so that no receipt is owed. `place` tells whether the refused
-    event uses up its place in the order."""
+    """What follows from a code. `when` says when it applies. `outcome` is None where the writer is not proved, so that
+    no receipt is owed. `who_acts` names the one who can help, `retry_helps` tells whether the same bytes can be stored
+    later. `place` tells whether the refused event uses up its place in the order."""
 
     when: str
     outcome: Outcome | None
@@ -82,8 +85,8 @@ CODES = MappingProxyType(
             True,
         ),
         Code.NOT_AGREED: CodeRule("No agreement in force lets the sender refer to us.", _R, "sender"),
-        Code.CONSENT_INVALID: CodeRule("Consent is missing, expired, or for somebody else.", _R, "sender"),
-        Code.NOT_A_PARTY: CodeRule("A referral that its writer is not the sender of.", _R, "operators"),
+        Code.CONSENT_INVALID: CodeRule("Consent is missing, has expired, or names another agency.", _R, "sender"),
+        Code.NOT_A_PARTY: CodeRule("A new referral whose writer is not its sender.", _R, "operators"),
         Code.REFERRAL_UNKNOWN: CodeRule("The writer has no referral with this id with us.", _R, "operators"),
         Code.OPEN_FAILED: CodeRule("We have the key, but the sealed part does not open.", _R, "sender"),
         Code.TRANSITION_REFUSED: CodeRule("The life cycle does not allow this move.", _R, "writer"),
@@ -94,6 +97,6 @@ CODES = MappingProxyType(
         Code.HANDOVER_EXHAUSTED: CodeRule(
             "Stored, but the agency's own system did not take it.", Outcome.STORED, "recipient", True
         ),
-        Code.DISCARDED: CodeRule("Somebody at the recipient discarded it, with a reason.", _R, "recipient"),
+        Code.DISCARDED: CodeRule("The recipient's staff discarded it, with a reason.", _R, "recipient"),
     }
 )

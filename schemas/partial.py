@@ -1,5 +1,7 @@
-"""A document in which something is malformed, as far as it is well formed: pydantic asks no rule across fields of a
-record in which one field is wrong, and a person wants to hear of all mistakes at once."""
+"""Builds the well-formed part of a document that has malformed fields, and judges it by the rules across fields.
+
+pydantic skips those rules for a record with a malformed field; this module applies them all the same, so that one try
+reports all mistakes of a document."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,8 +18,8 @@ Record = TypeVar("Record", bound=SealedRecord)
 
 
 def partly(model: type[Record], document: Mapping[str, Any]) -> Record:
-    """Holds the fields whose own form is right, and the defaults of those that are not given. Asking it for another
-    one raises AttributeError."""
+    """A record with the well-formed fields of `document`, and the defaults of those that it lacks. A malformed field is
+    no attribute of it: reading one raises `AttributeError`."""
     values: dict[str, Any] = {}
     malformed = []
     for name in model.model_fields:
@@ -28,7 +30,7 @@ def partly(model: type[Record], document: Mapping[str, Any]) -> Record:
                 malformed.append(name)
     made = cast("Record", model.model_construct(**values))
     for name in malformed:
-        made.__dict__.pop(name, None)  # its default, which stands for nothing given
+        made.__dict__.pop(name, None)  # `model_construct` has set its default
     return made
 
 
@@ -41,19 +43,20 @@ def _value(model: type[SealedRecord], name: str, given: Any) -> Any:
 
 @cache
 def _form(model: type[SealedRecord], name: str) -> TypeAdapter[Any]:
-    """Of one field, as strict as in its record."""
+    """A validator for one field alone, as strict as its record's."""
     field = model.model_fields[name]
     form: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     return TypeAdapter(form, config=None if _is_record(form) else ConfigDict(strict=True, hide_input_in_errors=True))
 
 
 def _is_record(form: Any) -> bool:
-    """A model brings its own configuration, and takes no other."""
+    """Whether `form` is a model, which has its own configuration: pydantic refuses another one for it."""
     return isinstance(form, type) and issubclass(form, SealedRecord)
 
 
 def broken_rules(record: SealedRecord, path: str = "") -> Iterator[Broken]:
-    """Of such a record, with paths; those that ask for a malformed field are not judged."""
+    """The broken rules of a record that `partly` has built, with the paths of their fields. A rule that reads a
+    malformed field is not judged."""
     for rule in record.rules():
         with suppress(AttributeError):
             for field, why in rule():

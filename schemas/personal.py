@@ -1,7 +1,8 @@
-"""The sealed parts: all that says anything about a person. Field by field they are `avro/ReferralBody.v1.avsc` and
-`avro/StatusBody.v1.avsc`, whose `doc` says what each field means.
+"""The sealed parts of events: everything that says anything about a person. The models match the schemas
+`avro/ReferralBody.v1.avsc` and `avro/StatusBody.v1.avsc` field by field; their `doc` says what each field means.
 
-The lengths are chosen so that a body with every text at its limit, in Latin or Cyrillic, fits the largest padding.
+With every text at its highest length, in Latin or Cyrillic, a body still fits the largest padded size
+(`referral_bus.wire.sealing.PADDED_SIZES`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -36,19 +37,20 @@ def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
     return items
 
 
-# Avro gives lists, JSON arrays; `strict=False` is about the container only, the items stay strict.
+# `strict=False` lets a list stand for a tuple, as Avro and JSON have it; the items stay strict.
 _FEW = Field(strict=False, max_length=30)
 _SOME = Field(strict=False, min_length=1, max_length=30)
 _DISTINCT = AfterValidator(_distinct)
 
 
 Broken = tuple[str, str]
-"""Of a rule across fields that is broken: the field that is wrong, and what is taken there."""
+"""A broken rule across fields: the name of the field that is wrong, and what it accepts."""
 Rule = Callable[[], Iterator[Broken]]
 
 
 class SealedRecord(BaseModel):
-    """Shows no value: not in repr or str, not to rich, not in errors. So no log and no traceback names a person."""
+    """Base of the sealed records. Its repr, str, rich output and errors hold no value, so that no log and no traceback
+    names a person."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
@@ -63,16 +65,17 @@ class SealedRecord(BaseModel):
     if not TYPE_CHECKING:  # a type checker sees the frozen fields
 
         def __setattr__(self, name: str, value: Any) -> None:
-            """pydantic's own refusal quotes the value."""
+            """Refuses in place of pydantic, whose own error quotes the value."""
             raise AttributeError(f"{type(self).__name__} is frozen")
 
     def rules(self) -> tuple[Rule, ...]:
-        """Those across its fields, each by itself: `partial` asks them of records in which a field is malformed."""
+        """The rules across the fields of this record. Each is called by itself: `partial` calls them on records with
+        malformed fields, too."""
         return ()
 
     @model_validator(mode="after")
     def _keeps_its_rules(self) -> Self:
-        """Names every broken one at its field, without any input."""
+        """Raises one error for all broken rules, each at its field and without any input."""
         broken = [
             InitErrorDetails(type=PydanticCustomError("rule", why), loc=(field,), input=None)
             for rule in self.rules()
@@ -89,7 +92,7 @@ class Identifier(SealedRecord):
 
 
 class Person(SealedRecord):
-    subject_ref: UUID4  # version 4: others can hold a time, an address, or the hash of a name
+    subject_ref: UUID4  # version 4: other versions can hold a time, an address, or the hash of a name
     name: Annotated[str, line(200)] | None = None
     case_code: Annotated[str, line(40)] | None = None
     date_of_birth: Day | None = None
@@ -175,7 +178,7 @@ class Consent(SealedRecord):
 
     def _best_interests_are_reasoned_and_approved(self) -> Iterator[Broken]:
         if not known("consent_kind", self.kind):
-            return  # a newer partner's kind may have reasons too
+            return  # a kind of newer software may need reasons, too
         for field in ("best_interests_reason", "best_interests_approver"):
             if (self.kind == BEST_INTERESTS) != (getattr(self, field) is not None):
                 yield field, "exactly when the kind is best-interests"
@@ -198,7 +201,7 @@ class FollowUp(SealedRecord):
 
 
 class ReferralBody(SealedRecord):
-    """What a new referral says to its recipient, and to nobody else."""
+    """The sealed part of a new referral: only its recipient can read it."""
 
     person: Person
     caregiver: Caregiver | None = None
@@ -215,7 +218,8 @@ class Appointment(SealedRecord):
 
 
 class StatusBody(SealedRecord):
-    """What a later word says to the other side. An empty one is legal: its presence must say nothing."""
+    """The sealed part of a later event. It may be empty: every such event has one, so that its presence tells an
+    observer nothing."""
 
     business_status: Annotated[CodeForm, Coded("business_status")] | None = None
     outcome: Annotated[CodeForm, Coded("outcome")] | None = None

@@ -1,4 +1,4 @@
-"""What is wrong with an input, without a word of the input: where, of what kind, and which form is taken there."""
+"""Turns validation errors into problems that quote nothing of the input: a path, a kind and the accepted form."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -46,14 +46,15 @@ _FORMS: dict[str, str] = {
     "datetime_type": "a time with its offset, as in 2026-11-23T19:00:00+05:00",
     "date_type": "a day, as in 1990-01-31",
 }
-_LIMITS = ("max_length", "min_length", "ge", "le", "lt")  # of the contract, never of the input
-_OURS = ("bad_time", "bad_day", "not_distinct", "rule", "utc_time")  # their messages are ours and say the form
+_LIMITS = ("max_length", "min_length", "ge", "le", "lt")  # numbers of the contract, never of the input
+_OURS = ("bad_time", "bad_day", "not_distinct", "rule", "utc_time")  # our own messages, which name the form
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`path` as in `body.request.service_types[1]`; empty for the input as a whole. `form` says what is taken there,
-    empty where that is not known; a refused character of a text is named in it by its code point."""
+    """One mistake in an input. `path` is as in `body.request.service_types[1]`, and empty for the input as a whole.
+    `form` says what is accepted there, and is empty where that is not known; it names a refused character of a text by
+    its code point."""
 
     path: str
     kind: ProblemKind
@@ -61,14 +62,14 @@ class Problem:
 
 
 def problems(error: ValidationError) -> tuple[Problem, ...]:
-    """Everything that is wrong, each thing once. pydantic's own report quotes the input, so only the type and the place
-    of each error are taken, and of a text the code point that is refused. The name of an unknown field is input too:
-    its parent is named instead. Only for models without maps, whose keys would stand in the path.
+    """All mistakes that `error` reports, each once. pydantic's own report quotes the input, so this takes only the type
+    and the path of each error, and from a text the code point that is refused. The name of an unknown field is input,
+    too, so the path is its parent's. Only for models without maps: a map's keys would show in the path.
     """
     entries = error.errors(include_url=False)
     inner = {entry["loc"][:length] for entry in entries for length in range(len(entry["loc"]))}
     found = (_problem(entry) for entry in entries if entry["type"] != "too_short" or entry["loc"] not in inner)
-    return tuple(dict.fromkeys(found))  # pydantic calls a list short, too, of which every item is wrong
+    return tuple(dict.fromkeys(found))  # `inner`: pydantic also calls a list too short if all its items are wrong
 
 
 def _problem(entry: ErrorDetails) -> Problem:

@@ -1,4 +1,4 @@
-"""What an agency hands in to start a referral: the shape of the files in `examples/`."""
+"""The request by which an agency starts a referral: the form of the files in `examples/`."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -16,8 +16,8 @@ IDEMPOTENCY_KEY = r"^[!-~]{1,128}$"
 
 
 class ReferralRequest(SealedRecord):
-    """One referral to start. Without deadlines of its own it gets those of its priority. `local_ref`, the agency's own
-    case number, stays in its own ledger. That the consent names this recipient is judged when it is published.
+    """One referral to start. Without deadlines it gets those of its priority (`schemas.deadlines`). `local_ref` is the
+    agency's own case number, which stays in its ledger. `publish` checks that the consent names this recipient.
     """
 
     recipient: AgencyCode
@@ -43,7 +43,7 @@ _LIST: TypeAdapter[tuple[ReferralRequest, ...]] = TypeAdapter(
 
 
 def json_schema() -> dict[str, Any]:
-    """Of what `parse_requests` takes, for other software: one request, or a list of them."""
+    """The JSON Schema of what `parse_requests` accepts, for other software: one request, or a list of them."""
     either: TypeAdapter[Any] = TypeAdapter(
         ReferralRequest | Annotated[tuple[ReferralRequest, ...], Field(min_length=1, max_length=MOST_REQUESTS)]
     )
@@ -51,7 +51,8 @@ def json_schema() -> dict[str, Any]:
 
 
 def parse_requests(text: str) -> tuple[ReferralRequest, ...]:
-    """A JSON file with one request, or with a list of them. Raises ValidationError; show `problems` of it."""
+    """The requests in a JSON text, which holds one request or a list of up to `MOST_REQUESTS`. Raises
+    `ValidationError`, which quotes the input: show its `problems` instead."""
     if text.lstrip().startswith("["):
         return _LIST.validate_json(text)
     return (ReferralRequest.model_validate_json(text),)

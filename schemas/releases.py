@@ -1,4 +1,5 @@
-"""What is released is frozen: the copies in `released/` with their sums, and what `avro/` may hold beside them."""
+"""Checks that released schemas stay as they were: the copies in `released/` against their checksums, and the schemas in
+`avro/` against those copies."""
 
 import hashlib
 import re
@@ -45,7 +46,7 @@ _LINE = re.compile(r"(?P<sum>[0-9a-f]{64}) [ *](?P<name>[A-Za-z0-9.]+)")
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFinding:
-    """`file` under `schemas/`; `path` within the schema, empty for the file as a whole."""
+    """One mistake. `file` is below `schemas/`; `path` is within the schema, and empty for the file as a whole."""
 
     file: str
     path: str
@@ -57,7 +58,7 @@ class ReleaseFinding:
 
 
 def shipped_findings(final: bool = False) -> tuple[ReleaseFinding, ...]:
-    """Everything against the releases in what we ship."""
+    """The findings for the files of this package; `final` is as for `release_findings`."""
     return release_findings(_files("avro"), _files("released"), final)
 
 
@@ -68,8 +69,8 @@ def anything_released() -> bool:
 def release_findings(
     shipped: Mapping[str, bytes], released: Mapping[str, bytes], final: bool = False
 ) -> tuple[ReleaseFinding, ...]:
-    """`shipped` and `released`: the files of `avro/` and of `released/`, by name. With `final`, as on the day of a
-    release, nothing may be a draft any more; otherwise the newest version of a record may be one.
+    """What is wrong with the files of `avro/` (`shipped`) and of `released/`, both by name. The newest version of a
+    record may be a draft, that is without a released copy; with `final`, as on the day of a release, none may.
     """
     copies = {name: content for name, content in released.items() if name != SUMS}
     found = [*_sums(copies, released.get(SUMS, b"")), *_copies(shipped, copies, final)]
@@ -79,7 +80,7 @@ def release_findings(
 
 
 def _sums(copies: Mapping[str, bytes], sums: bytes) -> Iterator[ReleaseFinding]:
-    """The released copies against the list of their sums."""
+    """Compares the released copies with the list of their checksums."""
     lines = [_LINE.fullmatch(line) for line in sums.decode("utf-8", "replace").splitlines()]
     if None in lines:
         yield _finding(f"released/{SUMS}", "sums_unreadable")
@@ -94,7 +95,7 @@ def _sums(copies: Mapping[str, bytes], sums: bytes) -> Iterator[ReleaseFinding]:
 
 
 def _copies(shipped: Mapping[str, bytes], copies: Mapping[str, bytes], final: bool) -> Iterator[ReleaseFinding]:
-    """The released copies against the versions that our software reads and writes."""
+    """Compares the versions that our software reads and writes with the released copies."""
     for folder, files in (("avro", shipped), ("released", copies)):
         for name, content in sorted(files.items()):
             if not _NAME.fullmatch(name) or not _is_schema(content):
@@ -110,7 +111,7 @@ def _copies(shipped: Mapping[str, bytes], copies: Mapping[str, bytes], final: bo
 
 
 def _evolution(shipped: Mapping[str, bytes], copies: Mapping[str, bytes]) -> Iterator[ReleaseFinding]:
-    """The newest version of each record against every released one."""
+    """Checks the newest version of each record for compatibility with every released one."""
     newest = _newest(shipped)
     for name, content in sorted(copies.items()):
         file = newest[_record(name)]
@@ -121,7 +122,7 @@ def _evolution(shipped: Mapping[str, bytes], copies: Mapping[str, bytes]) -> Ite
 
 
 def _newest(files: Mapping[str, bytes]) -> dict[str, str]:
-    """The file of the highest version of each record."""
+    """For each record the name of the file with its highest version."""
     named = sorted((match for name in files if (match := _NAME.fullmatch(name))), key=lambda each: int(each["version"]))
     return {match["record"]: match.string for match in named}
 
@@ -143,6 +144,6 @@ def _finding(file: str, kind: SnapshotKind) -> ReleaseFinding:
 
 
 def _files(folder: str) -> dict[str, bytes]:
-    """Until the first release there is no folder `released`."""
+    """The files of one folder by name; none where it does not exist, as `released` before the first release."""
     place = resources.files("schemas") / folder
     return {file.name: file.read_bytes() for file in place.iterdir()} if place.is_dir() else {}

@@ -1,4 +1,4 @@
-"""What differs between two versions of a schema: facts, without a judgement."""
+"""Lists the differences between two versions of a schema; `evolution` judges them."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,8 @@ TypeAspect = Literal["type", "logical type", "size", "name", "nullable", "branch
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """`old` is None for an added field, `new` for a removed one. `places`: where a moved one stands, from 1."""
+    """A difference in one field. `old` is None for an added field, `new` for a removed one. `places` are the positions
+    of a moved field in its record before and after, from 1."""
 
     path: str
     aspect: FieldAspect
@@ -25,6 +26,8 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class TypeChange:
+    """A difference between the types at the same path."""
+
     path: str
     aspect: TypeAspect
     old: Shape
@@ -35,7 +38,7 @@ Change: TypeAlias = FieldChange | TypeChange
 
 
 def changes(old: Shape, new: Shape) -> tuple[Change, ...]:
-    """Everything, in the order of the new version; what was removed stands last in its record."""
+    """All differences, in the order of the new version; the removed fields of a record come last in it."""
     return tuple(_shapes(old, new, short_name(new) or new.kind))
 
 
@@ -65,7 +68,7 @@ def _aspects(old: Shape, new: Shape) -> tuple[tuple[TypeAspect, bool], ...]:
 
 
 def _unions(old: Shape, new: Shape, path: str) -> Iterator[Change]:
-    """A type that is no union counts as a union of itself."""
+    """Compares unions. A type that is no union counts as a union of that type alone."""
     before, after = _branches(old), _branches(new)
     if ("null" in before) != ("null" in after):
         yield TypeChange(path, "nullable", old, new)
@@ -104,7 +107,8 @@ def _records(old: Shape, new: Shape, path: str) -> Iterator[Change]:
 
 
 def _moved(before: list[str], after: list[str]) -> set[str]:
-    """The fewest that have to move, as near as difflib finds them; the others kept their order."""
+    """A small set of names that have moved, so that all others keep their order. difflib does not always find the
+    smallest."""
     blocks = SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
     return set(after).difference(*(after[block.b : block.b + block.size] for block in blocks))
 
@@ -120,7 +124,7 @@ def _fields(old: Field, new: Field, path: str) -> Iterator[Change]:
 
 
 def drawn(change: Change) -> str:
-    """One line: `+` added, `-` removed, `~` changed."""
+    """The change as one line: `+` for an added field, `-` for a removed one, `~` for any other change."""
     before, after = texts(change)
     if change.aspect == "added":
         return f"+ {change.path}: {after}"
@@ -130,7 +134,7 @@ def drawn(change: Change) -> str:
 
 
 def texts(change: Change) -> tuple[str, str]:
-    """Before and after, for people."""
+    """What changed, before and after, as texts for an output line."""
     if isinstance(change, FieldChange):
         if change.aspect == "moved":
             return f"place {change.places[0]}", f"place {change.places[1]}"
@@ -170,5 +174,5 @@ def _shape_text(shape: Shape, aspect: TypeAspect) -> str:
 
 
 def _json(value: Any) -> str:
-    """Unlike Python's own comparison this tells 1, 1.0 and true apart."""
+    """JSON tells 1, 1.0 and true apart, which are equal in Python."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,4 +1,4 @@
-"""Every schema we can read, by the fingerprint that stands in front of each value."""
+"""The schemas that this software can read, by the fingerprint with which each value begins."""
 
 import json
 from collections.abc import Mapping
@@ -33,7 +33,8 @@ MODELS = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class IndexedSchema:
-    """One version of one record. `fingerprint` is CRC-64-AVRO of the canonical form, little-endian, 8 bytes."""
+    """One version of a record's schema. `fingerprint` is CRC-64-AVRO of the canonical form, 8 bytes little-endian, as
+    the Avro specification has it. `parsed` is the schema as fastavro needs it, `source` the text of its file."""
 
     record: str
     version: int
@@ -54,7 +55,7 @@ def index_schema(record: str, version: int, source: str) -> IndexedSchema:
 
 @cache
 def by_fingerprint() -> Mapping[bytes, IndexedSchema]:
-    """The shipped schemas. Parsed once, since parsing costs more than decoding."""
+    """The schemas in `avro/`. They are parsed once, since parsing a schema costs more than decoding a value."""
     found: dict[bytes, IndexedSchema] = {}
     for file in (resources.files("schemas") / "avro").iterdir():
         record, version, suffix = file.name.split(".")
@@ -66,5 +67,5 @@ def by_fingerprint() -> Mapping[bytes, IndexedSchema]:
 
 @cache
 def newest(record: str) -> IndexedSchema:
-    """The version we write."""
+    """The highest version of a record's schema, with which this software writes."""
     return max((s for s in by_fingerprint().values() if s.record == record), key=lambda schema: schema.version)

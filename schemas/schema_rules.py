@@ -1,4 +1,4 @@
-"""The rules for every Avro schema, over schemas as data. Each finding is a place and what is wrong there."""
+"""The rules that every Avro schema of ours keeps (docs/evolution.md). A finding is a path and the rule broken there."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,12 +12,13 @@ Finding = tuple[str, str]
 
 
 def schema_findings(schema: Any) -> list[Finding]:
-    """Everything against the rules in one schema, as parsed JSON."""
+    """The findings for one schema, as parsed JSON."""
     return list(dict.fromkeys(_Rules().judge(schema, "", ())))
 
 
 def fingerprint_findings(schemas: Mapping[str, Any]) -> list[Finding]:
-    """Schemas that a reader could not tell apart, since the fingerprint leaves out docs, defaults and logical types."""
+    """Schemas that have the same fingerprint, so that a reader cannot tell them apart: a fingerprint does not cover
+    docs, defaults and logical types. `schemas` are parsed JSON by file name."""
     owners: dict[str, str] = {}
     findings = []
     for name, schema in schemas.items():
@@ -29,12 +30,12 @@ def fingerprint_findings(schemas: Mapping[str, Any]) -> list[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """One walk through a schema. `sizes`: the fewest bytes that each named type met so far can take."""
+    """One walk through a schema. `sizes` holds the fewest bytes that a value of each named type met so far takes."""
 
     sizes: dict[str, int] = field(default_factory=dict)
 
     def judge(self, node: Any, path: str, inside: tuple[str, ...]) -> Iterator[Finding]:
-        """`inside`: the records around this place; to name one of them is recursion."""
+        """`inside` names the records around this node; a node that names one of them is recursion."""
         match node:
             case str():
                 if node.rpartition(".")[2] in inside:
@@ -77,7 +78,7 @@ class _Rules:
         self.sizes[name] = sum(self._fewest_bytes(each["type"]) for each in node["fields"])
 
     def _fewest_bytes(self, node: Any) -> int:
-        """Zero only for what takes no bytes at all, however often it is repeated."""
+        """The fewest bytes of a value. Exact only for zero: any other result means at least one byte."""
         match node:
             case "null":
                 return 0

@@ -1,4 +1,5 @@
-"""An Avro schema as plain typed data: every named type written out where it is used, names with their namespace."""
+"""An Avro schema as a tree of `Shape`s, in which a named type stands in full wherever it is used; names include the
+namespace."""
 
 import re
 from collections.abc import Iterator
@@ -12,23 +13,25 @@ from schemas.bounded_json import Bounds, OutOfBounds, load_json
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_MOST_LEVELS = 100  # of JSON; ours have a dozen
-_MOST_TYPES = 10_000  # with every named one written out; ours have a hundred
+_MOST_LEVELS = 100  # of JSON; our schemas have a dozen
+_MOST_TYPES = 10_000  # each counted wherever it is used; our schemas have a hundred
 _BOUNDS = Bounds(size=1024 * 1024, depth=_MOST_LEVELS, values=100_000, items=100_000)
 
 
 class NotASchema(ValueError):
-    """The text is no Avro schema. The message is a fixed sentence: somebody may have named the wrong file."""
+    """The text is no Avro schema. The message is a fixed sentence that quotes nothing, since the caller may have named
+    the wrong file."""
 
 
 class SchemaNotJson(NotASchema):
-    """Not even that."""
+    """The text is not even JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One type. `kind` is Avro's word for it, or `recursion` where a record names one around it. `parts` are the
-    branches of a union, or the one type of the items of an array or the values of a map."""
+    """One type. `kind` is Avro's name of the type, or `recursion` where a record uses a record that contains it.
+    `logical` is the logical type, `size` the bytes of a fixed. `parts` are the branches of a union, or the one type of
+    an array's items or a map's values."""
 
     kind: str
     name: str = ""
@@ -40,7 +43,7 @@ class Shape:
     doc: str = ""
 
     def text(self) -> str:
-        """For people, as in `null or string (uuid)`."""
+        """The type as a short text, as in `null or string (uuid)`."""
         inner = " or ".join(part.text() for part in self.parts)
         match self.kind:
             case "union":
@@ -58,7 +61,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`default` is a tuple of the default as it stands in the JSON, or empty where there is none."""
+    """One field of a record. `default` holds the default as parsed JSON, and is empty where there is none."""
 
     name: str
     shape: Shape
@@ -68,7 +71,7 @@ class Field:
 
 
 def parse_avsc(content: str | bytes) -> tuple[Any, Shape]:
-    """A file: the schema as parsed JSON, and its shape. Raises NotASchema."""
+    """The schema in the content of a file, as parsed JSON and as a shape. Raises `NotASchema`."""
     try:
         raw = load_json(content.encode() if isinstance(content, str) else content, _BOUNDS)
     except OutOfBounds as error:
@@ -79,7 +82,7 @@ def parse_avsc(content: str | bytes) -> tuple[Any, Shape]:
 
 
 def shape_of(raw: Any) -> Shape:
-    """The shape of a schema as parsed JSON. Raises NotASchema."""
+    """The shape of a schema that is parsed JSON. Raises `NotASchema`."""
     _refuse_what_fastavro_takes(raw)
     try:
         return _within_bounds(_Builder().shape(parse_schema(raw)))
@@ -90,19 +93,20 @@ def shape_of(raw: Any) -> Shape:
 
 
 def _within_bounds(shape: Shape) -> Shape:
-    """A named type is written out wherever it is used: thirty short records can stand for a milliard."""
+    """Refuses a shape that is too large. Thirty short records, each of which uses the next one twice, make a billion
+    types."""
     waiting, count = [(shape, 0)], 0
     while waiting:
-        each, depth = waiting.pop()
+        part, depth = waiting.pop()
         count += 1
         if count > _MOST_TYPES or depth > _MOST_LEVELS:
             raise NotASchema("it holds too many types when each is written out")
-        waiting += [(inner, depth + 1) for inner in (*each.parts, *(field.shape for field in each.fields))]
+        waiting += [(inner, depth + 1) for inner in (*part.parts, *(field.shape for field in part.fields))]
     return shape
 
 
 def all_shapes(shape: Shape, path: str) -> Iterator[tuple[str, Shape]]:
-    """Every type in it, each with its place."""
+    """Every type in the shape, itself included, each with its path, which begins with `path`."""
     yield path, shape
     for part in shape.parts:
         yield from all_shapes(part, path if shape.kind == "union" else f"{path}[]")
@@ -111,20 +115,20 @@ def all_shapes(shape: Shape, path: str) -> Iterator[tuple[str, Shape]]:
 
 
 def all_fields(shape: Shape, path: str) -> Iterator[tuple[str, Field]]:
-    """Every field of every record in it, each with its place."""
+    """Every field of every record in the shape, each with its path, which begins with `path`."""
     for place, inner in all_shapes(shape, path):
         for each in inner.fields:
             yield f"{place}.{each.name}", each
 
 
 def short_name(shape: Shape) -> str:
-    """Without the namespace: how paths begin."""
+    """The name without its namespace, with which the paths in this shape begin."""
     return shape.name.rpartition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class _Builder:
-    """One walk. `named`: the named types met so far, `None` for a record that is not complete yet."""
+    """One walk through a schema. `named` holds the named types met so far, None for a record still being built."""
 
     named: dict[str, Shape | None] = field(default_factory=dict)
 
@@ -191,7 +195,8 @@ def _size(node: Any) -> int:
 
 
 def _refuse_what_fastavro_takes(raw: Any, depth: int = 0) -> None:
-    """A record without its list of fields, which it reads as an empty one, and nesting that no walk here would end."""
+    """Refuses a record without `fields`, which fastavro reads as one with none, and nesting deeper than the recursion
+    of this module can follow."""
     if depth > _MOST_LEVELS:
         raise NotASchema("nested too deep")
     if isinstance(raw, dict) and raw.get("type") == "record" and "fields" not in raw:

@@ -1,4 +1,4 @@
-"""The public sealing keys that an agency announces: one for each epoch, valid exactly as long as its epoch lasts."""
+"""The public sealing keys that an agency announces: one for each epoch of 30 days, valid exactly for that epoch."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
@@ -8,12 +8,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from schemas.times import Instant
 
 EPOCH = timedelta(days=30)
-AHEAD = 2  # epochs announced beforehand, so that an agency that is away stays reachable for 60 days
+AHEAD = 2  # epochs announced in advance: events can be sealed to an agency that is away for 60 days
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def epoch_at(moment: datetime) -> int:
-    """The number of the epoch: whole 30-day periods since 1970, the same for every agency."""
+    """The number of the epoch that contains `moment`: whole 30-day periods since 1970-01-01 UTC, so that all agencies
+    count alike."""
     return (moment - _START) // EPOCH
 
 
@@ -22,8 +23,9 @@ def epoch_start(epoch: int) -> datetime:
 
 
 _P = 2**255 - 19
-# The u coordinates of all X25519 points whose order divides 8. What is sealed to one of them has no secret in it, and
-# an honest implementation stops at it: one agency's announcement would stop every relay that wants to write to it.
+# The u coordinates of all X25519 points whose order divides 8. A body sealed to one of them is not secret, and HPKE
+# implementations raise an error for it: without this check one announcement would stop every relay that writes to its
+# agency.
 _LOW_ORDER_U = frozenset(
     {
         0,
@@ -42,7 +44,7 @@ def _sealable(raw: bytes) -> bytes:
 
 
 class SealingKey(BaseModel):
-    """The public half of one epoch's X25519 key; writers do not seal to it from `valid_until` on."""
+    """The public half of an epoch's X25519 key, 32 bytes raw. Writers do not seal to it from `valid_until` on."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
     epoch: Annotated[int, Field(ge=0, lt=2**53)]
@@ -52,7 +54,8 @@ class SealingKey(BaseModel):
 
     @model_validator(mode="after")
     def _lasts_for_its_epoch(self) -> Self:
-        """A thief's key that is valid for years would outlive the revocation of the signing key that announced it."""
+        """Refuses any other validity: a thief could announce a key that is valid for years, and it would outlive the
+        revocation of the signing key that announced it."""
         begins = divmod(self.valid_from - _START, EPOCH)
         if begins != (self.epoch, timedelta(0)) or self.valid_until - self.valid_from != EPOCH:
             raise ValueError("a sealing key is valid for its epoch")

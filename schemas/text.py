@@ -1,7 +1,7 @@
-"""Text as people write it: kept as it came (oʻ stays oʻ), bounded, and with nothing hidden in it.
+"""Texts in records: kept as they came (oʻ stays oʻ), bounded in length, and without invisible control characters.
 
-The rule for what travels is strict. At the sender's intake `tidy` first turns what web forms and word processors write
-for the end of a line, and tabs, into what the rule takes.
+The models accept a line feed as the only line end, and no tab. At the sender's intake `tidy` first replaces the line
+ends and tabs of web forms and word processors.
 """
 
 import re
@@ -11,13 +11,13 @@ from typing import Any, Final
 from pydantic import StringConstraints
 
 # C0 and C1 controls, line and paragraph separators, and the bidirectional overrides and isolates, which make a text
-# read as another one than it is.
+# appear in another order than it has.
 _UNSEEN: Final = r"\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 _LINE_END: Final = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 
 def _pattern(never: str) -> str:
-    """At least one character that is not white space, and none of these."""
+    """A pattern for a text with at least one character that is not white space, and none of the characters `never`."""
     return f"^[^{never}]*[^{never}\\s][^{never}]*$"
 
 
@@ -41,12 +41,12 @@ def lines(max_length: int) -> StringConstraints:
 
 
 def tidy(text: str) -> str:
-    """Every kind of line end as a line feed, a tab as a space; all else as it is."""
+    """The text with every kind of line end replaced by a line feed, and every tab by a space."""
     return _LINE_END.sub("\n", text).replace("\t", " ")
 
 
 def tidy_all(value: Any) -> Any:
-    """The same of every text in a parsed document; names of fields stay as they are."""
+    """A parsed document with `tidy` applied to every text in it; names of fields stay as they are."""
     if isinstance(value, str):
         return tidy(value)
     if isinstance(value, Mapping):
@@ -57,9 +57,9 @@ def tidy_all(value: Any) -> Any:
 
 
 def refused_character(text: str, pattern: str) -> str | None:
-    """The first character that a text of this pattern may not hold, as in U+202E; None when it is not a character that
-    is wrong. Of a pattern that is not of a text, as of a code or an address, only a character that cannot be seen is
-    named. Only the code point: what stands around it may name a person."""
+    """The code point, as in U+202E, of the first character that a text of this pattern may not hold; None if no
+    character is at fault. For the pattern of a code or an address it names only an unprintable character. It quotes
+    nothing around the character, since that may name a person."""
     never = _REFUSED.get(pattern)
     if never is None:
         return next((f"U+{ord(character):04X}" for character in text if not character.isprintable()), None)

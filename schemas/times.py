@@ -1,5 +1,5 @@
-"""Times and days as they travel: whole milliseconds in UTC, and calendar days. Naive or numeric ones are refused, never
-guessed at.
+"""Times and days in records: whole milliseconds in UTC, and calendar days. A time without an offset, and a number in
+place of a time, are refused: their meaning would have to be guessed.
 """
 
 import re
@@ -17,7 +17,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def whole_milliseconds(moment: datetime) -> datetime:
-    """The same moment in UTC, cut to the millisecond, so that it survives Avro's timestamp-millis unchanged."""
+    """The same moment in UTC, rounded down to the millisecond, the unit of Avro's timestamp-millis."""
     utc = moment.astimezone(UTC)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
@@ -65,7 +65,8 @@ def _day(value: object, strictly: ValidatorFunctionWrapHandler, info: Validation
 
 
 Instant = Annotated[datetime, Strict(), WrapValidator(_instant)]
-"""A moment: in JSON an ISO 8601 string with offset, in Python an aware datetime; kept in UTC, whole milliseconds."""
+"""A moment: in JSON an ISO 8601 string with offset, in Python an aware datetime. The model holds it in UTC, in whole
+milliseconds."""
 
 Day = Annotated[date, Strict(), WrapValidator(_day)]
 """A calendar day: in JSON `YYYY-MM-DD`, in Python a date that is no datetime."""
