@@ -1,4 +1,5 @@
-"""What the operators ask of a broker: how far others have read. Two implementations: this one, and one for Kafka."""
+"""How far agencies have read, as the operators' monitor asks a broker. `MemoryLag` and `kafka.lag.KafkaLag` implement
+it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ Partition = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What a partition holds: from the first record that is still there to before `end`."""
+    """The offsets of a partition: `begin` is that of the first record still there, `end` the one that the next record
+    will get."""
 
     begin: int
     end: int
@@ -22,27 +24,26 @@ class Extent:
 
 class LagSource(Protocol):
     """Safe to use from several threads. Every call raises `errors.Unreachable` when the broker does not answer in
-    time. Ask for what was committed first and for the ends afterwards, or somebody seems to be ahead of what is
-    there."""
+    time. Call `committed` before `extents`: in the other order a group can seem to have read beyond the end."""
 
     def committed(self, groups: Collection[str]) -> Mapping[str, Mapping[Partition, int]]:
-        """The next offset that each group will read, where it has ever committed one."""
+        """For each group the next offset that it will read in each partition in which it has committed one."""
         ...
 
     def extents(self, partitions: Collection[Partition]) -> Mapping[Partition, Extent]:
-        """Of those partitions that exist."""
+        """The extents of those partitions that exist."""
         ...
 
     def appended_at(self, positions: Collection[Position]) -> Mapping[Position, datetime]:
-        """When the first record at or after each position was appended (LogAppendTime); what cannot be read in time is
-        left out."""
+        """When the first record at or after each position was appended (LogAppendTime), without the positions that
+        cannot be read in time."""
         ...
 
     def close(self) -> None: ...
 
 
 class MemoryLag:
-    """Of a memory broker."""
+    """The `LagSource` of a memory broker."""
 
     def __init__(self, broker: MemoryBroker) -> None:
         self._broker = broker
@@ -64,7 +65,7 @@ class MemoryLag:
             topic = topics.get(name)
             log = None if topic is None else self._broker.log(name, topic.topic_id, partition)
             if log is not None:
-                begin = next((at for at, one in enumerate(log) if one != "deleted"), len(log))
+                begin = next((offset for offset, entry in enumerate(log) if entry != "deleted"), len(log))
                 found[name, partition] = Extent(begin, len(log))
         return found
 
@@ -72,10 +73,10 @@ class MemoryLag:
         found: dict[Position, datetime] = {}
         for position in positions:
             log = self._broker.log(position.topic, position.topic_id, position.partition) or []
-            record = next((one for one in log[position.offset :] if isinstance(one, Delivery)), None)
+            record = next((entry for entry in log[position.offset :] if isinstance(entry, Delivery)), None)
             if record is not None:
                 found[position] = record.appended_at
         return found
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Does nothing: the memory broker is its owner's to close."""

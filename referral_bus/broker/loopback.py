@@ -1,4 +1,4 @@
-"""Which addresses are this machine's: only there records may travel in the clear."""
+"""Tells loopback addresses from others: records may travel without TLS to loopback only."""
 
 import ipaddress
 
@@ -8,7 +8,8 @@ NOT_HERE = "Kafka is not on this machine, and the way is not protected; use one 
 
 
 def is_loopback(host: str) -> bool:
-    """Only what says so by itself: a name would have to be looked up, and the answer could be anything."""
+    """Whether `host` is a loopback address or "localhost". Any other name counts as remote: resolving it could give any
+    address."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -16,6 +17,6 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse_elsewhere(addresses: str, path: str) -> None:
-    """`addresses` is host:port, several with commas. Raises `Refused` unless each is this machine's."""
+    """Raises `Refused` at `path` unless every one of `addresses` (host:port, several with commas) is on loopback."""
     if not all(is_loopback(address.strip().rpartition(":")[0]) for address in addresses.split(",")):
         raise Refused(Reason.NOT_LOOPBACK, NOT_HERE, path)

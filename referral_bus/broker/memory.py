@@ -1,5 +1,5 @@
-"""A broker inside one process, for unit tests and the sandbox. It keeps the obligations of `protocols` and has Kafka's
-limits: what cannot be unpacked is passed over and told. What it cannot do is outlive the process."""
+"""A broker in the memory of one process, for unit tests and the sandbox. It keeps the obligations of `protocols`, and
+passes over unreadable batches as the Kafka reader does. Its records end with the process."""
 
 import threading
 import zlib
@@ -24,10 +24,10 @@ from referral_bus.errors import Reason, Unreachable
 from referral_bus.wire.raw import RawRecord
 
 Hidden = Literal["unreadable", "marker", "deleted"]
-"""What a reader never hands out. A marker ends a transaction; what was deleted still has its offset."""
+"""Entries that a reader never hands out. A marker ends a transaction; a deleted record keeps its offset."""
 
 Log = list[Delivery | Hidden]
-"""One partition."""
+"""The entries of one partition; the index is the offset."""
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class MemoryReader:
         self._finished = False
 
     def assign(self, positions: Sequence[Position]) -> None:
-        self._offsets = {(one.topic, one.topic_id, one.partition): one.offset for one in positions}
+        self._offsets = {(each.topic, each.topic_id, each.partition): each.offset for each in positions}
         self._reached = ()
 
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Delivery]:
@@ -112,9 +112,9 @@ class MemoryReader:
         except ReaderBroken:
             self._finished = True
             raise
-        self._passed_over = [one for one in found if isinstance(one, Unreadable)]
+        self._passed_over = [entry for entry in found if isinstance(entry, Unreadable)]
         self._reached = [Position(*partition, offset) for partition, offset in self._offsets.items()]
-        return [one for one in found if isinstance(one, Delivery)]
+        return [entry for entry in found if isinstance(entry, Delivery)]
 
     def passed_over(self) -> Sequence[Unreadable]:
         return self._passed_over
@@ -136,18 +136,19 @@ class MemoryReader:
                 continue
             start = offset if offset <= len(log) else 0
             taken = log[start : start + limit - len(found)]
-            for at, one in enumerate(taken, start):
-                if isinstance(one, Delivery):
-                    found.append(one)
-                elif one == "unreadable":
+            for at, entry in enumerate(taken, start):
+                if isinstance(entry, Delivery):
+                    found.append(entry)
+                elif entry == "unreadable":
                     found.append(Unreadable(topic, partition, at, at + 1, "None"))
-            del self._offsets[topic, topic_id, partition]  # to the end of the row: none starves another
+            del self._offsets[topic, topic_id, partition]  # moves it to the end, so that partitions take turns
             self._offsets[topic, topic_id, partition] = start + len(taken)
         return bool(found)
 
 
 class MemoryBroker:
-    """Shared by everybody who takes part: a `Broker` and a `TopicAdmin` in one. Safe to use from several threads."""
+    """A `Broker` and a `TopicAdmin` in one object, which all services of a test or sandbox share. Safe to use from
+    several threads."""
 
     def __init__(self, clock: Callable[[], datetime] | None = None, in_flight_bytes: int = 8 * 1024 * 1024) -> None:
         self.in_flight_bytes = in_flight_bytes
@@ -178,7 +179,7 @@ class MemoryBroker:
         return MemoryReader(self, group)
 
     def close(self) -> None:
-        """Nothing to give back: others may share this object."""
+        """Does nothing: other services may share this object."""
 
     def live_topics(self) -> Mapping[str, TopicPlan]:
         with self.changed:
@@ -202,7 +203,8 @@ class MemoryBroker:
             topic.plan = replace(topic.plan, partitions=len(topic.logs), config=dict(plan.config))
 
     def wipe(self, keep_topics: bool = True) -> None:
-        """As if its disk had been lost: everything is gone; topics that are kept are new ones, under new ids."""
+        """Simulates the loss of the broker's disk: all records and commits are gone. Topics that are kept are empty and
+        have new ids."""
         with self.changed:
             kept = self._topics if keep_topics else {}
             self._topics = {name: _LiveTopic(topic.plan) for name, topic in kept.items()}
@@ -210,12 +212,13 @@ class MemoryBroker:
             self.changed.notify_all()
 
     def go_down(self) -> None:
-        """From now on nothing answers, and what is sent stays in flight."""
+        """From now on every call raises `Unreachable`, readers find no records, and records that are sent stay in
+        flight."""
         with self.changed:
             self._reachable = False
 
     def come_up(self) -> None:
-        """What stayed in flight is appended, in the order in which it was sent."""
+        """Answers again, and appends the records that stayed in flight, in the order in which they were sent."""
         with self.changed:
             self._reachable = True
             held, self._held = self._held, []
@@ -224,7 +227,7 @@ class MemoryBroker:
             self.changed.notify_all()
 
     def fail_sends(self, failure: SendFailure | None) -> None:
-        """Every later sending fails like this; None ends it."""
+        """Has every later record fail like this; None ends it."""
         with self.changed:
             self._failing = failure
 
@@ -234,13 +237,13 @@ class MemoryBroker:
             self.changed.notify_all()
 
     def append_marker(self, topic: str, partition: int) -> None:
-        """As a transaction that was aborted leaves it."""
+        """Appends the marker that an aborted transaction leaves."""
         with self.changed:
             self._topics[topic].logs[partition].append("marker")
             self.changed.notify_all()
 
     def delete_records(self, topic: str, partition: int) -> None:
-        """All that is there now."""
+        """Deletes all records that the partition has now; the next record's offset stays the same."""
         with self.changed:
             log = self._topics[topic].logs[partition]
             log[:] = ["deleted"] * len(log)
@@ -250,7 +253,7 @@ class MemoryBroker:
         with self.changed:
             return self._committed.get(group, {}).get((topic, partition))
 
-    # -- for its senders and readers; the caller holds `changed`
+    # -- for this broker's senders and readers, which hold `changed` while they call
 
     def log(self, topic: str, topic_id: str, partition: int) -> Log | None:
         live = self._topics.get(topic) if self._reachable else None
@@ -272,7 +275,7 @@ class MemoryBroker:
             offsets.update({(position.topic, position.partition): position.offset for position in positions})
 
     def _append(self, sending: MemorySending) -> None:
-        if sending.done():  # its sender was closed while it was in flight
+        if sending.done():  # its sender was closed meanwhile
             return
         topic = self._topics.get(sending.record.topic)
         if topic is None:

@@ -1,7 +1,7 @@
-"""What the bus asks of a broker. Two implementations keep it: `memory` and `kafka`; one test suite runs on both.
+"""The interfaces of a broker. `memory` and `kafka` implement them; one test suite runs on both.
 
-A broker is a transport that may lose, repeat and reorder everything. Nothing here promises durability: an event leaves
-the sender's outbox only when the recipient's signed receipt says that it is stored.
+A broker is a transport that may lose, repeat and reorder records. No call here promises durability: an event leaves the
+sender's outbox only when the recipient's signed receipt says that it is stored.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,12 +12,14 @@ from typing import Literal, Protocol
 from referral_bus.wire.raw import RawRecord
 
 SendFailure = Literal["topic_missing", "timed_out", "too_large", "refused", "policy", "abandoned"]
-"""`send_failures` tells what each means. `refused`: we lack the right; `policy`: a rule of the broker or the topic."""
+"""Why a record was not stored in Kafka; `send_failures` says what to do about each. `refused`: Kafka denies our user
+the right to write; `policy`: a rule of the broker or the topic forbids the record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A live topic. `topic_id` changes when the topic is made anew under the same name: that is how a wipe shows."""
+    """A topic that exists. `topic_id` changes when the topic is made anew under the same name, which shows that its
+    records are lost."""
 
     name: str
     topic_id: str
@@ -36,7 +38,7 @@ class TopicPlan:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a partition has been read: `offset` is the next one to read."""
+    """How far a partition has been read: `offset` is that of the next record to read."""
 
     topic: str
     topic_id: str
@@ -46,7 +48,8 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One record read from a partition. `appended_at` is the broker's clock (LogAppendTime, UTC): shown, no proof."""
+    """One record read from a partition. `appended_at` is by the broker's clock (LogAppendTime, UTC): it is shown, but
+    proves nothing."""
 
     record: RawRecord
     partition: int
@@ -55,7 +58,7 @@ class Delivery:
 
 
 ENDED_US = "BatchEndedUs"
-"""The cause of what is passed over because this process has ended at it several times."""
+"""The cause of a batch that is passed over because several processes have ended while they unpacked it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,70 +74,72 @@ class Unreadable:
 
     @property
     def code(self) -> str:
-        """What a log and a metric say of it."""
+        """The word for it in logs and metrics."""
         return "BATCH_ENDED_US" if self.cause == ENDED_US else "UNREADABLE_BATCH"
 
 
 class Sending(Protocol):
-    """One record on its way."""
+    """One record that was sent and whose outcome comes later."""
 
     def done(self) -> bool: ...
 
     def failure(self) -> SendFailure | None:
-        """None once the broker has acknowledged it; asking before `done()` is a defect."""
+        """Why the record failed; None if the broker has acknowledged it. Raises `RuntimeError` before `done()`."""
         ...
 
 
 class Sender(Protocol):
-    """Sends records. Safe to call from one thread at a time. No call may block for longer than a few milliseconds."""
+    """Sends records. One thread at a time may call it. `send` blocks for a few milliseconds at most."""
 
     def send(self, record: RawRecord) -> Sending | None:
-        """None when the bound on bytes in flight is reached: ask again later. A topic that does not exist fails by
-        itself with `topic_missing` and delays no other topic."""
+        """Sends a record; None when the bound on bytes in flight is reached: call again later. A record for a topic
+        that does not exist fails with `topic_missing` and delays no other topic. Raises `RuntimeError` after
+        `close`."""
         ...
 
     def close(self) -> None:
-        """Ends within seconds even when the broker is gone; what is in flight counts as `abandoned`."""
+        """Ends within seconds, even when the broker is gone; records still in flight are then `abandoned`."""
         ...
 
 
 class Reader(Protocol):
-    """Reads assigned partitions. Used by one thread only."""
+    """Reads assigned partitions. Only one thread may use it."""
 
     def assign(self, positions: Sequence[Position]) -> None:
-        """Replaces what is read, and from where. A position beyond the end starts again at the earliest record."""
+        """Replaces the partitions to read, and the positions to read from. A position beyond a partition's end goes
+        back to the earliest record."""
         ...
 
     def poll(self, timeout_s: float, max_records: int) -> Sequence[Delivery]:
-        """Waits at most `timeout_s`; while the broker is away there is nothing to read. Order is kept within a
-        partition. Raises `ReaderBroken` when this reader can not go on: make a new one. That includes a topic that
-        turns out to be another one than its position's `topic_id`. What cannot be unpacked is passed over: it counts
-        among `max_records`, and a poll that found nothing else returns nothing, at once."""
+        """The next records, in order within each partition; none after `timeout_s`, or while the broker is away.
+        Passes over batches that cannot be unpacked: each counts among `max_records`, and a poll that finds nothing else
+        returns an empty list at once. Raises `ReaderBroken` when this reader cannot go on, as when a topic has another
+        id than its position: make a new reader."""
         ...
 
     def passed_over(self) -> Sequence[Unreadable]:
-        """What the last `poll` has passed over, in the order of each partition. Everything before it was handed out.
-        The caller counts it and moves its position beyond it; nothing is lost by that: the sender has no receipt for
-        those records and sends them again."""
+        """The batches that the last `poll` has passed over, in order within each partition; it has handed out all
+        records before each. The caller counts them and moves its position beyond them. That loses nothing: their writer
+        has no receipt for those records, and sends them again."""
         ...
 
     def reached(self) -> Sequence[Position]:
-        """Where each assigned partition stands after the last `poll`: beyond all that was handed out or passed over,
-        and beyond what is never handed out (a transaction's marker, records that were deleted). So whether an end is
-        reached is told by this, never by what was delivered. A partition whose place is not known yet is left out;
-        after an `assign` all are, until the next `poll`."""
+        """The position of each assigned partition after the last `poll`: beyond all records handed out or passed over,
+        and beyond offsets that no reader hands out (a transaction's marker, deleted records). So only this tells
+        whether the end of a partition is reached; the records handed out do not. A partition whose position is not
+        known yet is left out; after an `assign` all are, until the next `poll`."""
         ...
 
     def commit(self, positions: Sequence[Position]) -> None:
-        """Shows others how far we are (lag). Best effort; the ledger's position is the one that counts."""
+        """Shows the operators how far this reader is (lag). Best effort: the reader starts from the ledger's position,
+        never from this one."""
         ...
 
     def close(self) -> None: ...
 
 
 class ReaderBroken(Exception):
-    """This reader object is finished. A new one may work, with positions for the topics that `Broker.topics` shows
-    now."""
+    """This reader cannot go on. A new one may work, with positions for the topics that `Broker.topics` returns now."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
@@ -142,19 +147,19 @@ class ReaderBroken(Exception):
 
 
 TOPIC_MADE_ANEW = "TopicMadeAnew"
-"""The cause of a `ReaderBroken` when the topic read is not the one of its position."""
+"""The cause of a `ReaderBroken` for a topic whose id differs from its position's."""
 
 
 class Broker(Protocol):
-    """Where senders and readers come from. Safe to use from several threads."""
+    """Makes senders and readers, and tells about topics. Safe to use from several threads."""
 
     def topics(self, names: Collection[str]) -> Mapping[str, Topic]:
-        """Those of the named topics that exist. Raises `errors.Unreachable` when the broker does not answer in time."""
+        """The topics of these names that exist. Raises `errors.Unreachable` when the broker does not answer in time."""
         ...
 
     def ends(self, topic: Topic) -> Mapping[int, int]:
-        """Where each partition of a topic ends now: the offset that the next record will get. Raises
-        `errors.Unreachable` when the broker does not answer in time."""
+        """The end of each partition of a topic: the offset that the next record will get. Raises `errors.Unreachable`
+        when the broker does not answer in time."""
         ...
 
     def sender(self) -> Sender: ...
@@ -165,16 +170,18 @@ class Broker(Protocol):
 
 
 class TopicAdmin(Protocol):
-    """Provisioning: used by `register plan` and `register apply`, never by an agency's service."""
+    """Reads, creates and changes topics. Used by `register plan` and `register apply`, never by an agency's
+    service."""
 
     def live_topics(self) -> Mapping[str, TopicPlan]:
-        """Every topic that is not Kafka's own, with the settings that differ from the broker's defaults."""
+        """All topics but Kafka's own ones, with the settings that differ from the broker's defaults."""
         ...
 
     def create_topic(self, plan: TopicPlan) -> None: ...
 
     def change_topic(self, plan: TopicPlan) -> None:
-        """Sets `plan.config`, and adds partitions when there are too few. Replication is not changed here."""
+        """Sets `plan.config`, removes other settings of the topic, and adds partitions when there are too few. It does
+        not change the replication."""
         ...
 
     def close(self) -> None: ...

@@ -1,4 +1,5 @@
-"""Why a record did not get into Kafka: what a person is told, and what has to be done. A closed table."""
+"""The reasons why Kafka did not take a record, each with a text for the agency's staff and advice for the operators. A
+closed table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from referral_bus.broker.protocols import SendFailure
 
 @dataclass(frozen=True, slots=True)
 class SendFailureRule:
-    """`said` fits after "cannot be sent:" and has a place for the agency; `advice` is for the operators of the bus, who
-    mend every one of these. What waits is sent by itself once that is done."""
+    """`said` continues "cannot be sent:" and has a placeholder for the agency; `advice` is for the operators of the
+    bus, who mend every one of these failures. The service then sends what waits by itself."""
 
     said: str
     advice: str
@@ -39,24 +40,27 @@ SEND_FAILURES: Mapping[SendFailure, SendFailureRule] = MappingProxyType(
 
 
 def known_failure(word: str | None) -> SendFailure | None:
-    """As the ledger has written it down; a word of other software is None."""
+    """The failure that the ledger has noted as `word`; None for none, and for a word that this software does not
+    know."""
     return next((failure for failure in get_args(SendFailure) if failure == word), None)
 
 
 def said_of(failure: SendFailure, agency: str) -> str:
+    """The text about a failure to send to `agency`."""
     return SEND_FAILURES[failure].said.format(agency=agency)
 
 
 def notice_code(failure: SendFailure) -> str:
-    """As the operators read it in a notice."""
+    """The code of the notice by which a service tells the operators of this failure."""
     return f"NOT_SENT_{failure.upper()}"
 
 
 TOLD_EVERY = timedelta(minutes=2)
-"""So often the operators get a notice of a failure that lasts."""
+"""How often a service sends the operators a notice about a failure that lasts."""
 
 MENDED_AFTER = timedelta(minutes=5)
-"""A service that has sent no such notice for so long and goes on announcing itself sends again; one may be lost."""
+"""A service that announces itself but has sent no such notice for so long counts as sending again. The time is longer
+than two notices' interval, since one may be lost."""
 
 NOTICE_FAILURES: Mapping[str, SendFailure] = MappingProxyType(
     {notice_code(failure): failure for failure in get_args(SendFailure)}
@@ -65,6 +69,7 @@ NOTICE_CODES = frozenset(NOTICE_FAILURES)
 
 
 def advice_of(code: str) -> str | None:
-    """What the operators of the bus do about a notice with this code; None where it is about something else."""
+    """What the operators of the bus have to do about a notice with this code; None for a notice about something
+    else."""
     failure = NOTICE_FAILURES.get(code)
     return SEND_FAILURES[failure].advice if failure else None

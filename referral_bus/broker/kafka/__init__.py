@@ -3,7 +3,7 @@
 import warnings
 
 with warnings.catch_warnings():
-    # The library loads its own schemas by a way that Python has deprecated, and warns of it at every start.
+    # The library loads its own schemas by a function that Python has deprecated, which warns at every start.
     warnings.simplefilter("ignore", DeprecationWarning)
 
     from referral_bus.broker.kafka.admin import KafkaTopicAdmin

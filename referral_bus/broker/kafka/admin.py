@@ -1,4 +1,4 @@
-"""Provisioning: topics as they are, and as they should be."""
+"""Reads, creates and changes topics in Kafka: a `TopicAdmin`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,8 @@ OF_THE_TOPIC = "DYNAMIC_TOPIC_CONFIG"
 
 
 class KafkaTopicAdmin:
-    """Every call raises `Unreachable` when Kafka does not answer in time or answers with an error."""
+    """Every call raises `Unreachable` when Kafka does not answer within `answer_within_s` seconds, or answers with an
+    error."""
 
     def __init__(self, connection: Connection, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         self._calls = AdminCalls(lambda: open_admin(connection, request_timeout_ms=int(answer_within_s * 1000)))
@@ -26,7 +27,7 @@ class KafkaTopicAdmin:
         return self._calls.call(_live_topics, self._answer_within_s)
 
     def create_topic(self, plan: TopicPlan) -> None:
-        """When this returns the topic can be written to."""
+        """Creates a topic, which can be written to when this returns."""
         topic = {
             "num_partitions": plan.partitions,
             "replication_factor": plan.replication,
@@ -60,7 +61,7 @@ def _live_topics(admin: Any) -> Mapping[str, TopicPlan]:
 
 
 def _configs(admin: Any, names: list[str]) -> Mapping[str, Mapping[str, str]]:
-    """Only what was set for the topic itself."""
+    """The settings of each topic, without the broker's defaults."""
     if not names:
         return {}
     answer = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])

@@ -1,9 +1,9 @@
-"""Unpacking what Kafka hands out, within bounds, and passing over what cannot be unpacked.
+"""Unpacks the batches that Kafka hands out, within bounds, and passes over those that cannot be unpacked.
 
-Whoever may write to a topic may put a batch there that the library cannot read: a compression it lacks, a header that
-is no UTF-8, a megabyte that unpacks to many gigabytes. The library then says neither which partition nor which records,
-and spins for ever when it is asked again. So nothing is raised here into the library: what cannot be unpacked comes out
-among the records, in its place, as an `Unreadable`."""
+An agency that may write to a topic may put a batch there that the library cannot read: a compression it lacks, a header
+that is no UTF-8, a megabyte that unpacks to many gigabytes. The library then names neither the partition nor the
+records, and loops without end at the next poll. So this module raises nothing into the library: a batch that cannot be
+unpacked appears among the records, in its place, as an `Unreadable`."""
 
 import gzip
 import io
@@ -21,28 +21,28 @@ from referral_bus.broker.kafka.unpacking import Unpacking, UnpackingPlace, diges
 from referral_bus.broker.protocols import Unreadable
 
 UNPACKED_BYTES = 1024 * 1024
-"""One batch, unpacked. Ours are 128 KiB, packed or not."""
+"""The most that one batch may unpack to. Batches of our senders take 128 KiB at most, packed or not."""
 
 RECORDS = 10_000
-"""In one batch. Ours hold some hundreds."""
+"""The most in one batch. Batches of our senders hold some hundreds."""
 
 HEADERS_OF_ALL = 16_384
-"""Of all records of one batch: skipping to the middle of a batch parses all that stands before. Ours hold some
-thousands at most."""
+"""The most headers in all records of one batch: the library parses all records before the one asked for. Batches of
+our senders hold some thousands at most."""
 
 WINDOW_BYTES = 8 * 1024 * 1024
-"""What zstd may look back at: as much as every reader of zstd is asked to take (RFC 8878)."""
+"""The largest window of zstd: the size that RFC 8878 recommends every decoder to support."""
 
 CHUNK_BYTES = 64 * 1024
 TAKE_S = 0.5
 TAKE_BYTES = 2 * UNPACKED_BYTES
-"""After so much time, or so many bytes, of one partition in one poll, the rest waits for the next: a thousand small
-batches may each unpack to `UNPACKED_BYTES`."""
+"""One poll takes from one partition for `TAKE_S` at most, and `TAKE_BYTES` unpacked; the next poll takes the rest. A
+thousand small batches may each unpack to `UNPACKED_BYTES`."""
 
 
 class BoundedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the library has no types
-    """Put in the place of the class it derives from. An `Unreadable` counts as one record, so that a poll ends soon
-    however many there are, and the position moves beyond it, also where nothing follows."""
+    """Takes the place of the library's class, from which it derives. An `Unreadable` counts as one record, so that a
+    poll ends soon however many there are, and the position moves beyond it, even where no record follows."""
 
     fetch_offset: int
     _next_fetch_offset = 0
@@ -55,7 +55,8 @@ class BoundedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the lib
 
     @property
     def next_fetch_offset(self) -> int:
-        """Where the position moves to: never before the offset that was asked for, whatever the broker hands out."""
+        """The position after what was taken: never below the offset that the consumer asked for, whatever offsets the
+        broker's batches have."""
         return max(self.fetch_offset, self._next_fetch_offset)
 
     @next_fetch_offset.setter
@@ -71,13 +72,13 @@ class BoundedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the lib
         return taken
 
     def _unpack_records(self, tp: Any, records: Any, *_deserializers: None) -> Iterator[Any]:
-        for one in self._with_unreadable(tp, _BoundedBatches(records, tp, self._place)):
-            yield one
-            if one.offset < self.fetch_offset:
-                self._begin_share()  # only skipped: to stop here would begin at the same place again
+        for record in self._with_unreadable(tp, _BoundedBatches(records, tp, self._place)):
+            yield record
+            if record.offset < self.fetch_offset:
+                self._begin_share()  # the library skips this record: a poll that stopped here would gain nothing
             elif time.monotonic() > self._until or self.bytes_read > self._enough_bytes:
                 break
-        self.drain()  # what is left over is fetched again
+        self.drain()  # the consumer fetches the rest again
 
     def _begin_share(self) -> None:
         self._until = time.monotonic() + TAKE_S
@@ -87,8 +88,8 @@ class BoundedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the lib
         while batches.sound:
             try:
                 yield from super()._unpack_records(tp, batches, None, None)
-            except Exception as error:  # noqa: BLE001  # foreign bytes: there is no telling what the library raises
-                cause = type(error).__name__  # no more of it: the library's errors quote the bytes
+            except Exception as error:  # noqa: BLE001  # on foreign bytes the library may raise anything
+                cause = type(error).__name__  # the type alone: the library's errors quote the bytes
             else:
                 return
             start = max(self.fetch_offset, self.next_fetch_offset)
@@ -102,7 +103,7 @@ class _BoundedBatches:
         self._tp = tp
         self._place = place
         self.next_offset = 0
-        self.sound = True  # else there is no telling where the next batch begins
+        self.sound = True  # False once the beginning of the next batch cannot be found
 
     def next_batch(self) -> Any:
         self.sound = False
@@ -129,8 +130,8 @@ class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
         self._digest = digest_of(tp.topic, tp.partition, self.base_offset, self.crc)
 
     def __next__(self) -> Any:
-        """A record whose offset lies outside its batch would carry the position away. Bytes after the last record are
-        nobody's."""
+        """The next record. Refuses one whose offset is outside its batch, since the position would follow that offset.
+        Ignores bytes after the last record."""
         if self._next_record_index >= self._num_records:
             self._place.unpacked(self._digest)
             raise StopIteration
@@ -141,7 +142,7 @@ class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
         return record
 
     def _read_msg(self) -> DefaultRecord:
-        """In the place of the library's, which has no bounds."""
+        """Takes the place of the library's method, which has no bounds."""
         if self.compression_type != self.CODEC_NONE:
             self._place.begin(self._digest)
         found = parse_record(self._buffer, self._pos)
@@ -173,8 +174,9 @@ class _BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]
 
 
 def unpack(codec: int, packed: bytes) -> bytearray:
-    """Raises for more than `UNPACKED_BYTES`, before it takes them, and for every codec but gzip and zstd: ours use
-    zstd, and each further one is a parser for anybody's bytes."""
+    """The bytes of a packed batch; `codec` is the library's number. Raises `CorruptRecordError` at `UNPACKED_BYTES`,
+    `UnsupportedCodecError` for every codec but gzip and zstd, and what the decoders raise for malformed bytes. Our
+    senders use zstd; every further codec would be one more parser for untrusted bytes."""
     if codec == DefaultRecordBatch.CODEC_ZSTD:
         unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES)
         with unpacker.stream_reader(packed, read_across_frames=True) as stream:

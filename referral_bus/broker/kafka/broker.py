@@ -18,9 +18,9 @@ ANSWER_WITHIN_S = 5.0
 
 
 class KafkaBroker:
-    """Connects when it is first used. Safe to use from several threads; senders and readers are closed by those who
-    asked for them. With `unpacking` a batch that ends
-    the process is passed over by the next one."""
+    """Connects at the first call, whose time is bounded by `answer_within_s` seconds, as is every later one. Safe to
+    use from several threads. The caller closes the senders and readers that it asks for. With `unpacking` a later
+    process passes over a batch at which earlier ones have ended."""
 
     def __init__(
         self,

@@ -1,4 +1,5 @@
-"""The one place where objects of the Kafka library are made, and where what is wrong with making them is put right."""
+"""Makes the clients of the Kafka library, and mends what the library does wrong when it makes or closes them. No other
+module makes one."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -17,21 +18,24 @@ from referral_bus.errors import Reason, Unreachable
 
 BOOTSTRAP_S = 5.0
 RECONNECT_MAX_MS = 1000
-"""The library's own 30 s would add that much to every outage."""
+"""The library's default of 30 s would prolong every outage by that much."""
 
 FRAME_BYTES = 16 * 1024 * 1024
-"""The largest answer taken from a broker; the library would take 100 MB from anybody who answers at that address."""
+"""The largest answer taken from a broker; by default the library takes 100 MB from any host that answers at the
+address."""
 
 CLOSE_S = 1.0
 
 RESTS_MS = 50.0
-"""For so long at least a producer leaves a broker alone that it cannot send to yet; news of it ends the rest."""
+"""The shortest pause of a producer before it asks again a broker that it cannot send to yet; an event of the broker's
+connection ends the pause."""
 
 
 class Network(KafkaNetClient):  # type: ignore[misc]
-    """Lets a producer rest while it cannot send. The library's own has it ask without a pause, and use a whole
-    processor for as long as Kafka or a topic is away: it is told seconds where it takes milliseconds, 0 while it
-    connects, and each wish for newer metadata wakes it, also one that was made before."""
+    """Makes a producer pause while it cannot send. With the library's own class the producer asks without a pause, and
+    uses a whole processor while Kafka or a topic is away: `connection_delay` returns seconds where the producer expects
+    milliseconds, and 0 while it connects; and each request for newer metadata wakes the producer, even while one is
+    under way."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -46,18 +50,19 @@ class Network(KafkaNetClient):  # type: ignore[misc]
 
 
 class Producer(KafkaProducer):  # type: ignore[misc]  # the library has no types
-    """Ends when it is told to. The library's own `close` waits for records that never land, raises, and leaves its
-    thread alive; its `__del__` swaps its module's logger for one that says nothing, for the whole process."""
+    """A producer that `end` ends for certain. The library's own `close` waits for records that never land, raises, and
+    leaves its thread alive; its `__del__` silences its module's logger for the whole process."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._unregister_cleanup()
 
     def __del__(self) -> None:
-        """Nothing: whoever made it calls `end`."""
+        """Does nothing: the code that makes a producer calls `end`."""
 
     def know(self, topics: Iterable[str], timeout_s: float) -> set[str]:
-        """Those of the topics whose partitions are known when this returns. Blocks, so that `send` need not."""
+        """The topics whose partitions the producer knows when this returns. Blocks for `timeout_s` at most, so that a
+        later `send` does not block."""
         deadline, known = time.monotonic() + timeout_s, set()
         for topic in topics:
             self._sender.add_topic(topic)
@@ -66,11 +71,11 @@ class Producer(KafkaProducer):  # type: ignore[misc]  # the library has no types
                 self._wait_on_metadata(topic, max(0.0, deadline - time.monotonic()) * 1000)
                 known.add(topic)
             except KafkaError:
-                continue  # the caller asks again, or gives the records up
+                continue  # the caller asks again, or gives up the topic's records
         return known
 
     def end(self, timeout_s: float = CLOSE_S) -> None:
-        """What is still in flight fails. Blocks for at most three times the time."""
+        """Ends the producer; records in flight fail. Blocks for three times `timeout_s` at most."""
         self._sender.force_close()
         self._sender.join(timeout_s)
         if not self._sender.is_alive():
@@ -100,15 +105,15 @@ def as_unreachable(error: KafkaError) -> Unreachable:
 
 
 def _opened(kind: Callable[..., Any], close: Callable[[Any], None], connection: Connection, **options: Any) -> Any:
-    """Blocks until Kafka has answered, or raises `Unreachable` after `BOOTSTRAP_S`. A constructor that raises leaves
-    its network thread and sockets behind, one set for every try, so they are closed here."""
+    """Makes a client of this kind. Blocks until Kafka has answered; raises `Unreachable` after `BOOTSTRAP_S`. A
+    constructor of the library that raises leaves its network thread and sockets open, so this closes them."""
     pin_kafka_loggers()
     networks: list[Any] = []
 
     def network(**settings: Any) -> Any:
         client = Network(**{**settings, "proxy_url": DIRECT})
         networks.append(client)
-        # The option of this name is taken by the library and reaches nothing: every look would create the topic.
+        # The library ignores its option of this name: without this line every look at a topic would create it.
         client.cluster.config["allow_auto_create_topics"] = False
         return client
 
@@ -122,8 +127,8 @@ def _opened(kind: Callable[..., Any], close: Callable[[Any], None], connection: 
             **options,
         )
     except KafkaError as error:
-        for one in networks:
-            one.close()
+        for opened in networks:
+            opened.close()
         raise as_unreachable(error) from error
     try:
         for broker in networks[0].cluster.brokers():

@@ -1,4 +1,4 @@
-"""Shows others how far a reader is, without ever making the reader wait."""
+"""Commits a reader's positions to Kafka, where the operators see them, without making the reader wait."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,19 @@ log = logging.getLogger(__name__)
 
 CALL_S = 5.0
 PAUSE_S = 0.2
-"""Between two commits: a busy reader would otherwise ask for fifty a second."""
+"""Between two commits: without it a busy reader would cause fifty a second."""
 
 CLOSE_S = 1.0
 
 TELL_AFTER = 5
-"""Failures in a row. The first commits of a new cluster fail while Kafka makes the topic that it keeps them in."""
+"""Failures in a row before a warning is logged. The first commits in a new cluster fail while Kafka makes the topic in
+which it keeps them."""
 
 
 class Commits:
-    """Commits for one group in a thread of its own, newest offset only. It asks the group's coordinator itself: a
-    reader that did would stop reading whenever the coordinator, or the right to use it, is missing."""
+    """Commits the newest offset of each partition for one group, in a thread of its own. The admin client sends the
+    commits: a consumer that did would stop reading whenever the group's coordinator, or the right to use it, is
+    missing."""
 
     def __init__(self, calls: AdminCalls, group: str) -> None:
         self._calls = calls
@@ -46,7 +48,7 @@ class Commits:
             self._changed.notify()
 
     def close(self) -> None:
-        """The last commit gets a moment."""
+        """Waits `CLOSE_S` at most for the last commit."""
         with self._changed:
             self._closing = True
             self._changed.notify()

@@ -1,4 +1,5 @@
-"""What has been taken for sending and has no outcome yet: how much it is, and for how long."""
+"""The records that a sender has taken and that have no outcome yet: their bytes, and how long they have been under
+way."""
 
 from collections.abc import Sequence
 from threading import Condition, Lock
@@ -10,11 +11,12 @@ from referral_bus.wire.raw import RawRecord
 Outcome = Literal["stored"] | SendFailure
 
 OVERHEAD_BYTES = 256
-"""What the library keeps beside each record, roughly."""
+"""Roughly what the library keeps in memory beside each record."""
 
 
 class KafkaSending:
-    """Waits for its topic until `handed`; from then on it is the library's. Its outcome is set once, by `InFlight`."""
+    """One record under way. It waits for its topic until `handed`, when the library gets it. `since` is when it was
+    taken, or later handed, by the sender's clock. `InFlight` sets its outcome once."""
 
     __slots__ = ("handed", "outcome", "record", "since", "size")
 
@@ -35,8 +37,8 @@ class KafkaSending:
 
 
 class InFlight:
-    """Bounds the bytes in flight, because the library does not. Safe to use from several threads; nothing blocks but
-    `wait_until_landed`."""
+    """Bounds the bytes in flight, because the library does not. Safe to use from several threads; only
+    `wait_until_landed` blocks."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
@@ -46,7 +48,8 @@ class InFlight:
         self._landed = Condition(self._lock)
 
     def take(self, record: RawRecord, now: float) -> KafkaSending | None:
-        """None when there is no room. A record larger than the bound goes alone."""
+        """Takes a record into flight; None when the bound leaves no room. A record larger than the bound is taken when
+        no other is in flight."""
         size = record.size + OVERHEAD_BYTES
         sending = KafkaSending(record, size, now)
         with self._lock:
@@ -57,7 +60,7 @@ class InFlight:
         return sending
 
     def settle(self, sending: KafkaSending, outcome: Outcome) -> None:
-        """The first outcome counts; what is told later is ignored."""
+        """Sets the outcome of a record, which frees its bytes. Ignores every outcome after the first."""
         with self._lock:
             if sending.outcome is not None:
                 return
@@ -68,12 +71,12 @@ class InFlight:
                 self._landed.notify_all()
 
     def handed(self) -> Sequence[KafkaSending]:
-        """The oldest first."""
+        """The records that the library has, the oldest first."""
         with self._lock:
             return [sending for sending in self._open if sending.handed]
 
     def oldest(self) -> float | None:
-        """Since when the oldest of them has been the library's."""
+        """When the library got the oldest record that it still has; None when it has none."""
         with self._lock:
             return next((sending.since for sending in self._open if sending.handed), None)
 

@@ -1,4 +1,4 @@
-"""How far others have read in Kafka. Of records it looks at nothing but the time at which they were appended."""
+"""Tells how far agencies have read in Kafka. It reads records only for the time at which they were appended."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -23,11 +23,11 @@ from referral_bus.errors import Reason, Unreachable
 
 ANSWER_WITHIN_S = 10.0
 FETCH_BYTES = 1024
-"""Of each partition one batch is wanted, and Kafka sends a whole one however small the bound."""
+"""A small bound: one batch of each partition is enough, and Kafka sends at least one whole batch whatever the bound."""
 
 
 class KafkaLag:
-    """A `LagSource`. Connects when it is first used."""
+    """A `LagSource` that connects at the first call."""
 
     def __init__(
         self, connection: Connection, answer_within_s: float = ANSWER_WITHIN_S, unpacking: Unpacking | None = None
@@ -67,7 +67,8 @@ class KafkaLag:
         self._calls.close()
 
     def _look(self, wanted: set[Position], deadline: float, found: dict[Position, datetime]) -> None:
-        """A consumer stands at one place of a partition at a time, so several places in one take several rounds."""
+        """Fills `found` until `deadline` (of `time.monotonic`). A consumer has one position in a partition at a time,
+        so each round reads one of the positions wanted in each partition."""
         place = self._unpacking.place()
         consumer = _open(self._connection, place)
         try:
@@ -89,7 +90,7 @@ def _extents(admin: Any, partitions: Collection[Partition]) -> Mapping[Partition
         return {}
     begins = admin.list_partition_offsets(dict.fromkeys(there, OffsetSpec.EARLIEST))
     ends = admin.list_partition_offsets(dict.fromkeys(there, OffsetSpec.LATEST))
-    return {(one.topic, one.partition): Extent(begins[one].offset, ends[one].offset) for one in there}
+    return {(place.topic, place.partition): Extent(begins[place].offset, ends[place].offset) for place in there}
 
 
 def _open(connection: Connection, place: UnpackingPlace) -> Any:
@@ -107,8 +108,9 @@ def _open(connection: Connection, place: UnpackingPlace) -> Any:
 
 
 def _one_each(consumer: Any, wanted: set[Position], deadline: float, found: dict[Position, datetime]) -> None:
-    """One place of each partition. One whose next batch cannot be unpacked is left out: anybody may put a thousand of
-    them there. So is one behind which nothing but a transaction's marker stands: the consumer is then at the end."""
+    """Reads one wanted position in each partition. Leaves out a position whose next batch cannot be unpacked, since an
+    agency may put a thousand of them there, and one followed only by a transaction's marker: the consumer is then at
+    the end."""
     standing = {TopicPartition(position.topic, position.partition): position for position in wanted}
     consumer.assign([])
     consumer.assign(list(standing))

@@ -1,5 +1,5 @@
-"""Keeps what the Kafka library logs fit to be kept: at DEBUG it writes out keys, values and passwords, and while a
-broker is away it writes twenty lines a second."""
+"""Filters the Kafka library's log: at DEBUG the library writes keys, values and passwords, and while a broker is away
+it writes twenty lines a second."""
 
 import logging
 import time
@@ -11,7 +11,8 @@ REMEMBERED = 500
 
 
 class KafkaLogGuard(logging.Filter):
-    """Drops what is below the floor, whatever level somebody sets later, and a message seen within the last minute."""
+    """Drops records below `FLOOR`, even if a logger's level is lowered later, and a message that was logged within the
+    last `REPEAT_AFTER_S`. `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -31,13 +32,13 @@ class KafkaLogGuard(logging.Filter):
 
 
 def pin_kafka_loggers() -> None:
-    """Called before every client is made, because a logger's filters do not reach its children: each one gets its own.
-    Those that appear later take their level from `kafka`."""
+    """Adds the filter to every logger of the library, since a logger's filters do not apply to its children. Called
+    before every client is made. A logger that is made later inherits its level from `kafka`."""
     for name in ("kafka", *list(logging.root.manager.loggerDict)):
         if name != "kafka" and not name.startswith("kafka."):
             continue
         logger = logging.getLogger(name)
-        if not any(isinstance(one, KafkaLogGuard) for one in logger.filters):
+        if not any(isinstance(each, KafkaLogGuard) for each in logger.filters):
             logger.addFilter(KafkaLogGuard())
         if name == "kafka" or logger.level != logging.NOTSET:
             logger.setLevel(max(FLOOR, logger.level))

@@ -1,4 +1,4 @@
-"""Reads assigned partitions from Kafka."""
+"""Reads assigned partitions from Kafka: a `Reader`."""
 
 import logging
 import time
@@ -31,9 +31,9 @@ PARTITION_FETCH_BYTES = 1024 * 1024
 
 
 def connect_reader(connection: Connection, place: UnpackingPlace | None = None) -> Any:
-    """A consumer without a group: positions come from the ledger, and the group's coordinator is not needed to read.
-    Uncommitted is what it reads: nobody here uses transactions, and a reader of committed records alone would be
-    stopped by anybody who opens one and leaves it open."""
+    """A consumer without a group: its positions come from the ledger, and it can read without the group's coordinator.
+    It reads uncommitted records: our senders use no transactions, and any writer who opens a transaction and leaves it
+    open would stop a reader of committed ones. Blocks; raises `Unreachable`."""
     consumer = open_consumer(
         connection,
         group_id=None,
@@ -50,8 +50,8 @@ def connect_reader(connection: Connection, place: UnpackingPlace | None = None) 
 
 
 class KafkaReader:
-    """Connects at the first `poll`, in a thread of its own, so that `poll` keeps to its time from the first call on.
-    While Kafka is away it reads nothing and goes on by itself afterwards."""
+    """Connects at the first `poll`, in a thread of its own, so that even the first `poll` keeps its time limit. While
+    Kafka is away `poll` returns no records; the reader goes on by itself afterwards."""
 
     def __init__(
         self, connect: Callable[[], Any], commits: Commits, on_close: Callable[[], None] = lambda: None
@@ -86,15 +86,15 @@ class KafkaReader:
             self._refuse_other_topics(consumer)
         except ReaderBroken as error:
             broken = error
-        except Exception as error:  # noqa: BLE001  # whatever it is, asking this consumer again may spin for ever
+        except Exception as error:  # noqa: BLE001  # after any of them another poll may loop without end
             broken = ReaderBroken(type(error).__name__)
         else:
-            found = [one for records in batches.values() for one in records]
-            self._passed_over = [one for one in found if isinstance(one, Unreadable)]
+            found = [record for records in batches.values() for record in records]
+            self._passed_over = [record for record in found if isinstance(record, Unreadable)]
             self._reached = self._standing(consumer)
-            return [_delivery(one) for one in found if not isinstance(one, Unreadable)]
+            return [_delivery(record) for record in found if not isinstance(record, Unreadable)]
         self._finished = True
-        raise broken  # outside of the clauses above: the library's errors quote bytes
+        raise broken  # outside the clauses above, so that it has no context: the library's errors quote bytes
 
     def passed_over(self) -> Sequence[Unreadable]:
         return self._passed_over
@@ -114,7 +114,7 @@ class KafkaReader:
             return
         closing = in_thread("kafka-close", lambda: close_consumer(opening.result()))
         if opening.done():
-            with suppress(TimeoutError, Unreachable, KafkaError):  # its thread ends by itself, or nothing was open
+            with suppress(TimeoutError, Unreachable, KafkaError):  # the thread ends later, or no client was open
                 closing.result(CLOSE_S)
 
     def _consumer(self, deadline: float) -> Any | None:
@@ -129,29 +129,31 @@ class KafkaReader:
             if not self._told:
                 log.warning("nothing can be read yet: %s", error)
                 self._told = True
-            time.sleep(max(0.0, deadline - time.monotonic()))  # else a caller in a loop would spin
+            time.sleep(max(0.0, deadline - time.monotonic()))  # keeps a caller that polls in a loop from spinning
             return None
 
     def _apply(self, consumer: Any) -> None:
         if self._positions is None:
             return
-        places = {TopicPartition(one.topic, one.partition): one.offset for one in self._positions}
+        places = {TopicPartition(each.topic, each.partition): each.offset for each in self._positions}
         consumer.assign(list(places))
         for partition, offset in places.items():
             consumer.seek(partition, offset)
-        self._topic_ids = {one.topic: one.topic_id for one in self._positions}
+        self._topic_ids = {each.topic: each.topic_id for each in self._positions}
         self._positions = None
 
     def _standing(self, consumer: Any) -> Sequence[Position]:
-        """The consumer's own positions: they move past what it never hands out. One that is being reset has none."""
+        """The consumer's own positions, which also move past offsets that it never hands out; without partitions whose
+        position is being reset."""
         return [
             Position(place.topic, self._topic_ids[place.topic], place.partition, offset)
             for place, offset in consumed_offsets(consumer).items()
         ]
 
     def _refuse_other_topics(self, consumer: Any) -> None:
-        """The library takes a topic made anew for one that was cut short: it goes on at the new one's end, and what was
-        written there before would never be read."""
+        """Raises `ReaderBroken` when Kafka knows a topic under another id than its position's. The library takes a
+        topic that was made anew for a truncated one: it would go on at the new topic's end, and never read the records
+        before."""
         for topic, topic_id in self._topic_ids.items():
             live = live_topic_id(consumer, topic)
             if live is not None and live != topic_id:
@@ -159,7 +161,7 @@ class KafkaReader:
 
 
 def _delivery(record: Any) -> Delivery:
-    """Kafka knows records without key, value or header value; here they are empty."""
+    """A record of the library as a `Delivery`; a missing key, value or header value becomes empty."""
     headers = tuple([(name, value or b"") for name, value in record.headers])
     raw = RawRecord(record.topic, record.key or b"", record.value or b"", headers)
     return Delivery(raw, record.partition, record.offset, append_time(record.timestamp))

@@ -1,8 +1,8 @@
-"""Parsing one record of a batch, within bounds that are checked before anything is taken.
+"""Parses one record of a batch, and checks every bound before it copies a byte.
 
-The library makes an object for each header before it looks at how many there are: a batch of 1.5 KiB can hold a record
-with eight million of them. Here every length and count is compared with its bound, and with what is left of the batch,
-before a byte is copied."""
+The library makes an object for each header before it looks at their number: a batch of 1.5 KiB can hold a record with
+eight million of them. This parser first compares every length and count with its bound and with the rest of the
+batch."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,11 +12,11 @@ from kafka.record.util import decode_varint
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RECORD_BYTES = 128 * 1024
-"""One record with its key and headers: the largest message that a topic of ours takes."""
+"""The most for one record with its key and headers: the largest message that our topics take."""
 
 KEY_BYTES = 4 * 1024
 HEADERS = 64
-"""Ours has eight; more than 32 are refused where the record is judged (`wire.record.MAX_HEADERS`)."""
+"""The most in one record. Our records have eight; `wire.record.authenticate` refuses more than `MAX_HEADERS`."""
 
 HEADER_NAME_BYTES = 256
 
@@ -25,8 +25,8 @@ Header = tuple[str, bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A record as it stands in its batch: time and offset are deltas to the batch's own. `end` is where the next one
-    begins."""
+    """A record as its batch holds it. `timestamp_delta` (milliseconds) and `offset_delta` are relative to the batch's
+    own. `size` is the record's length in bytes, `end` the position in the buffer where the next one begins."""
 
     size: int
     timestamp_delta: int
@@ -38,12 +38,13 @@ class Parsed:
 
 
 def parse_record(buffer: bytearray, start: int) -> Parsed:
-    """Raises `CorruptRecordError`, `ValueError` or `IndexError` for whatever is out of bounds or malformed."""
+    """The record that begins at `start` of an unpacked batch. Raises `CorruptRecordError`, `ValueError` or `IndexError`
+    for one that is malformed or over a bound."""
     length, position = decode_varint(buffer, start)
     end = position + length
     if not 0 < length <= RECORD_BYTES or end > len(buffer):
         raise CorruptRecordError("a record's length is out of bounds")
-    _, position = decode_varint(buffer, position)  # its attributes: no bit has a meaning
+    _, position = decode_varint(buffer, position)  # the record's attributes, of which Kafka uses no bit
     timestamp_delta, position = decode_varint(buffer, position)
     offset_delta, position = decode_varint(buffer, position)
     key, position = _take(buffer, position, end, KEY_BYTES)
@@ -69,7 +70,7 @@ def _headers(buffer: bytearray, position: int, end: int) -> tuple[list[Header], 
 
 
 def _take(buffer: bytearray, position: int, end: int, at_most: int) -> tuple[bytes | None, int]:
-    """Bytes with their length before them; a negative length stands for none."""
+    """The bytes after a length, and the position after them; None for a negative length, Kafka's null."""
     length, position = decode_varint(buffer, position)
     if length < 0:
         return None, position
@@ -79,7 +80,8 @@ def _take(buffer: bytearray, position: int, end: int, at_most: int) -> tuple[byt
 
 
 def append_time(milliseconds: int) -> datetime:
-    """When a record was appended. A broker may write any number there."""
+    """When a record was appended, from its timestamp; 1970 for a number of milliseconds that is no date, since a broker
+    may write any."""
     try:
         return EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError:

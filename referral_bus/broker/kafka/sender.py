@@ -1,9 +1,9 @@
-"""Sends to Kafka without ever making the caller wait.
+"""Sends to Kafka without making the caller wait: a `Sender`.
 
-The caller's thread only hands records to a producer that knows their topic already. Everything that can block
-(connecting, asking which topics exist, learning about them) is done by one thread of the sender, which also watches the
-producer and replaces it: after an outage or a wiped broker it can be stuck for all topics, and the library does not say
-so."""
+The caller's thread only hands records to a producer that knows their topic already. A thread of the sender does all
+that can block: it connects, asks which topics exist, and has the producer learn about them. It also watches the
+producer and replaces it: after an outage or with a wiped broker a producer can be stuck for all topics, and the library
+raises no error."""
 
 import logging
 import time
@@ -30,16 +30,16 @@ LEARN_S = 2.0
 LAND_S = 2.0
 
 ABSENT_FOR_S = 1.0
-"""For so long a topic that cannot be written to is not asked for again."""
+"""How long the sender fails records for a topic that cannot be written to before it asks for the topic again."""
 
 AT_ONCE = 50
-"""Records handed over while a caller may be waiting for the lock: 2 ms."""
+"""Records that the sender's thread hands over while it holds the lock: a caller of `send` waits 2 ms for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class SenderLimits:
-    """A record without an answer has `timed_out` after two thirds of `no_progress_s`. A producer that holds one for
-    longer than all of it is abandoned."""
+    """A record without an answer has `timed_out` after two thirds of `no_progress_s`. The sender replaces a producer
+    that has held a record for all of it."""
 
     in_flight_bytes: int = 8 * 1024 * 1024
     no_progress_s: float = 30.0
@@ -90,12 +90,12 @@ class KafkaSender:
             return sending
 
     def close(self) -> None:
-        """What is on its way gets a moment to land."""
+        """Waits some seconds at most for the records in flight; those without an outcome then are `abandoned`."""
         with self._lock:
             self._closing.set()
             self._changed.notify()
             waiting, self._waiting = self._waiting, {}
-        for sending in (one for queue in waiting.values() for one in queue):
+        for sending in (each for queue in waiting.values() for each in queue):
             self._flight.settle(sending, "abandoned")
         self._flight.wait_until_landed(LAND_S)
         self._end_line()
@@ -105,7 +105,7 @@ class KafkaSender:
                 self._ending.result(LAND_S)
 
     def _pass_on(self, sending: KafkaSending) -> None:
-        """`_lock` is held."""
+        """Hands a record to the producer, or puts it into the queue of its topic. The caller holds `_lock`."""
         topic = sending.record.topic
         absent = self._absent.get(topic)
         if absent is not None and self._clock() < absent[1]:
@@ -130,18 +130,18 @@ class KafkaSender:
                 with self._lock:
                     self._changed.wait_for(lambda: self._waiting or self._closing.is_set(), TICK_S)
             else:
-                self._closing.wait(self._pause_s)  # whatever is sent meanwhile: asking more often does not help
+                self._closing.wait(self._pause_s)  # a record sent meanwhile does not shorten it
             try:
                 self._expire_waiting()
                 self._watch()
                 served = self._serve_waiting()
                 self._pause_s = TICK_S
-            except Exception as error:  # noqa: BLE001  # without this thread nothing would ever be sent again
+            except Exception as error:  # noqa: BLE001  # if this thread ended, no record would be sent any more
                 served = False
                 self._pause_s = TROUBLE_S
                 self._tell(error)
         self._flight.wait_until_landed(LAND_S)
-        self._end_line()  # also one that was connected after `close` had looked
+        self._end_line()  # also a session that was opened after `close` had ended the last one
 
     def _expire_waiting(self) -> None:
         too_old = self._clock() - self._limits.answer_within_s
@@ -201,7 +201,7 @@ class KafkaSender:
                     return
 
     def _end_line(self) -> int:
-        """Lets go of the producer; how many records were in flight. They may land or not."""
+        """Abandons the producer and returns how many records it had in flight, which may land or not."""
         with self._lock:
             line, self._line = self._line, None
         lost = self._flight.handed()
@@ -212,7 +212,8 @@ class KafkaSender:
         return len(lost)
 
     def _tell(self, error: Exception) -> None:
-        """Once for each outage. Of what nobody foresaw only the type: its text may quote a record."""
+        """Logs one warning for each outage. Of an unforeseen error it logs the type only: the text may quote a
+        record."""
         if not self._told:
             log.warning("nothing can be sent: %s", error if isinstance(error, BusError) else type(error).__name__)
             self._told = True

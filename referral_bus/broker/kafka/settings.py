@@ -1,4 +1,4 @@
-"""Where Kafka is, who we are there, and how the way to it is protected. Values only; nothing connects here."""
+"""Kafka's addresses, our user there, and the protection of the connection. Values only; no function here connects."""
 
 import ssl
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ SCRAM = "SCRAM-SHA-512"
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """TLS with a SCRAM password, or PLAINTEXT, which is for this machine alone: it would show every record's routing
-    and time to anybody on the way. The server's certificate and name are always checked."""
+    """TLS with a SCRAM password, or PLAINTEXT, which is allowed on this machine only: it shows the routing and time of
+    every record to all hosts on the way. TLS always checks the server's certificate and name."""
 
     protocol: Literal["PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     ca_file: Path | None = None
@@ -32,8 +32,8 @@ class Security:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """`bootstrap` is "host:port", or several with commas between. PLAINTEXT anywhere but to a loopback address is
-    refused here, before anything connects."""
+    """`bootstrap` is "host:port", or several with commas between. Raises `Refused` for a malformed address, and for
+    PLAINTEXT to any address but a loopback one."""
 
     bootstrap: str
     client_id: str
@@ -55,12 +55,13 @@ class Connection:
         return [address.strip() for address in self.bootstrap.split(",")]
 
     def refuse_unprotected(self, host: str) -> None:
-        """Also for the hosts that Kafka names itself: it decides where a client connects next."""
+        """Raises `Refused` unless the connection to `host` is protected or on loopback. Callers also check the hosts
+        that Kafka names, since a client connects to those next."""
         if self.security.protocol == "PLAINTEXT" and not is_loopback(host):
             raise Refused(Reason.NOT_LOOPBACK, NOT_HERE, "kafka")
 
     def options(self) -> Mapping[str, Any]:
-        """As the library wants them. Raises `Unreachable` when the CA file cannot be read."""
+        """The options of a client of the library. Raises `Unreachable` when the CA file cannot be read."""
         common = {"bootstrap_servers": self.addresses, "client_id": self.client_id}
         if self.security.protocol == "PLAINTEXT":
             return {**common, "security_protocol": "PLAINTEXT"}
@@ -75,7 +76,7 @@ class Connection:
 
 
 def _trusting(ca_file: Path | None) -> ssl.SSLContext:
-    """This CA and no other, not even those the machine trusts."""
+    """A TLS context that trusts this CA alone, none of the machine's."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

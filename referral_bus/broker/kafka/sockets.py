@@ -1,5 +1,5 @@
-"""Closes what cannot connect. The library leaves each refused socket to the garbage collector, one for every try while
-a broker is away."""
+"""Closes a socket that could not connect. The library leaves it to the garbage collector, one for every attempt while a
+broker is away."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 from kafka.net.inet import KafkaNetSocket
 
 DIRECT = "direct://"
-"""No proxy: the library chooses the class below by this word."""
+"""A proxy URL that stands for no proxy: the library chooses the class below by this scheme."""
 
 
 class ClosingSocket(KafkaNetSocket):  # type: ignore[misc]  # the library has no types

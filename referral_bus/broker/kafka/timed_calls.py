@@ -1,4 +1,4 @@
-"""Questions to Kafka that end in our time. Most of the library's calls have no time-out, or one of half a minute."""
+"""Calls to Kafka with a time limit of ours. Most calls of the library have none, or one of half a minute."""
 
 import time
 from collections.abc import Callable
@@ -15,13 +15,13 @@ T = TypeVar("T")
 
 
 def in_thread(name: str, what: Callable[[], T]) -> Future[T]:
-    """Runs it in a thread that does not keep the process alive."""
+    """Runs `what` in a daemon thread, which does not keep the process alive. The future gets its result or error."""
     future: Future[T] = Future()
 
     def run() -> None:
         try:
             future.set_result(what())
-        except BaseException as error:  # noqa: BLE001  # raised again for whoever asks the future
+        except BaseException as error:  # noqa: BLE001  # `Future.result` raises it again
             future.set_exception(error)
 
     Thread(target=run, name=name, daemon=True).start()
@@ -29,8 +29,8 @@ def in_thread(name: str, what: Callable[[], T]) -> Future[T]:
 
 
 class AdminCalls:
-    """One admin client for all callers, connected at the first call and given up after any failure: a client whose
-    password was refused once never tries again. Safe to use from several threads."""
+    """Shares one admin client among all callers. It connects at the first call, and drops the client after any failure:
+    a client whose password was refused once never tries again. Safe to use from several threads."""
 
     def __init__(self, open_admin: Callable[[], Any]) -> None:
         self._open_admin = open_admin
@@ -39,8 +39,8 @@ class AdminCalls:
         self._closed = False
 
     def call(self, what: Callable[[Any], T], timeout_s: float) -> T:
-        """Raises `Unreachable` after at most `timeout_s`, or when Kafka answers with an error. The call itself may
-        still take effect later."""
+        """The result of `what`, which gets the client. Raises `Unreachable` after at most `timeout_s`, or when Kafka
+        answers with an error; the request may still take effect later."""
         deadline = time.monotonic() + timeout_s
         opening = self._opened()
         used_before = opening.done()
@@ -49,7 +49,7 @@ class AdminCalls:
         except Unreachable as error:
             if not used_before or error.reason is not Reason.KAFKA_UNREACHABLE:
                 raise
-        return self._ask(self._opened(), what, deadline)  # the connection was old: Kafka may have been away and back
+        return self._ask(self._opened(), what, deadline)  # again by a new client: Kafka may have restarted
 
     def _ask(self, opening: Future[Any], what: Callable[[Any], T], deadline: float) -> T:
         try:
@@ -64,7 +64,7 @@ class AdminCalls:
         except Unreachable:
             self._give_up(opening)
             raise
-        except RuntimeError:  # what the library raises when somebody else gave the client up meanwhile
+        except RuntimeError:  # the library raises it when another thread closed the client meanwhile
             if not self._given_up(opening):
                 raise
             raise Unreachable(Reason.KAFKA_UNREACHABLE, "Kafka did not answer another question.") from None

@@ -1,4 +1,4 @@
-"""Which topics there are, and which of them we may write to."""
+"""Asks Kafka which topics exist, which of them we may write to, and where they end."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
@@ -13,14 +13,14 @@ Absent = Literal["missing", "forbidden"]
 
 
 def find_topics(admin: Any, names: Collection[str]) -> Mapping[str, Topic]:
-    """Those that exist and that we may know of. Nothing is created by asking."""
+    """The topics of these names that exist and that we have the right to describe. Asking does not create a topic."""
     found = {entry["name"]: _read(entry) for entry in _ask(admin, names)}
     return {name: topic for name, topic in found.items() if isinstance(topic, Topic)}
 
 
 def find_absent(admin: Any, names: Collection[str]) -> Mapping[str, Absent]:
-    """Those that we cannot write to. Asked before sending, so that such a topic costs one question and not a wait for
-    each record."""
+    """The topics that we cannot write to, and why. The sender asks before it sends, so that such a topic costs one
+    request, and not a time-out for each record."""
     absent: dict[str, Absent] = {}
     for entry in _ask(admin, names):
         topic = _read(entry)

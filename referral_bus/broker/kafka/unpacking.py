@@ -1,12 +1,13 @@
-"""Which packed batch each reader is at, in a file that outlives the process: a batch at which the process has ended
-`ENDS` times (killed for memory, a crash in a library) is passed over by the next process, and not unpacked again.
+"""Notes in a file, which outlives the process, the packed batch that each reader is unpacking. After `ENDS` processes
+have ended at a batch (killed for memory, or by a crash in a library), the next process passes over it.
 
-A kill that merely falls into these microseconds says nothing against a batch. So one end is not enough, a batch that is
-unpacked to its end is forgotten, and a batch that is passed over is tried once more by a later process: a topic that is
-read from its beginning at each start may hold nothing newer than that batch.
+A kill that happens to fall into the microseconds of unpacking does not prove a batch to be harmful. So one end is not
+enough, a batch that was unpacked completely is forgotten, and a later process tries a batch once more that an earlier
+one has passed over: a topic that is read from its beginning at each start may hold nothing newer than that batch.
 
-The file holds entries of a digest and how often the process ended at it: one for each reader, then those that are
-remembered. It is written without a sync, since it is there for the end of a process, not for that of a machine."""
+An entry of the file is a batch's digest and the number of processes that ended at it. The first `READERS` entries are
+those of the readers, the others the batches that are remembered. The file is written without fsync: it must survive the
+end of the process, not that of the machine."""
 
 import hashlib
 import logging
@@ -23,11 +24,11 @@ DIGEST_BYTES = 16
 READERS = 16
 REMEMBERED = 240
 ENDS = 3
-"""So many ends of the process at one batch, and none at which it was unpacked, have it passed over."""
+"""A batch is passed over after so many processes have ended at it, if none of them has unpacked it."""
 
 LIVED_S = 600.0
-"""A process that lives for so long has the next one try again what it has passed over. Sooner, batches that do end the
-process would take turns in being tried, and the process would never get beyond them."""
+"""After a process has lived for so long, the next one tries again the batches that were passed over. With a shorter
+time several harmful batches would be tried in turn, each would end a process, and no process would get beyond them."""
 
 _NONE = bytes(DIGEST_BYTES)
 _ENTRY_BYTES = DIGEST_BYTES + 1
@@ -35,13 +36,13 @@ _FILE_BYTES = (READERS + REMEMBERED) * _ENTRY_BYTES
 
 
 class BatchEndedUs(Exception):
-    """This batch was being unpacked each time that an earlier process ended."""
+    """`ENDS` earlier processes have ended while they unpacked this batch."""
 
 
 class Unpacking:
-    """One process' file: opened once, by the process that holds the home's lock, since opening it takes the marks of
-    readers for those of a process that has ended. Without a path nothing outlives the process. Safe to use from several
-    threads. `seconds` is a clock that only goes forward."""
+    """The file of one process. Only the process that holds the home's lock may open it, and once: opening takes the
+    readers' entries for those of a process that has ended. Without a path the notes end with the process. Safe to use
+    from several threads. `seconds` is a clock that only goes forward."""
 
     def __init__(self, path: Path | None = None, seconds: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
@@ -50,20 +51,22 @@ class Unpacking:
         self._free = list(reversed(range(READERS)))
         self._file: int | None = None
         self._ends: dict[bytes, int] = {}
-        self._entries: dict[bytes, int] = {}  # where in the file those stand
+        self._entries: dict[bytes, int] = {}  # the number of each one's entry in the file
         if path is not None:
             self._open(path)
 
     def place(self) -> "UnpackingPlace":
-        """For one reader, until it is released. Readers beyond `READERS` have none, and unpack all the same."""
+        """A place in the file for one reader, until the reader releases it. A reader beyond `READERS` gets a place
+        without an entry, and unpacks without being noted."""
         with self._lock:
             return UnpackingPlace(self, self._free.pop() if self._free else None)
 
     def ended_us(self, digest: bytes) -> bool:
+        """Whether a batch is to be passed over."""
         return self._ends.get(digest, 0) >= ENDS
 
     def unpacked(self, digest: bytes) -> None:
-        """To its end, so that nothing is held against it any more."""
+        """A reader has unpacked this batch completely: forgets the ends of processes at it."""
         if digest not in self._ends:
             return
         with self._lock:
@@ -71,8 +74,8 @@ class Unpacking:
                 self.write(self._entries.pop(digest), None)
 
     def let_try_again(self) -> None:
-        """Once this process has lived for `LIVED_S`: what it has passed over is unpacked by the next process, until one
-        more end says otherwise."""
+        """Once this process has lived for `LIVED_S`, lowers the count of each batch that is passed over by one, so that
+        the next process tries it again."""
         if self._seconds() < self._tried_again_at:
             return
         with self._lock:
@@ -81,7 +84,7 @@ class Unpacking:
                 self.write(self._entries[digest], digest, min(ends, ENDS - 1))
 
     def write(self, number: int, digest: bytes | None, ends: int = 0) -> None:
-        """A disk that fails must not keep us from reading."""
+        """Writes one entry; an empty one for None. Ignores errors of the disk, which must not stop the readers."""
         if self._file is not None:
             with suppress(OSError):
                 os.pwrite(self._file, (digest or _NONE) + bytes([ends]), number * _ENTRY_BYTES)
@@ -107,7 +110,8 @@ class Unpacking:
 
 
 def _ends_in(content: bytes) -> dict[bytes, int]:
-    """With the end of the last process, whose batches come first: the oldest are forgotten."""
+    """The counts in the file's content, with the end of the last process added. The batches that it was unpacking come
+    first; beyond `REMEMBERED` the oldest are dropped."""
     entries = [content[start : start + _ENTRY_BYTES] for start in range(0, len(content), _ENTRY_BYTES)]
     known = [(each[:DIGEST_BYTES], each[DIGEST_BYTES]) for each in entries if len(each) == _ENTRY_BYTES]
     now = dict.fromkeys(digest for digest, _ in known[:READERS])
@@ -117,7 +121,7 @@ def _ends_in(content: bytes) -> dict[bytes, int]:
 
 
 class UnpackingPlace:
-    """Used by one reader's thread."""
+    """Notes what one reader is unpacking. Used by that reader's thread only."""
 
     def __init__(self, unpacking: Unpacking, number: int | None) -> None:
         self._unpacking = unpacking
@@ -125,7 +129,7 @@ class UnpackingPlace:
         self._at: bytes | None = None
 
     def begin(self, digest: bytes) -> None:
-        """Before each step into a batch. Raises `BatchEndedUs` where it must not be unpacked again."""
+        """Called before each step of unpacking a batch. Raises `BatchEndedUs` for a batch that is to be passed over."""
         if digest == self._at:
             return
         if self._unpacking.ended_us(digest):
@@ -133,11 +137,11 @@ class UnpackingPlace:
         self._note(digest)
 
     def unpacked(self, digest: bytes) -> None:
-        """To its end: the last of its records is read."""
+        """Called once the last record of a batch is read."""
         self._unpacking.unpacked(digest)
 
     def end(self) -> None:
-        """After each step."""
+        """Called after each step of unpacking."""
         if self._at is not None:
             self._note(None)
         self._unpacking.let_try_again()
@@ -154,5 +158,5 @@ class UnpackingPlace:
 
 
 def digest_of(topic: str, partition: int, offset: int, checksum: int) -> bytes:
-    """Of one batch."""
+    """The digest of a batch: `DIGEST_BYTES` bytes of SHA-256 over its topic, partition, base offset and checksum."""
     return hashlib.sha256(f"{topic}\n{partition}\n{offset}\n{checksum}".encode()).digest()[:DIGEST_BYTES]
