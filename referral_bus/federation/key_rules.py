@@ -1,4 +1,4 @@
-"""Every key in a register belongs to one owner, who has its private half, and is a sound one."""
+"""Checks the keys of a register: each one is sound and has one owner, who has proved to have its private half."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _WEAK = "a weak key: signatures by it prove nothing; make a new one"
 
 
 def key_problems(content: RegisterFile) -> Iterator[RegisterProblem]:
-    """Of the agencies' signing keys."""
+    """What is wrong with the agencies' signing keys."""
     stewards = {key.public_key for key in content.stewards.keys}
     owned_before: set[str] = set()
     for i, agency in enumerate(content.agencies):
@@ -35,7 +35,7 @@ def key_problems(content: RegisterFile) -> Iterator[RegisterProblem]:
 
 
 def steward_problems(content: RegisterFile) -> Iterator[RegisterProblem]:
-    """Of the stewards' keys: k of n counts people, so each of them has one key and one name."""
+    """What is wrong with the stewards' keys. The threshold counts people, so each steward has one key and one name."""
     keys = content.stewards.keys
     if content.stewards.threshold > len(keys):
         yield RegisterProblem("stewards.threshold", "more signatures are asked for than there are stewards")

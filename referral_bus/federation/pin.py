@@ -1,4 +1,4 @@
-"""What an agency remembers of the register, so that nobody can hand it an older or another one."""
+"""The pin: what an agency notes about the register that it has accepted, to refuse an older or a forged one later."""
 
 import os
 import tempfile
@@ -24,7 +24,8 @@ class Pin(RegisterModel):
 
 
 def load_pin(path: Path) -> Pin:
-    """Raises `Refused` (HOME_INVALID) rather than trust anew when the file does not say what it should."""
+    """The pin in this file. Raises `Refused` (HOME_INVALID) for a missing or damaged one: to trust a register anew
+    takes a person who checks its SHA-256."""
     try:
         content = read_own(path)
         check_bounds(content, SMALL_FILE)
@@ -36,8 +37,8 @@ def load_pin(path: Path) -> Pin:
 
 
 def save_pin(path: Path, pin: Pin) -> None:
-    """All or nothing, readable by its owner only. Keep the register's own files first: a pin without its register
-    refuses the one that is there as older."""
+    """Replaces the pin in one step; only its owner can read the file. Write the register's own files before: a pin
+    whose register is missing would refuse the one that is there as older. Raises `Unreachable`."""
     try:
         _replace(path, pin.model_dump_json(indent=2) + "\n")
     except OSError as error:

@@ -1,6 +1,6 @@
 """Proof that an agency has the private half of the signing key that the register lists for it.
 
-Without it an agency could have somebody else's key listed as its own.
+Without it an agency could have another agency's key listed as its own.
 """
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,7 +11,7 @@ TAG = b"referral-bus/possession/v1"
 
 
 def possession_input(federation: str, agency: str, raw_public_key: bytes) -> bytes:
-    """Exactly the bytes that are signed with the key itself."""
+    """The exact bytes that an agency signs with the key to prove that it has the private half."""
     return lp(TAG) + lp(federation.encode()) + lp(agency.encode()) + lp(raw_public_key)
 
 
@@ -22,4 +22,5 @@ def prove_possession(federation: str, agency: str, private_key: Ed25519PrivateKe
 
 
 def possession_proved(federation: str, agency: str, raw_public_key: bytes, proof: str) -> bool:
+    """Whether `proof` (hex) is the agency's proof for this key, 32 bytes raw."""
     return verify(raw_public_key, bytes.fromhex(proof), possession_input(federation, agency, raw_public_key))

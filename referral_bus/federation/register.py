@@ -1,4 +1,5 @@
-"""The register of the federation: who belongs to it, with which keys, and who may refer to whom. Pure look-ups."""
+"""The register of the federation: its agencies, their keys, and the agreements by which one may refer to another. Pure
+look-ups."""
 
 import hashlib
 from collections.abc import Collection, Mapping
@@ -19,7 +20,7 @@ from schemas.problems import problems as field_problems
 
 @dataclass(frozen=True)
 class Register:
-    """One version of the register. `sha256` is of the exact bytes it was read from, as hex."""
+    """One version of the register. `sha256` is the hash of the exact bytes of its file, in hex."""
 
     content: RegisterFile = field(repr=False)
     sha256: str
@@ -33,7 +34,8 @@ class Register:
         return self.content.version
 
     def expired(self, now: datetime) -> bool:
-        """Stops new referrals only; answers, receipts and erasures of existing ones go on."""
+        """Whether the register is past its end. An expired one stops new referrals only; answers, receipts and erasures
+        of existing ones go on."""
         return now >= self.content.expires_at
 
     def agency(self, code: str) -> Agency | None:
@@ -44,41 +46,43 @@ class Register:
         return self._keys.get(key_id)
 
     def believes(self, code: str, key_id: str, now: datetime) -> bool:
-        """Whether what this agency's key has signed earlier still counts: the register lists the key and has not
-        revoked it. A key whose validity has merely ended was the agency's own while it spoke."""
+        """Whether records that the agency `code` signed with this key still count: the register lists the key for it
+        and has not revoked it. A key whose validity has merely ended was the agency's own when it signed."""
         found = self.signing_key(key_id)
         return found is not None and found[0] == code and not found[1].revoked(now)
 
     def witnesses(self, code: str, now: datetime) -> int:
-        """How many other agencies must agree with this one's clock before something is destroyed for good: two, or the
-        only one that it has an agreement with and therefore hears."""
+        """How many other agencies must confirm the clock of the agency `code` before it destroys something for good:
+        two, or one if it has an agreement with one member only, since it hears no other."""
         others = [self.agency(each) for each in self.parties(code)]
         return min(2, sum(other is not None and other.member(now) for other in others))
 
     def agreed(self, sender: str, recipient: str, now: datetime) -> bool:
-        """True while `sender` may start referrals to `recipient`: agreement in force, both of them members."""
+        """Whether `sender` may start referrals to `recipient`: an agreement is in force, and both are members."""
         until = self._agreements.get((sender, recipient))
         if until is None or now >= until:
             return False
         return all(self._agencies[code].member(now) for code in (sender, recipient))
 
     def parties(self, code: str) -> frozenset[str]:
-        """Everybody with whom an agreement was ever listed, in either direction, ended ones too."""
+        """The agencies with which the register lists an agreement of `code`, in either direction, ended ones
+        included."""
         return self._parties.get(code, frozenset())
 
     def has_inbox(self, code: str) -> bool:
-        """False for a pure observer. An agency that only starts referrals needs one for receipts and answers."""
+        """Whether the agency has an inbox: all have one but pure observers. An agency that only starts referrals gets
+        receipts and answers there."""
         agency = self._agencies.get(code)
         if agency is None:
             return False
         return agency.receives_referrals or agency.starts_referrals or bool(self.parties(code))
 
     def inbox(self, code: str) -> str | None:
-        """The topic of its inbox; None for a pure observer or an unknown agency."""
+        """The topic of the agency's inbox; None for a pure observer or an unknown agency."""
         return f"{self._prefix}.inbox.{code}.v1" if self.has_inbox(code) else None
 
     def announcement(self, code: str) -> str | None:
-        """The topic of its announcements; None where there is no inbox."""
+        """The topic of the agency's announcements; None for an agency without an inbox."""
         return f"{self._prefix}.announcement.{code}.v1" if self.has_inbox(code) else None
 
     @property
@@ -90,17 +94,17 @@ class Register:
         return f"{self._prefix}.register.v1"
 
     def departed(self, now: datetime) -> tuple[str, ...]:
-        """The agencies that have left."""
+        """The agencies whose membership has ended."""
         return tuple(each.code for each in self.content.agencies if each.member_until and each.member_until <= now)
 
     def believed(self, now: datetime) -> frozenset[str]:
-        """The agencies that can still speak and be spoken to: listed, with an inbox, and a member or with a key from
-        its time as one. All others have left for good."""
+        """The agencies that can still write and receive records: those with an inbox that are members, or have left and
+        still have a valid key. All others have left for good."""
         return frozenset(code for code, each in self._agencies.items() if self.has_inbox(code) and each.speaks(now))
 
     @property
     def listed(self) -> frozenset[str]:
-        """Every agency with an inbox, whatever the time is."""
+        """Every agency with an inbox, members or not."""
         return frozenset(code for code in self._agencies if self.has_inbox(code))
 
     @property
@@ -134,8 +138,8 @@ class Register:
 
 
 def parse_register(data: bytes, known_services: Collection[str], *, template: bool = False) -> Register:
-    """Raises `Refused` (REGISTER_INVALID) with the first thing that is wrong. Says nothing about signatures: see
-    `trust`. A template is a register before stewards and keys are put in."""
+    """The register in a file's bytes. Raises `Refused` (REGISTER_INVALID) for the first mistake. Does not check
+    signatures; `trust` does. A template is a register without stewards and keys."""
     register = read_register(data)
     for problem in problems(register.content, known_services, template):
         raise problem.refused()
@@ -143,7 +147,8 @@ def parse_register(data: bytes, known_services: Collection[str], *, template: bo
 
 
 def read_register(data: bytes) -> Register:
-    """Its fields are right by themselves; what they are to each other was not looked at."""
+    """The register in a file's bytes, with each field checked by itself. `parse_register` also checks the rules across
+    fields. Raises `Refused` (REGISTER_INVALID)."""
     value = load_yaml(data)
     try:
         content = RegisterFile.model_validate(value)
@@ -154,7 +159,7 @@ def read_register(data: bytes) -> Register:
 
 
 def render_register(content: RegisterFile) -> bytes:
-    """The file of which `read_register` makes the same content again."""
+    """The bytes of a register file, from which `read_register` reads the same content."""
     return dump_yaml(content.model_dump(by_alias=True, exclude_none=True))
 
 

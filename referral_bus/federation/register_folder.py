@@ -1,4 +1,4 @@
-"""The register of a home: its versions, and which of them is in force.
+"""The registers in a home: the versions that were accepted, and the one in force.
 
 register/<version>-<beginning of its SHA-256>/register.yaml, register.signatures.yaml
 register.pin.json       names the one in force, and the stewards whose signatures count
@@ -30,7 +30,8 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class RegisterFolder:
-    """Of one home. `services` are the codes that a register may name; `how` is the command that accepts a first one."""
+    """The registers in one home. `services` are the service types that a register may name; `how` is the command that
+    accepts a register, for advice."""
 
     home: Path
     services: Collection[str]
@@ -42,11 +43,12 @@ class RegisterFolder:
 
     @property
     def file(self) -> Path:
-        """The register in force, for people and for other commands."""
+        """The file of the register in force, for people and other commands to read."""
         return self._place(self._load_pin()) / REGISTER
 
     def read(self, now: datetime) -> Register:
-        """The register in force, checked against its pin each time."""
+        """The register in force. Each call checks the file's signatures and bytes against the pin. Raises `Refused` as
+        `trust.accept` does, and when no register was accepted yet."""
         pin = self._load_pin()
         data, signatures = (self._read(self._place(pin) / name) for name in (REGISTER, SIGNATURES))
         return accept(pin, data, parse_signatures(signatures), now, self.services)[0]
@@ -60,9 +62,9 @@ class RegisterFolder:
         sha256: str | None,
         step: Step = lambda _: None,
     ) -> Register:
-        """Takes a register in place of the one in force. The first one needs the SHA-256 that the stewards told by
-        another way, because a register names its own stewards; a later one must match it too, where it is given. `step`
-        is told what is durable by now."""
+        """Takes a register in place of the one in force. The first one needs its `sha256`, which the stewards must have
+        told by another way, because a register names its own stewards; a later one must match it if it is given. `step`
+        is called after each step that is on the disk, with the step's name."""
         told = None if sha256 is None else _digest(sha256)
         given = parse_signatures(signatures)
         with self._alone(), private():
@@ -88,7 +90,7 @@ class RegisterFolder:
         write_through(partial / SIGNATURES, signatures)
         sync_folder(partial)
         step("written")
-        if place.exists():  # of an earlier try, which the pin did not come to name
+        if place.exists():  # from an attempt that ended before the pin named it
             shutil.rmtree(place)
         partial.rename(place)
         sync_folder(place.parent)
@@ -97,7 +99,8 @@ class RegisterFolder:
         step("pinned")
 
     def _sweep(self, kept: Collection[str]) -> None:
-        """What earlier versions and crashes have left. The version before stays: somebody may be reading it."""
+        """Removes what earlier versions and crashes have left. Keeps the previous version, which another process may be
+        reading."""
         for path in (self.home / "register").iterdir():
             if path.name not in kept:
                 shutil.rmtree(path)
@@ -123,7 +126,7 @@ class RegisterFolder:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One process at a time accepts. A full disk is something to wait for."""
+        """Lets one process at a time accept a register. Raises `Unreachable` for a full or failing disk."""
         folder = self.home / "register"
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -144,7 +147,7 @@ class RegisterFolder:
 
 
 def _digest(text: str) -> str:
-    """As it is read out over the telephone: in groups, in letters of any size."""
+    """The 64 digits of a SHA-256 as a person types them: in groups, in upper or lower case. Raises `Refused`."""
     digits = "".join(text.lower().split())
     if re.fullmatch("[0-9a-f]{64}", digits) is None:
         advice = "this is no SHA-256; accepted: 64 hexadecimal digits, in groups if you like"

@@ -1,4 +1,4 @@
-"""What stands in `register.yaml`, field by field, as frozen strict models. What joins fields is in `register_rules`."""
+"""The fields of `register.yaml` as frozen strict models. The rules across fields are in `register_rules`."""
 
 import re
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 def _utc_time(value: object) -> datetime:
-    """One spelling only, so that nobody's time zone decides when a key ends."""
+    """Accepts one spelling only, in UTC: no reader's time zone decides when a key ends."""
     if isinstance(value, datetime) and value.tzinfo is UTC:
         return value
     try:
@@ -45,7 +45,7 @@ class RegisterModel(BaseModel):
 
 
 class StewardKey(RegisterModel):
-    """One steward's Ed25519 key. It does not end by itself: the next register drops it."""
+    """One steward's Ed25519 key. It has no end of validity: it is valid until a register does not list it any more."""
 
     name: Line
     public_key: PublicKeyHex
@@ -58,7 +58,7 @@ class StewardKey(RegisterModel):
     def key_id(self) -> str:
         return key_id_of(self.raw)
 
-    def usable(self, now: datetime) -> bool:  # noqa: ARG002  (the same question as for an agency's key)
+    def usable(self, now: datetime) -> bool:  # noqa: ARG002  (the signature of `SigningKey.usable`)
         return True
 
     def revoked(self, now: datetime) -> bool:  # noqa: ARG002  (as above)
@@ -66,14 +66,14 @@ class StewardKey(RegisterModel):
 
 
 class Stewards(RegisterModel):
-    """Who signs the register, and how many of them it takes."""
+    """The stewards' keys, and how many of the stewards must sign a register."""
 
     threshold: Annotated[int, Field(ge=1, le=50)]
     keys: Annotated[tuple[StewardKey, ...], Field(max_length=50)]
 
 
 class Cluster(RegisterModel):
-    """What the topics look like."""
+    """The names and settings of the topics in Kafka."""
 
     topic_prefix: CodeForm
     inbox_partitions: Annotated[int, Field(ge=1, le=64)] = 1
@@ -83,7 +83,7 @@ class Cluster(RegisterModel):
 
 
 class SigningKey(RegisterModel):
-    """An agency's Ed25519 key. `proof`: the agency has the private half (see `possession`)."""
+    """An agency's Ed25519 key. `proof` proves that the agency has the private half; see `possession`."""
 
     public_key: PublicKeyHex
     valid_from: UtcTime
@@ -100,16 +100,18 @@ class SigningKey(RegisterModel):
         return key_id_of(self.raw)
 
     def usable(self, now: datetime) -> bool:
-        """By the recipient's own clock; when a record says that it was written does not count."""
+        """Whether a record signed with this key is authentic at `now`, by the reader's clock: the time in the record
+        does not count."""
         return self.valid_from <= now < self.valid_until and not self.revoked(now)
 
     def revoked(self, now: datetime) -> bool:
-        """What it has signed earlier does not count any more either; by a mere end of its validity it does."""
+        """Whether the key is revoked at `now`. Then earlier signatures do not count any more either; those of a key
+        whose validity has merely ended do."""
         return self.revoked_at is not None and now >= self.revoked_at
 
 
 class Contact(RegisterModel):
-    """A function, never a person."""
+    """How to reach an agency: a function and its mailbox, never a person."""
 
     function: Line
     mailbox: Mailbox
@@ -136,13 +138,14 @@ class Agency(RegisterModel):
         return self.member_from <= now and (self.member_until is None or now < self.member_until)
 
     def speaks(self, now: datetime) -> bool:
-        """Whether its words can count: one that has left still answers by a key that is valid."""
+        """Whether its records can count: an agency that has left can still write while it has a valid key."""
         left = self.member_until is not None and self.member_until <= now
         return not left or any(key.usable(now) for key in self.signing_keys)
 
 
 class Agreement(RegisterModel):
-    """`sender` may start referrals to `recipient` until then. An ended one stays listed: its referrals go on."""
+    """`sender` may start referrals to `recipient` before `until`. An ended agreement stays listed, because its
+    referrals go on."""
 
     sender: Annotated[AgencyCode, Field(alias="from")]
     recipient: Annotated[AgencyCode, Field(alias="to")]
@@ -150,7 +153,7 @@ class Agreement(RegisterModel):
 
 
 class RegisterFile(RegisterModel):
-    """The whole file."""
+    """The whole of `register.yaml`."""
 
     federation: CodeForm
     version: FromOne

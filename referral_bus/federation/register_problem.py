@@ -1,4 +1,4 @@
-"""One thing that is wrong with a register: where, and what to do. Never a value of the file."""
+"""A mistake in a register: its path, and what to do about it. Never a value of the file."""
 
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class RegisterProblem:
 
 
 def repeated(values: Iterable[Hashable]) -> Iterator[int]:
-    """Positions of values that stood before."""
+    """The positions, from 0, of values that also stand at an earlier position."""
     seen: set[Hashable] = set()
     for position, value in enumerate(values):
         if value in seen:

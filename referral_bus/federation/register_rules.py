@@ -1,4 +1,4 @@
-"""What the fields of a register must be to each other. Pure, and without a clock: `issued_at` is the file's own now."""
+"""The rules across fields of a register. Pure functions without a clock: `issued_at` counts as the present time."""
 
 from collections.abc import Callable, Collection, Iterator
 from itertools import chain
@@ -9,7 +9,7 @@ from referral_bus.federation.register_problem import RegisterProblem, repeated
 
 
 def problems(content: RegisterFile, known_services: Collection[str], template: bool) -> Iterator[RegisterProblem]:
-    """Everything that is wrong, in the order of the file. A template has no stewards yet."""
+    """All mistakes in a register, rule by rule. A template has no stewards yet, so their rules do not apply to it."""
     rules: tuple[Callable[[RegisterFile], Iterator[RegisterProblem]], ...] = (
         _periods,
         _cluster,
@@ -80,7 +80,7 @@ def _agreements(content: RegisterFile) -> Iterator[RegisterProblem]:
     for i, agreement in enumerate(content.agreements):
         path = f"agreements[{i}]"
         sender, recipient = agencies.get(agreement.sender), agencies.get(agreement.recipient)
-        in_force = agreement.until > content.issued_at  # an ended one stays listed whatever became of its agencies
+        in_force = agreement.until > content.issued_at  # an ended one stays listed as it was
         if sender is None:
             yield RegisterProblem(f"{path}.from", "name an agency of this register")
         elif in_force and not sender.starts_referrals:

@@ -61,8 +61,9 @@ def trusted(
 def first_pin(
     data: bytes, signatures: Sequence[StewardSignature], now: datetime, known_services: Collection[str]
 ) -> tuple[Register, Pin]:
-    """On joining, when nothing is pinned yet: a register names its own stewards, so anybody can make one that passes.
-    A person must have compared `sha256`, or the stewards' keys, with what the stewards say by another way."""
+    """The first register of an agency, when nothing is pinned yet. A register names its own stewards, so an attacker
+    can make one that passes: a person must have compared `sha256`, or the stewards' keys, with what the stewards say by
+    another way."""
     register = parse_register(data, known_services)
     _refuse_under_signed(data, signatures, register.content.stewards)
     _refuse_expired(register, now)
@@ -131,7 +132,8 @@ class _SignaturesFile(RegisterModel):
 
 
 def parse_signatures(data: bytes) -> tuple[StewardSignature, ...]:
-    """Of `register.signatures.yaml`."""
+    """The signatures in `register.signatures.yaml`. Raises `Refused` (REGISTER_UNSIGNED) for any other content, or
+    REGISTER_INVALID for what is no YAML."""
     value = load_yaml(data, MAX_SIGNATURES_BYTES)
     try:
         file = _SignaturesFile.model_validate(value)

@@ -1,4 +1,4 @@
-"""Ed25519 public keys for which one signature fits many messages."""
+"""Finds weak Ed25519 public keys, for which one signature is valid for many messages."""
 
 _P = 2**255 - 19
 _SIGN = 1 << 255
@@ -16,6 +16,7 @@ _LOW_ORDER_Y = frozenset(
 
 
 def weak_key(raw_public_key: bytes) -> bool:
-    """True for a point of low order, and for a second spelling of any point (y not below p)."""
+    """Whether a raw 32-byte key is a point of low order, or a second encoding of any point (y not below p, which
+    RFC 8032 forbids)."""
     y = int.from_bytes(raw_public_key, "little") & ~_SIGN
     return y >= _P or y in _LOW_ORDER_Y

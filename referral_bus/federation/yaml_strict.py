@@ -1,8 +1,9 @@
-"""YAML of which every reader understands the same: no duplicate keys, no aliases or anchors, no tags, no guessed types.
+"""Reads the subset of YAML that every parser reads alike: no duplicate keys, no aliases or anchors, no tags, no guessed
+types.
 
-Only `null`, `true`, `false` and decimal integers are anything but text: `no` is Norway and a date is a text that the
-model reads. The parser is the pure Python one on purpose, so that a signed file never means one thing here and
-another where PyYAML was built with libyaml.
+`null`, `true`, `false` and decimal integers are values, everything else is text: `no` is Norway, and a date is a text
+that the model parses. Reading always uses the parser in pure Python: libyaml, with which PyYAML may be built, could
+read a signed file in another way.
 """
 
 import re
@@ -15,7 +16,7 @@ from referral_bus.errors import Reason, Refused
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 16
-MAX_EVENTS = 60_000  # of the parser; the largest register that can be handed out has fewer
+MAX_EVENTS = 60_000  # of the parser; the largest register that fits into a record has fewer
 
 YamlValue: TypeAlias = "bool | int | str | tuple[YamlValue, ...] | dict[str, YamlValue] | None"
 
@@ -24,7 +25,8 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 
 
 def load_yaml(data: bytes, max_bytes: int = MAX_BYTES) -> YamlValue:
-    """One document. Raises `Refused` (REGISTER_INVALID) with the line, never with what stands there."""
+    """The one document of a file; lists become tuples. Raises `Refused` (REGISTER_INVALID), which names the line and
+    quotes nothing of it."""
     if len(data) > max_bytes:
         raise Refused(Reason.REGISTER_INVALID, f"the file is over {max_bytes} bytes; make it smaller")
     try:
@@ -38,13 +40,13 @@ def load_yaml(data: bytes, max_bytes: int = MAX_BYTES) -> YamlValue:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position)
         raise _refused(line, "a character that YAML does not allow; remove it") from None
-    except (ValueError, OverflowError):  # PyYAML lets these out of impossible escapes and version numbers
+    except (ValueError, OverflowError):  # PyYAML raises these for impossible escapes and version numbers
         raise Refused(Reason.REGISTER_INVALID, "the file has an escape or a number that YAML does not allow") from None
 
 
 def dump_yaml(value: object) -> bytes:
-    """What `load_yaml` reads back as the same value, as long as no text has a line separator other than a line feed
-    in it, which PyYAML would fold. No text field of ours takes one."""
+    """The bytes from which `load_yaml` reads the same value. No text in it may have a line separator other than a line
+    feed, which PyYAML would fold; our text fields accept none."""
     text: str = yaml.dump(value, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=120)
     return text.encode("utf-8")
 
@@ -55,7 +57,7 @@ class _PlainDumper(yaml.SafeDumper):
 
 
 def _counted(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
-    """Each costs a hundred times its bytes in time and memory."""
+    """Bounds the number of events: an event takes a hundred times the memory of its bytes, and time in proportion."""
     for count, event in enumerate(events):
         if count >= MAX_EVENTS:
             raise _refused(_line(event.start_mark), f"it holds more than {MAX_EVENTS} values; make it smaller")
@@ -120,7 +122,7 @@ def _scalar(event: yaml.ScalarEvent) -> bool | int | str | None:
 
 
 def _line(mark: Any) -> int:
-    """Of a mark of PyYAML's, which has two classes of them and sometimes none."""
+    """The line of a mark, from 0; 0 without one. PyYAML has two classes of marks, so the parameter has no type."""
     line: int = mark.line if mark else 0
     return line
 

@@ -1,4 +1,5 @@
-"""Avro single-object encoding: `C3 01`, the schema's fingerprint, the Avro binary. One value, one way to write it."""
+"""Avro single-object encoding: `C3 01`, the schema's fingerprint, the Avro binary. Each value has one encoding, and
+`decode` refuses every other."""
 
 from io import BytesIO
 from typing import Any
@@ -15,13 +16,13 @@ from schemas.schema_index import IndexedSchema, by_fingerprint, newest
 Decoded = AnyRecord | ReferralBody | StatusBody
 MARKER = b"\xc3\x01"
 HEAD = len(MARKER) + 8  # marker and fingerprint
-MAX_VALUE = 64 * 1024  # bytes; far above any honest event, far below what could hurt a reader
-MAX_ITEMS = 500  # in one array; no model takes more
+MAX_VALUE = 64 * 1024  # bytes; the largest event of our software takes a third of it
+MAX_ITEMS = 500  # in one array; no model accepts more
 _CONTAINERS = (dict, list)
 
 
 class Undecodable(Exception):
-    """The bytes are no value of ours. Holds a code and a schema path, never what stood there."""
+    """The bytes are no value of a known schema. Holds a code and a schema path, never a value."""
 
     def __init__(self, code: Code, path: str | None = None) -> None:
         super().__init__(code)
@@ -38,10 +39,10 @@ def encode(record: BaseModel) -> bytes:
 def decode(value: bytes) -> Decoded:
     """The model of a value. Raises `Undecodable` with TOO_LARGE, SCHEMA_UNKNOWN, MALFORMED or VALUE_REFUSED.
 
-    The budget: at most 64 KiB come in, and no schema has items of no bytes, so no count in the input can make more
-    objects than there are bytes; of an array over 500 items none is judged. fastavro reads leniently (bytes left over,
-    over-long numbers, branch -1, boolean 7, ids in another spelling); whatever does not come out again as the same
-    bytes is MALFORMED.
+    The work is bounded: the input has 64 KiB at most, and in every schema an array's item takes at least one byte, so
+    no count in the input can make more objects than there are bytes; an array over 500 items is refused before its
+    items are validated. fastavro reads leniently (bytes left over, over-long numbers, branch -1, boolean 7, ids in
+    another spelling), so a value that does not encode to the same bytes again is MALFORMED.
     """
     if len(value) > MAX_VALUE:
         raise Undecodable(Code.TOO_LARGE)
@@ -70,7 +71,7 @@ def _read(schema: IndexedSchema, binary: bytes) -> Any:
 
 
 def _overlong(content: Any) -> bool:
-    """Whether some array is longer than any model takes. pydantic would judge and report each of its items."""
+    """Whether an array is longer than any model accepts. pydantic would validate and report each of its items."""
     for value in content.values() if type(content) is dict else content:
         kind = type(value)
         if kind is list and len(value) > MAX_ITEMS:

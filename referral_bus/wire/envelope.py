@@ -1,4 +1,4 @@
-"""What stands around a value in Kafka: its key, and CloudEvents attributes for other people's tools."""
+"""The parts of a Kafka record around its value: the key, and CloudEvents headers for the tools of others."""
 
 from datetime import UTC, datetime
 
@@ -15,13 +15,15 @@ STEWARD = "@stewards"  # the writer of a register version; no agency code can lo
 
 
 def writer_of(record: AnyRecord) -> str:
+    """The code of the agency that wrote a record, or `STEWARD`."""
     if isinstance(record, Event | StorageReceipt):
         return record.writer
     return STEWARD if isinstance(record, RegisterVersion) else record.agency
 
 
 def kafka_key(record: AnyRecord) -> bytes:
-    """One referral, one key, so that its events keep their order in any number of partitions."""
+    """The Kafka key of a record. All events of a referral have the same key, so that they keep their order in any
+    number of partitions."""
     match record:
         case Event():
             return str(record.referral_id).encode()
@@ -36,7 +38,8 @@ def kafka_key(record: AnyRecord) -> bytes:
 
 
 def headers(record: AnyRecord) -> tuple[tuple[str, bytes], ...]:
-    """CloudEvents 1.0, binary mode. Our own readers believe none of it: only the value is signed."""
+    """The headers of a record by CloudEvents 1.0, binary mode. Our own readers ignore them: the signature does not
+    cover them."""
     writer = writer_of(record)
     source = "/stewards" if writer == STEWARD else f"/agencies/{writer}"
     time = record.occurred_at if isinstance(record, Event) else record.issued_at

@@ -1,8 +1,8 @@
-"""From a raw record to a verified, opened event or one code, and the other way. The only door in and out.
+"""From a raw record to a verified, opened event or one code, and the other way. All records are read and written here.
 
 raw ── authenticate ──> Authentic ── open_body ──> Opened
-          │ Unbelieved: nothing is believed, no receipt is owed
-          └ Undecoded: certainly from `writer`, yet not readable
+          │ Unbelieved: the writer is not proved, no receipt is owed
+          └ Undecoded: the writer is proved, yet the value is not readable
 """
 
 import hashlib
@@ -40,19 +40,19 @@ class ListedSigningKey(Protocol):
 
 
 class Directory(Protocol):
-    """Whose key is whose: the register."""
+    """The owners of signing keys: the register."""
 
     @property
     def federation(self) -> str: ...
 
     def signing_key(self, key_id: str) -> tuple[str, ListedSigningKey] | None:
-        """The owner (an agency's code, or `envelope.STEWARD`) and the key; None when nobody has it."""
+        """The owner (an agency's code, or `envelope.STEWARD`) and the key; None for a key that is not listed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Unbelieved:
-    """Could be from anybody: counted, never kept, never answered."""
+    """A record whose writer is not proved: the reader counts it, and neither keeps nor answers it."""
 
     code: Code
 
@@ -86,7 +86,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Unopened:
-    """Why the body of an authentic event cannot be had; `code` is None when the key is gone (RESEAL)."""
+    """Why the body of an authentic event cannot be read; `code` is None when its key is destroyed (RESEAL)."""
 
     code: Code | None
 
@@ -95,7 +95,8 @@ KeyFinder = Callable[[str], X25519PrivateKey | None]
 
 
 def authenticate(raw: RawRecord, directory: Directory, here: str, now: datetime) -> Authentic | Undecoded | Unbelieved:
-    """Size, signature, key, decode, address, in this order. `here` is the reader's agency code, "" for an observer."""
+    """Checks size, signature, key, decoding and address of a record, in this order. `here` is the reader's agency code,
+    "" for an observer, who reads records to all."""
     if raw.size > MAX_VALUE + 4096 or len(raw.value) > MAX_VALUE or len(raw.headers) > MAX_HEADERS:
         return Unbelieved(Code.TOO_LARGE)
     owner = _signed_by(raw, directory, now)
@@ -108,7 +109,7 @@ def authenticate(raw: RawRecord, directory: Directory, here: str, now: datetime)
         code = Code.MALFORMED if error.code is Code.VALUE_REFUSED else error.code
         return Undecoded(owner, digest, code, _clear_field(error.path))
     if isinstance(record, Body):
-        return Undecoded(owner, digest, Code.MALFORMED)  # a body in clear: never looked at
+        return Undecoded(owner, digest, Code.MALFORMED)  # a body in clear is never processed
     if writer_of(record) != owner:
         return Unbelieved(Code.SIGNATURE_INVALID)
     if here and isinstance(record, Event | StorageReceipt) and record.addressee != here:
@@ -119,7 +120,8 @@ def authenticate(raw: RawRecord, directory: Directory, here: str, now: datetime)
 
 
 def _clear_field(path: str | None) -> str | None:
-    """The clear field at fault, as a receipt may name it; None for the record as a whole, and for a body in clear."""
+    """The clear field in which `path` begins, which a receipt may name; None for the record as a whole, and for a body
+    in clear."""
     field = re.split(r"[.\[]", path or "")[0]
     return field if field in _CLEAR_FIELDS else None
 
@@ -139,7 +141,8 @@ def _signed_by(raw: RawRecord, directory: Directory, now: datetime) -> str | Cod
 
 
 def open_body(event: ReferralEvent | StatusEvent, find_key: KeyFinder) -> Body | Unopened:
-    """The body of an authentic event: OPEN_FAILED, VALUE_REFUSED or SCHEMA_UNKNOWN, or no key any more."""
+    """The body of an authentic event, or why it cannot be read: OPEN_FAILED, VALUE_REFUSED, SCHEMA_UNKNOWN, or no code
+    when `find_key` does not have its key."""
     private_key = find_key(event.sealing_key_id)
     if private_key is None:
         return Unopened(None)
@@ -154,7 +157,8 @@ def open_body(event: ReferralEvent | StatusEvent, find_key: KeyFinder) -> Body |
 
 
 def read(raw: RawRecord, directory: Directory, here: str, now: datetime, find_key: KeyFinder) -> Opened | Code | None:
-    """Both halves at once, for readers that keep no order: an opened event, or one code; None when the key is gone."""
+    """`authenticate` and `open_body` together, for readers that keep no order: an opened event, or one code; None when
+    `find_key` does not have the body's key."""
     found = authenticate(raw, directory, here, now)
     if isinstance(found, Undecoded | Unbelieved):
         return found.code
@@ -167,12 +171,13 @@ def read(raw: RawRecord, directory: Directory, here: str, now: datetime, find_ke
 
 
 def write(record: AnyRecord, topic: str, federation: str, signing_key: Ed25519PrivateKey) -> RawRecord:
-    """A signed raw record. Events with a body must have been sealed before."""
+    """The signed raw record to send to `topic`. An event with a body must be sealed already. Raises `Refused` for a
+    value over 64 KiB."""
     return sign_value(checked_size(encode(record)), record, topic, federation, signing_key)
 
 
 def checked_size(value: bytes) -> bytes:
-    """The value, if readers take one so large. Raises `Refused` before it is sent to readers that would skip it."""
+    """The value, if it is not too large for readers. Raises `Refused` for a larger one, which they would skip."""
     if len(value) > MAX_VALUE:
         raise Refused(Reason.TOO_LARGE, "as a record this is over 64 KiB, and no reader takes such a one")
     return value
@@ -181,7 +186,7 @@ def checked_size(value: bytes) -> bytes:
 def sign_value(
     value: bytes, record: AnyRecord, topic: str, federation: str, signing_key: Ed25519PrivateKey
 ) -> RawRecord:
-    """As `write`, for a value that was encoded before: what was sent once is sent again byte for byte."""
+    """As `write`, for a value that is encoded already: an event that is sent again must have the same bytes."""
     key = kafka_key(record)
     key_id = key_id_of(signing_key.public_key().public_bytes_raw())
     signature = sign(signing_key, signature_input(federation, key_id, topic, key, value))

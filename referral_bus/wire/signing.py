@@ -1,4 +1,5 @@
-"""Ed25519 signatures over everything that says where a record belongs: federation, key, topic, Kafka key, value."""
+"""Ed25519 signatures over a record's value and its context: federation, key id, topic and Kafka key, so that a record
+is valid in one place only."""
 
 import hashlib
 
@@ -9,17 +10,18 @@ TAG = b"referral-bus/sign/v1"
 
 
 def lp(content: bytes) -> bytes:
-    """Length-prefixed: 4 bytes big-endian, then the content, so that no two inputs run together."""
+    """The content with its length before it (4 bytes big-endian), so that different parts never join to the same
+    bytes."""
     return len(content).to_bytes(4, "big") + content
 
 
 def key_id_of(raw_public_key: bytes) -> str:
-    """Hex of the first 16 bytes of SHA-256 of a raw 32-byte public key."""
+    """The id of a raw 32-byte public key: the first 16 bytes of its SHA-256, in hex."""
     return hashlib.sha256(raw_public_key).digest()[:16].hex()
 
 
 def signature_input(federation: str, key_id: str, topic: str, key: bytes, value: bytes) -> bytes:
-    """Exactly the bytes that are signed."""
+    """The exact bytes that the writer of a record signs; `key` is the Kafka key."""
     return lp(TAG) + lp(federation.encode()) + lp(key_id.encode()) + lp(topic.encode()) + lp(key) + lp(value)
 
 
@@ -28,7 +30,8 @@ def sign(private_key: Ed25519PrivateKey, message: bytes) -> bytes:
 
 
 def verify(raw_public_key: bytes, signature: bytes, message: bytes) -> bool:
-    """False for any signature that is not right; low-order public keys never get into a register."""
+    """Whether the signature is valid. It does not check the key for low order: `federation.weak_keys` keeps such keys
+    out of registers."""
     try:
         Ed25519PublicKey.from_public_bytes(raw_public_key).verify(signature, message)
     except (InvalidSignature, ValueError):
