@@ -1,6 +1,6 @@
 """`python -m referral_bus` is the `referral-bus` command.
 
-The command line stands above this package, which imports nothing from it. So it is run by its name, as a user would.
+The command line is in `deploy.app`, which this package must not import. So this module runs it by name.
 """
 
 import runpy

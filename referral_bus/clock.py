@@ -1,4 +1,4 @@
-"""Time, handed in everywhere, so that tests and demonstrations can set it."""
+"""The clock, which callers pass in, so that tests and demonstrations can set the time."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,6 +7,6 @@ Clock = Callable[[], datetime]
 
 
 def system_clock() -> datetime:
-    """Now, in UTC, to the millisecond: what travels and is stored has no finer part."""
+    """The present time in UTC, rounded down to the millisecond, which is the precision of records and of the ledger."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

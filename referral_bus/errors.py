@@ -100,8 +100,8 @@ MOST_MISTAKES = 20
 
 
 class RefusedEach(Refused):
-    """Several mistakes, of which `each` has the first twenty in their order. As a `Refused` it is the first of them; as
-    a text one line for each."""
+    """Several mistakes. `each` holds the first `MOST_MISTAKES` in their order, `left_out` counts the others. Reason,
+    advice and path are those of the first mistake; `str` gives one line for each."""
 
     def __init__(self, found: Sequence[Refused]) -> None:
         super().__init__(found[0].reason, found[0].advice, found[0].path)
@@ -119,7 +119,7 @@ def refused_together(found: Sequence[Refused]) -> Refused:
 
 
 class LedgerUnusable(Refused):
-    """The ledger is not what it was, and no waiting brings it back: a running service ends rather than go on."""
+    """The ledger is missing, damaged or too old, and waiting does not mend it: a running service ends."""
 
 
 class Unreachable(BusError):

@@ -1,5 +1,5 @@
-"""Files of a home: they belong to its owner, only the owner can reach them, and they are on the disk when a function
-says so. What cannot be read or written is told with its cause: a full disk, or whose the file is."""
+"""Reads, writes and checks the files of a home: they belong to its owner, and no other user can reach them. An error
+names the cause: a full disk, or the owner of the file."""
 
 import errno
 import os
@@ -13,14 +13,15 @@ from typing import Literal
 from referral_bus.errors import Reason, Refused, Unreachable
 
 ROOT = 0
-MOST_OF_A_FILE = 1024 * 1024  # bytes: a register, the longest of the files that are read whole
+MOST_OF_A_FILE = 1024 * 1024  # bytes: of a register, the longest file that is read whole
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
 def private() -> Iterator[None]:
-    """What is made meanwhile can be read by its owner only. The command sets this for its whole life."""
+    """Files made within this context can be read by their owner only. It sets the umask of the whole process; a command
+    enters it once, for as long as it runs."""
     before = os.umask(0o077)
     try:
         yield
@@ -29,9 +30,9 @@ def private() -> Iterator[None]:
 
 
 def work_as_owner_of(folder: Path) -> None:
-    """From now on this process has the user and group of the home's owner, and no way back: what root writes into a
-    home, SQLite's own files included, stays readable to the service. Another user is refused before anything is
-    written. A folder that is not there is left to be told by its reader."""
+    """Gives a process of root the user and group of the folder's owner, for good: the service can then read all that
+    root writes into a home, SQLite's own files included. Raises `Refused` for any other user who is not the owner,
+    before anything is written. Does nothing for a folder that does not exist, which its reader reports."""
     try:
         found = folder.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -62,8 +63,8 @@ def _become(uid: int, gid: int) -> None:
 
 
 def refuse_open_to_others(folder: Path) -> None:
-    """Everything in it must belong to the user of this process and be closed to all others. A symbolic link is judged
-    by what it leads to, since that is what is opened."""
+    """Raises `Refused` unless the folder and all that is in it belong to the user of this process and are closed to all
+    other users. Of a symbolic link it checks the target, since that is what is opened."""
     for path, found in _all_in(folder):
         where = "home" if path == folder else str(path.relative_to(folder))
         if found.st_uid != os.geteuid():
@@ -91,8 +92,9 @@ def _all_in(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def refuse_second_name(path: Path, name: str) -> None:
-    """A database of which another home has a link, or which is a link itself, would have two services at work on it:
-    each holds its own home's lock only. Raises `FileNotFoundError` where there is none."""
+    """Raises `Refused` for a database that has a second link, or is a symbolic link: a service on another home could
+    work on the same file, since each service locks its own home only. Raises `FileNotFoundError` where there is
+    none."""
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -105,14 +107,15 @@ def refuse_second_name(path: Path, name: str) -> None:
 
 
 def read_bounded(path: Path) -> bytes:
-    """At most one byte over `MOST_OF_A_FILE`, so that every bound of a reader is passed. Raises `OSError`."""
+    """The content of a file; of a longer one the first `MOST_OF_A_FILE` + 1 bytes, which exceed the bound of every
+    reader. Raises `OSError`."""
     with path.open("rb") as file:
         return file.read(MOST_OF_A_FILE + 1)
 
 
 def read_own(path: Path, name: str | None = None) -> bytes:
-    """All of a file of ours; of a longer one than any of them, so much that its reader refuses it. Raises
-    `FileNotFoundError`, and `Unreachable` for any other trouble."""
+    """As `read_bounded`, for a file of the home, which errors call `name`. Raises `FileNotFoundError`, and
+    `Unreachable` for any other trouble."""
     try:
         return read_bounded(path)
     except FileNotFoundError:
@@ -122,7 +125,7 @@ def read_own(path: Path, name: str | None = None) -> bytes:
 
 
 def trouble(error: OSError, path: Path, name: str, verb: Literal["read", "written"] = "read") -> Unreachable:
-    """Why a file cannot be used. The path itself is never shown."""
+    """The error to raise for a file that cannot be read or written. It shows `name` and the cause, never `path`."""
     return Unreachable(Reason.FILE_UNREADABLE, f"it cannot be {verb}; {_cause(error, path)}", name)
 
 
@@ -133,7 +136,7 @@ def _cause(error: OSError, path: Path) -> str:
 
 
 def whose(path: Path) -> str:
-    """Whose a file is, or the folder that hides it."""
+    """Advice that names the owner of the file, or of the innermost folder that this process can look at."""
     for place in (path, *path.absolute().parents):
         try:
             owner = place.stat().st_uid
@@ -147,12 +150,12 @@ def whose(path: Path) -> str:
 
 
 def _user(uid: int) -> str:
-    """By number: a user's name may be a person's."""
+    """Names a user by number: the user's name may be a person's."""
     return "root" if uid == ROOT else f"user {uid}"
 
 
 def write_through(path: Path, content: bytes) -> None:
-    """Writes a file and has the disk take it."""
+    """Writes a file, whose content is on the disk when this returns (fsync)."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -160,7 +163,7 @@ def write_through(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Or a power cut brings the old names back."""
+    """Puts the folder's entries on the disk (fsync): without it a power cut may undo a rename."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -28,7 +28,7 @@ from schemas.code_lists import load_code_list
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Paths in a home folder. Opening it checks that it is one and that nobody else can read it."""
+    """The paths in a home folder. `open_home` checks that the folder is a home and that no other user can read it."""
 
     folder: Path
 
@@ -42,7 +42,7 @@ class Home:
 
     @property
     def unpacking(self) -> Path:
-        """Which batches of Kafka are being unpacked (see `broker.kafka.unpacking`)."""
+        """The file that tells which batches of Kafka are being unpacked; see `broker.kafka.unpacking`."""
         return self.folder / "unpacking"
 
     @property
@@ -60,7 +60,7 @@ class Home:
         return RegisterFolder(self.folder, known_services(), "register accept")
 
     def register(self, now: datetime) -> Register:
-        """The accepted register, checked against its pin each time."""
+        """The accepted register. Each call reads it and checks it against its pin."""
         return self.registers.read(now)
 
     def open_ledger(self, keyring: Keyring, code: str) -> Ledger:
@@ -72,8 +72,9 @@ def known_services() -> frozenset[str]:
 
 
 def create_home(folder: Path, settings: Settings, now: datetime, again: bool = False) -> Home:
-    """A new home with fresh keys and an empty ledger. Refuses a folder that has anything in it. With `again` the agency
-    had another one, which is lost: the new ledger begins above all that the old one can have said."""
+    """Makes a home with new keys and an empty ledger. Raises `Refused` for a folder that is not empty. `again` tells
+    that the agency has lost an earlier home: the new ledger begins with a higher incarnation and higher numbers than
+    that one can have used."""
     work_as_owner_of(folder)
     with private():
         return _create(folder, settings, now, again)
@@ -99,8 +100,8 @@ def _create(folder: Path, settings: Settings, now: datetime, again: bool) -> Hom
 
 
 def open_home(folder: Path) -> Home:
-    """Raises `Refused` when it is no home, when it belongs to another user, or when others can read it. A process of
-    root goes on as the home's owner."""
+    """The home in this folder. Raises `Refused` when it is no home, when it belongs to another user, or when others can
+    read it. A process of root becomes one of the home's owner; see `work_as_owner_of`."""
     work_as_owner_of(folder)
     try:
         is_home = stat.S_ISREG((folder / "settings.toml").stat().st_mode) and (folder / "keys").is_dir()
@@ -115,13 +116,14 @@ def open_home(folder: Path) -> Home:
 
 
 def accept_register(home: Home, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:
-    """Takes a register in place of the pinned one. The first one needs the SHA-256 that the stewards told by another
-    way, because a register names its own stewards."""
+    """Takes a register in place of the pinned one. The first one needs `sha256`, which the stewards must have told by
+    another way, because a register names its own stewards."""
     return home.registers.accept(data, signatures, now, home.settings().federation, sha256)
 
 
 def check_own_key(register: Register, keyring: Keyring, code: str, now: datetime) -> None:
-    """The register must list our signing key for us, or nobody would believe a word."""
+    """Raises `Refused` unless the register lists our signing key for the agency `code` and the key is valid: otherwise
+    no reader would accept our records."""
     agency = register.agency(code)
     keys = () if agency is None else agency.signing_keys
     if not any(key.raw == keyring.signing_public and key.usable(now) for key in keys):
@@ -131,8 +133,9 @@ def check_own_key(register: Register, keyring: Keyring, code: str, now: datetime
 
 @contextmanager
 def running(home: Home) -> Iterator[None]:
-    """Holds the home's lock: one running service for each ledger. Commands may write beside it. The lock is on the
-    folder itself, which has no second name and cannot be removed under the service."""
+    """Holds the home's lock, so that one service at most runs on a ledger; commands write without it. Raises `Refused`
+    when a service holds it. The lock is on the folder itself, which has no second link and cannot be removed while it
+    is not empty."""
     try:
         descriptor = open_folder(home.folder)
     except OSError as error:
@@ -145,7 +148,7 @@ def running(home: Home) -> Iterator[None]:
 
 
 def _lock(descriptor: int) -> None:
-    """Tries for a moment: somebody who only looks whether the service runs holds the lock for an instant."""
+    """Tries for 80 ms: a command that checks whether the service runs holds the lock for an instant."""
     for left in range(5, 0, -1):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

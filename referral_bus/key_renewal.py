@@ -1,7 +1,8 @@
-"""Sealing keys as time goes by: the next ones are made ahead, and those that are over are destroyed.
+"""Renews an agency's sealing keys: makes those of the next epochs in advance, and destroys those that are not needed
+any more.
 
-A clock that ran a year ahead would have us destroy keys that are still needed, and nothing brings them back. So a key
-is over only when other agencies' signed announcements agree with our clock; without them nothing is destroyed.
+Under a clock that is a year ahead the service would destroy keys that it still needs, for ever. So it destroys a key
+only when signed announcements of other agencies confirm the time of its own clock, and none without them.
 """
 
 from dataclasses import dataclass
@@ -15,15 +16,16 @@ from referral_bus.ledger.store import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """The keys to work with from now on, and the epochs whose keys are gone."""
+    """The keys to work with from now on, and the epochs whose keys were destroyed."""
 
     keyring: Keyring
     destroyed: tuple[int, ...]
 
 
 def renew_keys(folder: Path, ledger: Ledger, now: datetime, witnesses: int = 2) -> Renewed:
-    """Makes what is missing ahead, destroys what is over. Raises `Unreachable` while the disk or the ledger does not
-    answer. `witnesses` is as for `agreed_time`."""
+    """Makes the missing sealing keys of the current epoch and the next two, and destroys those that are over. `folder`
+    is the home's `keys`, `witnesses` is as for `agreed_time`. Raises `Unreachable` while the disk or the ledger does
+    not answer."""
     keyring = load_keys(folder, now)
     if not keyring.over(now):
         return Renewed(keyring, ())

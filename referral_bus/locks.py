@@ -1,19 +1,19 @@
-"""Folders to lock with flock(2): one process at a time works there. The lock goes with the process that took it.
+"""Opens folders to lock with flock(2), so that one process at a time works in them. A lock ends with its process.
 
-A lock belongs to the open file, which a forked child shares: a child that outlives us would hold it on. So every child
-closes what we have open here, as the first thing it does.
+A lock belongs to the open file, which a forked child shares: a child that outlives its parent would keep the lock. So
+every forked child closes these descriptors first.
 """
 
 import os
 from pathlib import Path
 from threading import Lock
 
-_changing = Lock()  # held over a fork, so that the child finds the set as it is
+_changing = Lock()  # held during a fork, so that no thread changes the set while it is copied
 _open: set[int] = set()
 
 
 def open_folder(folder: Path) -> int:
-    """A descriptor of the folder, to lock. Raises `OSError`."""
+    """A descriptor of the folder, for `fcntl.flock`. Raises `OSError`."""
     with _changing:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         _open.add(descriptor)
@@ -21,7 +21,8 @@ def open_folder(folder: Path) -> int:
 
 
 def close_folder(descriptor: int) -> None:
-    """Lets go of its lock. In a forked child it is closed already, and its number may be another file's."""
+    """Closes the descriptor, which releases its lock. Does nothing in a forked child, where it is closed already and
+    its number may be another file's."""
     with _changing:
         if descriptor in _open:
             _open.remove(descriptor)

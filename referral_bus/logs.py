@@ -1,4 +1,5 @@
-"""Logs: one JSON object a line on standard error, with codes and opaque ids only. Never a payload, never locals."""
+"""Logs: one JSON object a line on standard error, with codes and opaque ids only. No line holds a payload or the local
+variables of a frame."""
 
 import logging
 import sys
@@ -12,7 +13,7 @@ import structlog
 
 
 class Log(Protocol):
-    """What the code asks of a logger. Values are codes, counts, agencies and opaque ids."""
+    """The methods of a logger that the code uses. Values are codes, counts, agencies and opaque ids."""
 
     def info(self, event: str, **values: Any) -> Any: ...
 
@@ -22,10 +23,10 @@ class Log(Protocol):
 
 
 class Seldom:
-    """Whether something may be said again: the same at most once in `every_s`, so that trouble that lasts fills no
-    disk. `clock` is in seconds."""
+    """Called with the words of a log line, tells whether to write it: the same words at most once in `every_s` seconds,
+    so that lasting trouble does not fill the disk. `clock` gives seconds."""
 
-    MOST = 1000  # things remembered; then all are forgotten
+    MOST = 1000  # remembered lines; at one more all are forgotten
 
     def __init__(self, clock: Callable[[], float], every_s: float = 60.0) -> None:
         self._clock = clock
@@ -43,7 +44,7 @@ class Seldom:
 
 
 class _Forgiving:
-    """A stream whose disk may be full: a line that cannot be written is lost, and the work goes on."""
+    """Wraps a stream whose disk may be full: a line that cannot be written is dropped, and the caller goes on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -58,9 +59,9 @@ class _Forgiving:
 
 
 def make_log(stream: TextIO = sys.stderr, **bound: str) -> Log:
-    """A logger that writes to `stream`; `bound` stands in every line, such as the agency's code."""
+    """A logger that writes to `stream` and adds the values `bound`, such as the agency's code, to every line."""
     logger = structlog.wrap_logger(
-        structlog.WriteLogger(_Forgiving(stream)),  # type: ignore[arg-type] # it asks for these two only
+        structlog.WriteLogger(_Forgiving(stream)),  # type: ignore[arg-type] # it calls only these two
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -72,9 +73,9 @@ def make_log(stream: TextIO = sys.stderr, **bound: str) -> Log:
 
 
 def quiet_libraries() -> None:
-    """For the process of a command: no line of a library reaches standard error, neither a log record, nor a warning,
-    nor a thread's traceback. They may quote keys, rows and values; what went wrong is told by our own errors. A service
-    counts them, see `deploy.app.service.foreign_words`."""
+    """Keeps the libraries of a command's process silent: no log record, warning or thread's traceback of theirs reaches
+    standard error, since it may quote keys, rows and values. Our own errors tell what went wrong. A service counts what
+    it suppresses; see `deploy.app.service.foreign_words`."""
     logging.basicConfig(level=logging.WARNING, handlers=[logging.NullHandler()], force=True)
     logging.lastResort = None
     logging.raiseExceptions = False
@@ -86,7 +87,7 @@ def quiet_libraries() -> None:
 
 
 def defect(error: BaseException) -> str:
-    """Where a defect of ours was raised: type, file and line, never its message, which may quote a value."""
+    """Where an exception was raised: its type, module and line, never its message, which may quote a value."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

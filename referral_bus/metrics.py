@@ -1,4 +1,4 @@
-"""Every metric of the services: name, type, labels and meaning in one place. No label ever names a person or an id."""
+"""All metrics of an agency's service: name, type, labels and meaning. No label names a person or holds an id."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created
 
 @dataclass(frozen=True, slots=True)
 class MetricRule:
-    """One metric as it is exposed; counters end in `_total`."""
+    """One metric as `/metrics` exposes it after `PREFIX`; the name of a counter ends in `_total`."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
@@ -23,26 +23,28 @@ AGENCY_METRICS: tuple[MetricRule, ...] = (
     MetricRule("duplicate_events_total", "counter", ("event_type",), "Events that were known already."),
     MetricRule("process_failures_total", "counter", ("event_type", "reason"), "Records that were not stored, by code."),
     MetricRule("dead_letters_total", "counter", ("reason",), "Records that could not be taken in or handed over."),
-    MetricRule("dead_letters_dropped_total", "counter", (), "Refused ones that made room for newer ones."),
+    MetricRule("dead_letters_dropped_total", "counter", (), "Refused dead letters evicted for newer ones."),
     MetricRule("send_failures", "gauge", ("reason",), "Events and receipts that Kafka did not take at the last try."),
     MetricRule("outbox_events", "gauge", (), "Events of ours without a final receipt."),
-    MetricRule("outbox_oldest_timestamp_seconds", "gauge", (), "When the oldest of them was written; 0 for none."),
-    MetricRule("receipts_outstanding", "gauge", (), "Receipts that we still owe."),
+    MetricRule("outbox_oldest_timestamp_seconds", "gauge", (), "When the oldest was written; 0: none."),
+    MetricRule("receipts_outstanding", "gauge", (), "Receipts that the service has still to send."),
     MetricRule(
-        "handover_oldest_timestamp_seconds", "gauge", (), "When the oldest event not handed over came; 0: none."
+        "handover_oldest_timestamp_seconds", "gauge", (), "When the oldest event not handed over was stored; 0: none."
     ),
     MetricRule("handovers_blocked", "gauge", (), "Referrals that wait because our own system fails on an event."),
-    MetricRule("referrals_open", "gauge", ("side", "stage"), "Referrals that are not ended; side is ours."),
-    MetricRule("referrals_overdue", "gauge", ("side", "stage"), "Those of them past a deadline."),
+    MetricRule("referrals_open", "gauge", ("side", "stage"), "Referrals that are not ended, by this agency's side."),
+    MetricRule("referrals_overdue", "gauge", ("side", "stage"), "Referrals that are not ended and past a deadline."),
     MetricRule("erasures_unconfirmed", "gauge", (), "Erasures that an agency's own system has not acknowledged."),
     MetricRule("erasures_other_side_left", "gauge", (), "Erasures that only an agency that has left could confirm."),
-    MetricRule("erasures_overdue", "gauge", (), "Those of them past their limit."),
+    MetricRule("erasures_overdue", "gauge", (), "Unconfirmed erasures that are past their limit."),
     MetricRule("ledger_log_bytes", "gauge", (), "The ledger's write-ahead log; over 8 MiB: a reader holds it up."),
     MetricRule("register_expiry_timestamp_seconds", "gauge", (), "When our register expires."),
     MetricRule("sealing_key_expiry_timestamp_seconds", "gauge", (), "When the last sealing key we announced expires."),
-    MetricRule("thread_last_progress_timestamp_seconds", "gauge", ("thread",), "When a thread last went round."),
+    MetricRule(
+        "thread_last_progress_timestamp_seconds", "gauge", ("thread",), "When a thread last ended a round of its work."
+    ),
     MetricRule("thread_restarts_total", "counter", ("thread",), "How often a failed thread was started again."),
-    MetricRule("build_info", "gauge", ("version", "agency"), "1, with the version, and whose service it is."),
+    MetricRule("build_info", "gauge", ("version", "agency"), "1; labels: the version, and the agency of the service."),
 )
 PREFIX = "referralbus_"
 
@@ -80,7 +82,8 @@ class ServiceMetrics:
         self._counter("thread_restarts_total").labels(thread).inc()
 
     def set(self, name: str, value: float, *labels: str) -> None:
-        """Sets a gauge of `AGENCY_METRICS`."""
+        """Sets the gauge with this name of `AGENCY_METRICS`; `labels` are its values in the order of its rule. Raises
+        `TypeError` for a counter."""
         metric = self._metrics[name]
         if not isinstance(metric, Gauge):
             raise TypeError(f"{name} is no gauge")

@@ -1,11 +1,12 @@
-"""What an agency's home remembers outside every backup of its ledger, so that a restored ledger can be told from the
-one that was lost, and brings nothing back that was erased.
+"""Files of a home that no backup of its ledger holds, so that the service can tell a restored ledger from the lost one,
+and so that a restore brings back nothing that was erased.
 
-outside-backups/high-water.json     incarnation and audit count that the outside has seen: no ledger may be behind it
-outside-backups/heard.json           as far as others have heard announcements of us that this home did not make
-outside-backups/tombstones.jsonl    every tombstone in the order of its revisions, one a line, only ever added to
+outside-backups/high-water.json     highest incarnation and audit count that left this home: no ledger may be below it
+outside-backups/heard.json          the same, from announcements under our key that others have heard and this home has
+                                    not made
+outside-backups/tombstones.jsonl    every tombstone in the order of its revisions, one a line, append-only
 
-Both are brought up to date before anything leaves, and before an erasure is acknowledged to whoever asked for it.
+The service writes the first and the last before any record leaves, and before it acknowledges an erasure.
 """
 
 import fcntl
@@ -33,7 +34,7 @@ from schemas.lifecycle import ErasureReason, Side, Status
 
 @dataclass(frozen=True, slots=True, order=True)
 class HighWater:
-    """How far the ledger had come when something last left it; a higher incarnation counts its audit anew."""
+    """How far a ledger had come when a record last left it. Marks compare by incarnation, then by audit count."""
 
     incarnation: int
     audit_count: int
@@ -41,11 +42,12 @@ class HighWater:
 
 
 Believed = Callable[[str], bool]
-"""Whether what our signing key of this id has announced still counts; see `Register.believes`."""
+"""Whether announcements under our signing key with this id still count; see `Register.believes`."""
 LOWEST = HighWater(1, 0)
 
 
 def every_key(_key_id: str) -> bool:
+    """A `Believed` that accepts every key."""
     return True
 
 
@@ -54,19 +56,20 @@ _LINE = Bounds(size=_LONGEST_LINE, depth=2, values=100)
 
 
 class RollbackGuard:
-    """One home's folder for it. Safe for the service and commands side by side."""
+    """The folder `outside-backups` of one home. The service and commands may use it at the same time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._journal = folder / "tombstones.jsonl"
-        self.writable = True  # as far as the last try has shown
-        self._written: tuple[HighWater, int] | None = None  # what this process knows to be on the disk
+        self.writable = True  # whether the last write succeeded
+        self._written: tuple[HighWater, int] | None = None  # mark and newest revision that this process has written
 
     def high_water(self) -> HighWater:
         return self._mark("high-water.json")
 
     def mark(self, believed: Believed = every_key) -> HighWater:
-        """The highest of our own mark and of what others have heard of us, under a key that counts."""
+        """The higher one of our own mark and the mark that others have heard, if `believed` accepts the latter's key.
+        Raises `LedgerUnusable` for a damaged file, `Unreachable` for one that cannot be read."""
         heard = self._mark("heard.json")
         return max(self.high_water(), heard if heard != LOWEST and believed(heard.key_id) else LOWEST)
 
@@ -80,15 +83,16 @@ class RollbackGuard:
             raise _damaged(path) from None
 
     def heard(self, ledger: Ledger, announced: HighWater, believed: Believed = every_key) -> None:
-        """Others have heard this much of us. Raises `Refused` if the ledger knows less; every later start does, too,
-        until the key that announced it is revoked."""
+        """Notes that others have heard the mark `announced` of us. Raises `LedgerUnusable` if the ledger is below it;
+        every later start raises it, too, until the key that announced it is revoked."""
         if announced > self.mark(believed):
             with _writing(self.folder):
                 self._save("heard.json", announced)
         self.refuse_if_behind(ledger, believed)
 
     def refuse_if_behind(self, ledger: Ledger, believed: Believed = every_key) -> None:
-        """A ledger that is older than what has left it would say other things under the same places."""
+        """Raises `LedgerUnusable` for a ledger below the mark: it would use places again that sent events have
+        used."""
         with ledger.read() as tx:
             here = HighWater(own_incarnation(tx), audit.end(tx).count)
         if here < self.mark(believed):
@@ -96,7 +100,8 @@ class RollbackGuard:
             raise LedgerUnusable(Reason.LEDGER_BEHIND, advice, "ledger")
 
     def keep_up(self, ledger: Ledger) -> None:
-        """Durable when it returns: the marks stand at least where the ledger stands."""
+        """Brings the mark and the journal up to the ledger's state; both are on the disk when this returns. Raises
+        `Unreachable` while the disk is full or fails."""
         with ledger.read() as tx:
             here = HighWater(own_incarnation(tx), audit.end(tx).count)
             newest = tombstones.newest_revision(tx)
@@ -104,17 +109,17 @@ class RollbackGuard:
             return
         self.writable = False
         with _writing(self.folder):
-            self._raise(here)  # first: a ledger that lacks what the journal has must never be taken for the newest
+            self._raise(here)  # first: a ledger that lacks a tombstone of the journal must be below the mark
             self._add(ledger, newest)
         self.writable, self._written = True, (here, newest)
 
     def raise_to(self, mark: HighWater) -> None:
-        """Before a ledger is restored."""
+        """Raises our own mark to `mark`, unless it is higher: called before a ledger is restored."""
         with _writing(self.folder):
             self._raise(mark)
 
     def journal(self) -> list[Tombstone]:
-        """The newest word about every erased referral, in the order of their revisions."""
+        """The newest tombstone of every erased referral, in the order of their revisions."""
         newest: dict[ReferralKey, Tombstone] = {}
         for line in self._whole_lines():
             left = self._read(line)
@@ -122,7 +127,8 @@ class RollbackGuard:
         return sorted(newest.values(), key=lambda left: left.revision)
 
     def _whole_lines(self) -> Iterator[bytes]:
-        """A crash may have left the beginning of a line, which nobody had been told of."""
+        """The complete lines of the journal. Leaves out a last line without its end: the process ended while it wrote
+        the line, so nothing has left the home since."""
         try:
             with self._journal.open("rb") as file:
                 while line := file.readline(_LONGEST_LINE + 1):
@@ -142,7 +148,7 @@ class RollbackGuard:
             raise _damaged(self._journal) from None
 
     def _add(self, ledger: Ledger, newest: int) -> None:
-        """Adds what the journal lacks, after its last whole line."""
+        """Appends the tombstones that the journal lacks, in place of an incomplete last line."""
         with open(self._journal, "a+b", opener=_for_its_owner) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _LONGEST_LINE))
@@ -179,13 +185,13 @@ def _damaged(path: Path) -> LedgerUnusable:
 
 
 def _for_its_owner(path: str, flags: int) -> int:
-    """Whoever uses the Python interface may have any umask."""
+    """Opens a file that only its owner can read, whatever umask the process of a Python caller has."""
     return os.open(path, flags, 0o600)
 
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """One process at a time; a full disk is something to wait for."""
+    """Lets one process at a time write. Raises `Unreachable` for a full or failing disk."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         descriptor = open_folder(folder)
@@ -200,7 +206,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _high_water(document: Any) -> HighWater:
-    """Raises `TypeError` or `ValueError` for anything else."""
+    """The mark in a parsed file. Raises `TypeError` or `ValueError` for any other content."""
     mark = HighWater(**document)
     if not (type(mark.incarnation) is type(mark.audit_count) is int and isinstance(mark.key_id, str)):
         raise ValueError("no mark")

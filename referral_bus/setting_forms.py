@@ -1,4 +1,5 @@
-"""What each setting takes, in words, and the refusal of one that is missing, wrong or misspelt. Never its value."""
+"""Error lines about settings: what each setting accepts, and which one is missing, wrong or misspelt. No line holds a
+value."""
 
 import os
 from collections.abc import Collection
@@ -23,7 +24,7 @@ _FORMS = {
 
 
 def form_of_setting(model: type[BaseModel], name: str) -> str:
-    """As in "a whole number from 0 to 65535"."""
+    """The values that a setting accepts, as in "a whole number from 0 to 65535"."""
     if name in _FORMS:
         return _FORMS[name]
     field = model.model_fields[name]
@@ -36,7 +37,7 @@ def form_of_setting(model: type[BaseModel], name: str) -> str:
 
 
 def place_of_setting(name: str, prefix: str, else_at: str) -> str:
-    """The variable that the setting came from, as it is spelt; `else_at` where it came from elsewhere."""
+    """The environment variable that sets `name`, as it is spelt there; `else_at` where there is none."""
     variable = f"{prefix}{name}".upper()
     return next((each for each in os.environ if each.upper() == variable), else_at)
 
@@ -44,12 +45,12 @@ def place_of_setting(name: str, prefix: str, else_at: str) -> str:
 def refused_setting(
     error: ValidationError, model: type[BaseModel], prefix: str, file: str, option: str = ""
 ) -> Refused:
-    """The first setting that is wrong, by its variable or its own name, and what it takes. `option` stands before the
-    name where settings are typed as options."""
+    """The error for the first wrong setting: its variable or name, and the values that it accepts. `option` is what to
+    put before the name of a setting that is given as an option, as in "--"."""
     first = problems(error)[0]
     name = first.path.partition(".")[0].partition("[")[0]
     if name not in model.model_fields:
-        return Refused(Reason.SETTINGS_INVALID, f"this is not as settings are; {WHERE}", name or file)
+        return Refused(Reason.SETTINGS_INVALID, f"this does not have the form of settings; {WHERE}", name or file)
     what = "is missing" if first.kind == "missing" else "is not of the form it must have"
     unseen = f"{first.form}; " if "U+" in first.form else ""
     advice = f"this setting {what}; accepted: {unseen}{form_of_setting(model, name)}"
@@ -57,8 +58,8 @@ def refused_setting(
 
 
 def no_such(what: str, name: str, known: Collection[str], prefix: str = "") -> str:
-    """About a name that is not known: which one is probably meant, or where they all are. `prefix` is what all of them
-    begin with."""
+    """Advice about an unknown name: the known name most like it, or where to look. `prefix` is the common beginning of
+    all known names."""
     ends = sorted(each.removeprefix(prefix) for each in known)
     nearest = get_close_matches(name.removeprefix(prefix), ends, 1, 0.75)
     return f"there is no such {what}; {f'is {prefix}{nearest[0]} meant?' if nearest else WHERE}"

@@ -1,6 +1,6 @@
 """An agency's settings: one frozen object, from `settings.toml` in its home folder and REFERRAL_BUS_ variables.
 
-A variable wins over the file. An unknown key is an error, so that a misspelt one is not silently ignored.
+A variable wins over the file. An unknown key or variable is an error, so that a misspelt one is not silently ignored.
 """
 
 import os
@@ -36,7 +36,8 @@ def _zone(name: str) -> str:
 
 
 def _webhook_url(url: str) -> str:
-    """HTTPS; HTTP on this machine only, where nobody else listens. Nothing of it is guessed or resolved."""
+    """Accepts HTTPS, and HTTP to a loopback address, whose traffic does not leave this machine. Does not resolve the
+    host."""
     parts = urlsplit(url)
     if not parts.hostname or parts.username is not None or parts.fragment or parts.port == 0:
         raise ValueError("an address with a host and neither a user nor a fragment")
@@ -52,8 +53,8 @@ def _ports(addresses: str) -> str:
 
 
 def refuse_unknown_variables(prefix: str, known: Collection[str], aside: tuple[str, ...] = ()) -> None:
-    """A variable with our prefix that no setting has is misspelt, and would be silently ignored. Those whose names
-    begin as `aside` says are for others."""
+    """Raises `Refused` for an environment variable that begins with `prefix` and is not in `known`: it is misspelt, and
+    would be silently ignored. Variables that begin with one of `aside` belong to other programs."""
     names = [name for name in os.environ if name.upper().startswith(prefix)]
     for name in sorted(names):
         if name.upper() not in known and not name.upper().startswith(aside):
@@ -68,7 +69,8 @@ Days = Annotated[float, Field(gt=0, le=3650)]
 
 
 class Settings(BaseSettings):
-    """Every setting, with its default. Times are seconds."""
+    """All settings of an agency's service, with their defaults. The end of a name gives the unit: `_s` seconds, `_h`
+    hours, `_d` days."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
@@ -77,30 +79,30 @@ class Settings(BaseSettings):
     agency: AgencyCode
     federation: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
     kafka: Kafka
-    producer: bool = True  # intake on: this agency starts referrals
-    consumer: bool = True  # hand-over on: this agency takes what comes in
-    handler: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None  # module:factory; None is by pull
+    producer: bool = True  # this agency starts referrals
+    consumer: bool = True  # the service hands received events over to the agency's own system
+    handler: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None  # module:factory; None: by pull
     handover_workers: Annotated[int, Field(ge=1, le=32)] = 4
     handover_retry_s: Seconds = 10.0
     handover_attempts: Annotated[int, Field(ge=1, le=100)] = 10
     webhook_url: (
         Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=2000), AfterValidator(_webhook_url)] | None
     ) = None
-    webhook_timeout_s: Annotated[float, Field(gt=0, le=60)] = 8.0  # for a whole call
+    webhook_timeout_s: Annotated[float, Field(gt=0, le=60)] = 8.0  # for one whole call
     dead_letters_kept: Annotated[int, Field(ge=1, le=1_000_000)] = (
-        10_000  # refused ones; what is held is bounded by its writer
+        10_000  # refused dead letters; `held_events` bounds the held ones for each writer
     )
     resend_after_s: Seconds = 30.0
     announce_every_s: Seconds = 60.0
     unanswered_after_h: Annotated[float, Field(gt=0, le=8760)] = 72.0  # a question or a request to cancel is overdue
-    idle_after_d: Annotated[float, Field(gt=0, le=3650)] = 30.0  # an open referral without a word is overdue
+    idle_after_d: Annotated[float, Field(gt=0, le=3650)] = 30.0  # an open referral without an event is overdue
     retain_ended_d: Days = 90.0  # the personal part of an ended referral
     retain_erased_d: Days = 90.0  # the clear rows of an erased one; its tombstone stays
     retain_dead_letters_d: Days = 90.0
-    consent_grace_d: Days = 7.0  # how long an open referral outlives its consent, then it is erased
+    consent_grace_d: Days = 7.0  # an open referral is erased so long after its consent has expired
     unconfirmed_after_h: Annotated[float, Field(gt=0, le=8760)] = 72.0  # an erasure without confirmation is overdue
     stuck_after_s: Annotated[float, Field(ge=10, le=86_400)] = 120.0  # a thread without progress ends the process
-    http_port: Annotated[int, Field(ge=0, le=65_535)] = 9464  # 0 takes a free one; `agency status` tells which
+    http_port: Annotated[int, Field(ge=0, le=65_535)] = 9464  # 0 takes a free port, which `agency status` shows
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Tashkent"
 
     @property
@@ -129,7 +131,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def variables(cls) -> frozenset[str]:
-        """The names of all variables that an agency's commands read."""
+        """The names of all environment variables that an agency's commands read."""
         return frozenset(f"{PREFIX}{name.upper()}" for name in (*cls.model_fields, "home"))
 
     @classmethod
@@ -146,7 +148,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(path: Path) -> Settings:
-    """Raises `Refused` naming the setting."""
+    """The settings of the file at `path` and of the variables. Raises `Refused`, which names the wrong setting."""
     try:
         content: dict[str, Any] = load_toml(read_own(path))
     except FileNotFoundError:
@@ -155,7 +157,7 @@ def load_settings(path: Path) -> Settings:
         ) from None
     except NotToml as error:
         raise Refused(Reason.SETTINGS_INVALID, error.why, path.name) from None
-    if unknown := sorted(set(content) - set(Settings.model_fields)):  # some names would be options of the library
+    if unknown := sorted(set(content) - set(Settings.model_fields)):  # the library takes some for options
         raise Refused(
             Reason.SETTINGS_INVALID, no_such("setting", unknown[0], Settings.model_fields), ", ".join(unknown)
         )
@@ -168,7 +170,7 @@ def load_settings(path: Path) -> Settings:
 
 
 def new_settings(agency: str, federation: str, kafka: str) -> Settings:
-    """For a new home. Raises `Refused` naming the option, or the variable that wins over it."""
+    """The settings of a new home. Raises `Refused`, which names the wrong option, or the variable that wins over it."""
     try:
         settings = Settings(agency=agency, federation=federation, kafka=kafka)
     except ValidationError as error:
@@ -178,7 +180,8 @@ def new_settings(agency: str, federation: str, kafka: str) -> Settings:
 
 
 def render_settings(settings: Settings) -> str:
-    """The file for these settings, defaults as comments, so that one sees what can be set."""
+    """The content of `settings.toml` for these settings. Settings with their default stand in comments, so that the
+    file shows all that can be set."""
     lines = ["# Settings of a Referral Bus agency service. REFERRAL_BUS_<NAME> variables win over this file."]
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)

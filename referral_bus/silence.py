@@ -1,4 +1,4 @@
-"""Whether an agency is silent, for how it is connected. Pure."""
+"""Judges whether an agency is silent, by the kind of connection that the register gives it. Pure functions."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,8 @@ SILENT_AFTER = {
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """What we know of an agency's service. `heard_at` is by our clock, None when we never heard it."""
+    """What this agency knows of another one's service. `heard_at` is when its last announcement came, by our clock;
+    None before the first."""
 
     agency: Agency
     heard_at: datetime | None
@@ -23,7 +24,8 @@ class Presence:
 
 
 def presence(agency: Agency, peer: Peer | None, now: datetime) -> Presence:
-    """An agency is silent when nothing was heard for longer than its kind of connection explains."""
+    """An agency is silent when no announcement has come for longer than `SILENT_AFTER` allows its kind of
+    connection. `peer` is None for an agency that the ledger does not know."""
     heard_at = peer.heard_at if peer is not None and peer.announcement is not None else None
     silent = heard_at is None or now - heard_at > SILENT_AFTER[agency.connection]
     return Presence(agency, heard_at, silent)

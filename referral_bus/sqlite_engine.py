@@ -16,9 +16,9 @@ COMPILED_STATEMENTS = 1000
 def sqlite_engine(
     path: Path, busy_timeout_s: float, pragmas: Sequence[str], begin: Callable[[Connection], None], **pool: int
 ) -> sa.Engine:
-    """An engine for one database file, which has to exist. `pragmas` are set on each new connection; `begin` begins
-    each transaction; `pool` are sizes as `sa.create_engine` takes them. All engines of a process share one dialect and
-    the statements compiled for it: compiling takes longer than SQLite takes to answer."""
+    """An engine for one database file, which must exist. `pragmas` are set on each new connection; `begin` begins each
+    transaction; `pool` holds the pool's sizes by the names that `sa.create_engine` gives them. All engines of a process
+    share one dialect and its compiled statements: compiling takes longer than SQLite takes to answer."""
     url = sa.URL.create("sqlite", database=sqlite_uri(path), query={"uri": "true"})
     arguments = {"isolation_level": None, "timeout": busy_timeout_s, "check_same_thread": False}
     connections = sa.create_pool_from_url(url, connect_args=arguments, **pool)
@@ -36,13 +36,14 @@ def sqlite_engine(
 
 
 def sqlite_uri(path: Path) -> str:
-    """By mode=rw no connection ever makes the file."""
+    """The URI that opens a database without ever making it (mode=rw)."""
     return f"file:{quote(str(path))}?mode=rw"
 
 
 @cache
 def _shared() -> sa.Engine:
-    """Holds the dialect and the cache. SQLAlchemy completes a dialect with the first connection."""
+    """An engine that only holds the shared dialect and cache. SQLAlchemy completes a dialect at the first
+    connection."""
     engine = sa.create_engine("sqlite://", execution_options={"compiled_cache": LRUCache(COMPILED_STATEMENTS)})
     engine.connect().close()
     return engine

@@ -1,5 +1,4 @@
-"""What an error of SQLite means, told by its code. SQLite's own words are passed on to nothing: they may quote a
-value."""
+"""Classifies errors of SQLite by their code. SQLite's own message is never shown or logged: it may quote a value."""
 
 import shutil
 import sqlite3
@@ -17,11 +16,12 @@ LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 UNREADABLE = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOLFS}
 )
-FULL_BYTES = 256 * 1024  # with less than this free, an error of reading and writing is a full disk's
+FULL_BYTES = 256 * 1024  # with less space free, an error of reading or writing counts as a full disk
 
 
 def trouble_of(error: DBAPIError | sqlite3.Error, path: Path) -> SqliteTrouble | None:
-    """What the disk or another process did to the database at `path`. None for any other error: a defect."""
+    """Which trouble of the disk or with another process the error shows, for the database at `path`. None for any other
+    error, which is a defect."""
     code = _code(error)
     if code in DAMAGED:
         return "damaged"
@@ -33,12 +33,13 @@ def trouble_of(error: DBAPIError | sqlite3.Error, path: Path) -> SqliteTrouble |
 
 
 def is_lock(error: sqlite3.Error) -> bool:
-    """Whether another connection holds the database just now."""
+    """Whether the error says that another connection holds the database's lock."""
     return _code(error) in LOCKED
 
 
 def advice_for(trouble: Literal["locked", "full", "unreadable"], path: Path, nothing: str) -> str:
-    """What to do, for an error line. `nothing` says what is lost by it."""
+    """What to do about the trouble, for an error line. `nothing` tells what is lost by a full disk, as in "nothing
+    accepted is lost"."""
     match trouble:
         case "locked":
             return "another process holds it; try again"
@@ -49,7 +50,7 @@ def advice_for(trouble: Literal["locked", "full", "unreadable"], path: Path, not
 
 
 def _code(error: DBAPIError | sqlite3.Error) -> int:
-    """The low byte is the kind, the others say more of it."""
+    """SQLite's primary result code, which is the low byte of the extended one."""
     found = error.orig if isinstance(error, DBAPIError) else error
     return getattr(found, "sqlite_errorcode", 0) & 0xFF
 

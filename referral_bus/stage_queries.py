@@ -1,4 +1,4 @@
-"""Where the referrals of a ledger stand: one of them with everything, or all of them counted by stage."""
+"""The stages of the referrals in a ledger: `stage_of` for one of them, `count_stages` for the number at each stage."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ _R, _O, _H, _E = tables.referrals.c, tables.outbox.c, tables.handovers.c, tables
 def stage_of(
     tx: Tx, referral: Referral, peers: Mapping[str, Peer], limits: Limits, believed: Collection[str]
 ) -> Standing:
-    """Where a referral stands, from what the ledger and the recipient's announcements say. `believed` are the agencies
-    that the register still has."""
+    """The stage of one referral, from the ledger and from the recipient's announcements in `peers`. `believed` are the
+    agencies that have not left the register."""
     left = referral.peer not in believed
     failure = failing_sends.of_referral(tx, referral.key)
     delivery = queries.referral_event_state(tx, referral.key)
@@ -39,7 +39,7 @@ def stage_of(
     handed_over_before = _handed_over_before(peers).get(referral.peer)
     stored_at = delivery.receipt_issued_at
     handed_over = handed_over_before is not None and stored_at is not None and handed_over_before > stored_at
-    known = delivery.code is not None and delivery.code in Code.__members__  # newer software may know more
+    known = delivery.code is not None and delivery.code in Code.__members__  # newer software may send others
     code = Code(str(delivery.code)) if known else None
     if failure is None and not delivery.in_kafka:
         failure = failing_sends.to_agency(tx, referral.peer)
@@ -50,19 +50,20 @@ def stage_of(
 
 
 def _blocked(tx: Tx, key: ReferralKey) -> bool:
-    """Whether an event of it is a dead letter, which keeps back those that follow it."""
+    """Whether an event of the referral is a dead letter of hand-over, so that the later ones wait."""
     given_up = sa.exists().where(is_about(_H, key), _H.done_at.is_(None), _H.next_attempt_at.is_(None))
     return bool(tx.connection.execute(sa.select(given_up)).scalar_one())
 
 
 def _handed_over_before(peers: Mapping[str, Peer]) -> dict[str, datetime]:
-    """Of each peer; by its own clock, as are its receipts."""
+    """For each peer the time before which its service has handed over all events; by the peer's clock, as are its
+    receipts."""
     return {code: peer.announcement.handed_over_before for code, peer in peers.items() if peer.announcement is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class StageCount:
-    """How many open referrals there are, and how many of them are past a deadline."""
+    """The number of open referrals, and how many of them are past a deadline."""
 
     open: int
     overdue: int
@@ -71,7 +72,8 @@ class StageCount:
 def count_stages(
     tx: Tx, now: datetime, limits: Limits, believed: Collection[str]
 ) -> dict[tuple[Side, Stage], StageCount]:
-    """Of every side and stage. For each side one statement of sums: a GROUP BY would sort all rows first."""
+    """The number of open referrals at each side and stage. Runs one statement of sums for each side: a GROUP BY would
+    sort all rows first."""
     is_late, peers = late(now, limits), all_peers(tx)
     at_sender = _counted(tx, Side.SENDER, _at_sender(_handed_over_before(peers), believed), _SENT, is_late)
     return at_sender | _counted(tx, Side.RECIPIENT, _at_recipient(), tables.referrals, is_late)
@@ -83,7 +85,8 @@ Rule = tuple[sa.ColumnElement[bool], Stage]
 def _counted(
     tx: Tx, side: Side, rules: Sequence[Rule], among: sa.FromClause, is_late: sa.ColumnElement[bool]
 ) -> dict[tuple[Side, Stage], StageCount]:
-    """Each referral is at the stage of the first rule that holds; the last one holds always."""
+    """Counts the open referrals of one side. Each is at the stage of the first rule that holds; the last rule always
+    does."""
     stages = sorted({stage for _, stage in rules})
     *before, (_, otherwise) = [(condition, 2 * stages.index(stage)) for condition, stage in rules]
     place = sa.case(*before, else_=otherwise) + sa.case((is_late, 1), else_=0)
@@ -103,8 +106,9 @@ def _first(table: sa.FromClause) -> sa.ScalarSelect[int]:
     return sa.select(sa.func.min(table.c.number)).where(same_referral(table.c, _R)).scalar_subquery()
 
 
-# With the delivery of the event that started each. Nothing is looked up after the recipient's first word, and never a
-# row of the outbox, which is large: `number + 0` has SQLite take the index, where all of it stands.
+# Joins each referral with the outbox row of the event that started it, unless the recipient has acknowledged it
+# already. SQLite must not read the outbox rows, which are large: `number + 0` makes it use the index, which has all
+# columns that are needed.
 _SAME = same_referral(_O, _R)
 _DELIVERY = sa.and_(_R.acknowledged_at.is_(None), _SAME, _O.number + 0 == _first(tables.outbox.alias("sent")))
 _SENT = tables.referrals.outerjoin(tables.outbox, _DELIVERY)
@@ -133,7 +137,8 @@ def _at_sender(handed_over_before: Mapping[str, datetime], believed: Collection[
 
 
 def _at_recipient() -> tuple[Rule, ...]:
-    """Of each referral the events are handed over in order: the first one is, when any is."""
+    """The rules at the recipient. The events of a referral are handed over in order, so any hand-over means that the
+    first event was handed over."""
     nothing_waits = sa.not_(sa.exists().where(same_referral(_H, _R), _H.done_at.is_(None)))
     came = sa.select(_E.number).join(tables.handovers, _H.number == _E.number).where(_H.done_at.is_not(None))
     any_done = came.where(same_referral(_E, _R)).correlate(tables.referrals).exists()

@@ -1,4 +1,4 @@
-"""Where a referral is: the stages that are told apart everywhere, who must act next, and until when. Pure."""
+"""The stage of a referral, who must act next, and by when. Pure functions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,8 +15,8 @@ from schemas.outcomes import CODES, Code
 
 
 class Stage(StrEnum):
-    """stored (by the recipient's service) > handed over (to its system) > seen by staff > answered. These codes stand
-    in the command line, in JSON, in metrics and in the monitor."""
+    """How far a referral has come: stored by the recipient's service, handed over to the recipient's own system, seen
+    by its staff, answered, ended. The command line, JSON output, metrics and the monitor use these codes."""
 
     WAITING_FOR_KEY = "waiting-for-key"
     NOT_STORED = "not-stored"
@@ -31,7 +31,7 @@ class Stage(StrEnum):
 
 
 class Actor(StrEnum):
-    """Who must act next. An agency's operators run its service; `operators` alone are those of the bus."""
+    """Who must act next. The sender's and the recipient's operators run their services; `OPERATORS` run the bus."""
 
     NONE = "none"
     SENDER_SERVICE = "sender-service"
@@ -44,7 +44,7 @@ class Actor(StrEnum):
 
 
 class Awaited(StrEnum):
-    """What a deadline is for."""
+    """The event that must come by a deadline."""
 
     FIRST_WORD = "first-word"
     ANSWER = "answer"
@@ -80,19 +80,20 @@ RUN_BY: Mapping[Side, Actor] = {Side.SENDER: Actor.SENDER_OPERATORS, Side.RECIPI
 
 
 class OwnService(StrEnum):
-    """How the service of the agency that looks does. What it has not heard, the agency cannot know."""
+    """The state of the service at the agency that asks. While it is not at work, the agency's ledger lacks what others
+    have sent since."""
 
     WORKS = "works"
     STOPPED = "stopped"
-    CUT_OFF = "cut-off"  # it runs, and does not reach Kafka or its own inbox
+    CUT_OFF = "cut-off"  # it runs, but does not reach Kafka or its own inbox
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`due` is None where no deadline runs, and `due_for` says what must have come by then; `asked` tells what else
-    waits for a person; `code` why it does not go on by itself: what was refused, held, or could not be handed over;
-    `send_failure` why something of ours about it does not get into Kafka; `other_left` that the other side has left the
-    register."""
+    """Where a referral is, and who must act. `due` is the deadline, None where none runs, and `due_for` the event that
+    must come by then. `asked` is a request that waits for an answer of the staff. `code` says why the referral was
+    refused, is held, or could not be handed over. `send_failure` says why Kafka does not take an event of ours about
+    it. `other_left` tells that the other side has left the register."""
 
     stage: Stage
     actor: Actor
@@ -109,11 +110,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a referral has come, as far as this side knows. `delivery` is that of the event which started a referral
-    of ours, None at the recipient; `code` why it was refused or is held; `blocked` that an event of it is a dead
-    letter here; `in_kafka` whether Kafka has the event that started it, `send_failure` why something of ours about it
-    does not get there; `gave_up` that the recipient has announced failed hand-overs;
-    `other_left` that the other side has left the register."""
+    """What this side knows of a referral's delivery. `delivery` is the outbox state of the event that started it, None
+    at the recipient; `code` why that event was refused or is held; `in_kafka` whether Kafka has it. `handed_over` tells
+    whether the recipient's service has handed it over, `gave_up` that the recipient has announced failed hand-overs,
+    `blocked` that an event of the referral is a dead letter here. `send_failure` says why Kafka does not take an event
+    of ours about the referral. `other_left` tells that the other side has left the register."""
 
     delivery: OutboxState | None
     handed_over: bool
@@ -126,7 +127,7 @@ class Progress:
 
 
 def standing(referral: Referral, progress: Progress, limits: Limits = DEFAULT_LIMITS) -> Standing:
-    """`stage_queries` counts by the same rules in SQL."""
+    """Where the referral stands. `stage_queries` has the same rules in SQL: change both together."""
     if not referral.open:
         return Standing(Stage.ENDED, Actor.NONE, None, None)
     due, due_for = min(_deadlines(referral, limits))
@@ -152,18 +153,20 @@ def _open(referral: Referral, progress: Progress, due: datetime) -> Standing:
 
 
 def seen_with(standing: Standing, side: Side, service: OwnService) -> Standing:
-    """The same, where the service of the agency that looks, on this side, is stopped or cut off: then nothing comes in
-    or leaves, and only what its own staff can do is still theirs."""
+    """The standing as the agency on `side` must see it while its own service is stopped or cut off. Nothing comes in or
+    leaves then, so the operators of that service, or of the bus, must act first, unless it is the turn of the agency's
+    own staff."""
     if service is OwnService.WORKS or standing.actor in (Actor.NONE, STAFF[side]):
         return standing
     return replace(standing, actor=RUN_BY[side] if service is OwnService.STOPPED else Actor.OPERATORS)
 
 
-_CODED = (OutboxState.HELD, OutboxState.REFUSED)  # the code of any other state is of an earlier one
+_CODED = (OutboxState.HELD, OutboxState.REFUSED)  # in any other state the row's code is left from an earlier one
 
 
 def _deadlines(referral: Referral, limits: Limits) -> Iterator[tuple[datetime, Awaited]]:
-    """The first word, then the answer, then a sign of life; and what was asked besides."""
+    """The deadlines that run: for the recipient's first event, then for its answer, then for a further event; and for
+    the answer to a cancellation request or a question."""
     if referral.answered_at is not None:
         yield referral.changed_at + limits.idle, Awaited.NEXT_WORD
     elif referral.acknowledged_at is not None:

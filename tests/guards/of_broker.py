@@ -42,7 +42,7 @@ BROKER = (
     Guard(
         "reading never stops before the position that it began at",
         BATCHES,
-        "            if one.offset < self.fetch_offset:\n",
+        "            if record.offset < self.fetch_offset:\n",
         "            if False:\n",
         UNPACKED,
     ),
