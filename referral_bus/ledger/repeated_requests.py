@@ -27,7 +27,7 @@ class Repeat(StrEnum):
 
 
 WINDOW = timedelta(minutes=10)
-_C, _E = tables.repeats.c, tables.events.c
+_C, _E = tables.repeated_requests.c, tables.events.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def remember(tx: Tx, caller: str, asked: bytes, answer: Mapping[int, ReferralKey
     """In place of an earlier answer to the same question."""
     forget_older(tx, now)
     digest = tx.at_rest.digest("repeat", asked)
-    tx.connection.execute(sa.delete(tables.repeats).where(_C.caller == caller, _C.digest == digest))
+    tx.connection.execute(sa.delete(tables.repeated_requests).where(_C.caller == caller, _C.digest == digest))
     rows = [
         {
             "caller": caller,
@@ -69,7 +69,7 @@ def remember(tx: Tx, caller: str, asked: bytes, answer: Mapping[int, ReferralKey
         for place, key in answer.items()
     ]
     if rows:
-        tx.connection.execute(sa.insert(tables.repeats), rows)
+        tx.connection.execute(sa.insert(tables.repeated_requests), rows)
 
 
 def newest_event(tx: Tx, key: ReferralKey) -> int:
@@ -82,8 +82,8 @@ def newest_event(tx: Tx, key: ReferralKey) -> int:
 def forget(tx: Tx, key: ReferralKey) -> None:
     """The referral was erased."""
     here = is_about(_C, key)
-    tx.connection.execute(sa.delete(tables.repeats).where(here))
+    tx.connection.execute(sa.delete(tables.repeated_requests).where(here))
 
 
 def forget_older(tx: Tx, now: datetime) -> int:
-    return tx.connection.execute(sa.delete(tables.repeats).where(_C.asked_at < now - WINDOW)).rowcount
+    return tx.connection.execute(sa.delete(tables.repeated_requests).where(_C.asked_at < now - WINDOW)).rowcount

@@ -93,8 +93,8 @@ referrals = sa.Table(
 IS_OPEN: sa.ColumnElement[bool] = sa.literal_column(f"referrals.{_IS_OPEN}")  # no Boolean, or it becomes "= 1"
 IS_ENDED: sa.ColumnElement[bool] = sa.literal_column(f"referrals.{_IS_ENDED}")
 
-streams = sa.Table(  # the last place of each writer in each referral, our own included
-    "streams",
+places = sa.Table(  # the last place of each writer in each referral, our own included
+    "places",
     metadata,
     *_referral_columns(),
     sa.Column("writer", sa.String, nullable=False),
@@ -360,8 +360,8 @@ idempotency = sa.Table(
     sqlite_with_rowid=False,
 )
 
-repeats = sa.Table(  # what was asked within the last ten minutes, as a keyed digest
-    "repeats",
+repeated_requests = sa.Table(  # what was asked within the last ten minutes, as a keyed digest
+    "repeated_requests",
     metadata,
     sa.Column("caller", sa.String, nullable=False),
     sa.Column("digest", sa.LargeBinary, nullable=False),

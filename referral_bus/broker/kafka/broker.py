@@ -5,7 +5,7 @@ from functools import partial
 
 from referral_bus.broker.kafka.client import open_admin
 from referral_bus.broker.kafka.commits import Commits
-from referral_bus.broker.kafka.producer_session import connect_line
+from referral_bus.broker.kafka.producer_session import connect_session
 from referral_bus.broker.kafka.reader import KafkaReader, connect_reader
 from referral_bus.broker.kafka.sender import KafkaSender, SenderLimits
 from referral_bus.broker.kafka.settings import Connection, Security
@@ -44,7 +44,7 @@ class KafkaBroker:
         return self._calls.call(lambda admin: find_ends(admin, topic), self._answer_within_s)
 
     def sender(self) -> KafkaSender:
-        connect = partial(connect_line, self._connection, self._limits.answer_within_s)
+        connect = partial(connect_session, self._connection, self._limits.answer_within_s)
         return KafkaSender(connect, self._absent, self._limits)
 
     def reader(self, group: str) -> KafkaReader:

@@ -30,7 +30,7 @@ and 20 ms send the same 28 thousand records a second, and one record alone lands
 BATCH_BYTES = 128 * 1024
 
 
-def connect_line(connection: Connection, answer_within_s: float) -> Any:
+def connect_session(connection: Connection, answer_within_s: float) -> Any:
     """A producer that keeps order and waits for every replica in sync; a record fails after `answer_within_s`. Blocks;
     raises `Unreachable`.
 
@@ -57,11 +57,11 @@ class ProducerSession:
     """Uses a producer until a record fails for a cause that is not the record's; then the session is `spent`. After an
     outage or with a wiped broker the library's producer may be stuck without an error."""
 
-    def __init__(self, producer: Any, flight: InFlight, clock: Callable[[], float]) -> None:
+    def __init__(self, producer: Any, in_flight: InFlight, clock: Callable[[], float]) -> None:
         self.known: set[str] = set()
         self.spent = False
         self._producer = producer
-        self._flight = flight
+        self._in_flight = in_flight
         self._clock = clock
 
     def learn(self, topics: Collection[str], timeout_s: float) -> Collection[str]:
@@ -75,7 +75,7 @@ class ProducerSession:
         try:
             future = self._producer.send(record.topic, key=record.key, value=record.value, headers=list(record.headers))
         except MessageSizeTooLargeError:
-            self._flight.settle(sending, "too_large")
+            self._in_flight.settle(sending, "too_large")
             return True
         except (KafkaTimeoutError, ValueError):  # either, by the moment at which the metadata expired
             return False
@@ -90,11 +90,11 @@ class ProducerSession:
         self._producer.end()
 
     def _stored(self, sending: KafkaSending, _metadata: object) -> None:
-        self._flight.settle(sending, "stored")
+        self._in_flight.settle(sending, "stored")
 
     def _failed(self, sending: KafkaSending, error: Exception) -> None:
         failure = _meaning(error)
-        self._flight.settle(sending, failure)
+        self._in_flight.settle(sending, failure)
         if failure in ("timed_out", "abandoned"):
             self.spent = True  # after `settle`: the sender then abandons all that has no outcome yet
 

@@ -67,11 +67,11 @@ class KafkaSender:
         self._find_absent = find_absent
         self._limits = limits
         self._clock = clock
-        self._flight = InFlight(limits.in_flight_bytes)
+        self._in_flight = InFlight(limits.in_flight_bytes)
         self._lock = Lock()
         self._changed = Condition(self._lock)
         self._closing = Event()
-        self._line: ProducerSession | None = None
+        self._session: ProducerSession | None = None
         self._waiting: dict[str, deque[KafkaSending]] = {}
         self._absent: dict[str, tuple[Absent, float]] = {}
         self._ending: Future[None] | None = None
@@ -84,7 +84,7 @@ class KafkaSender:
         with self._lock:
             if self._closing.is_set():
                 raise RuntimeError("this sender is closed")
-            sending = self._flight.take(record, self._clock())
+            sending = self._in_flight.take(record, self._clock())
             if sending is not None:
                 self._pass_on(sending)
             return sending
@@ -96,9 +96,9 @@ class KafkaSender:
             self._changed.notify()
             waiting, self._waiting = self._waiting, {}
         for sending in (each for queue in waiting.values() for each in queue):
-            self._flight.settle(sending, "abandoned")
-        self._flight.wait_until_landed(LAND_S)
-        self._end_line()
+            self._in_flight.settle(sending, "abandoned")
+        self._in_flight.wait_until_landed(LAND_S)
+        self._end_session()
         self._thread.join(LAND_S)
         if self._ending is not None:
             with suppress(TimeoutError):
@@ -111,15 +111,15 @@ class KafkaSender:
         if absent is not None and self._clock() < absent[1]:
             self._fail(sending, absent[0])
             return
-        if self._line is not None and topic in self._line.known:
-            if self._line.hand(sending):
+        if self._session is not None and topic in self._session.known:
+            if self._session.hand(sending):
                 return
-            self._line.known.discard(topic)
+            self._session.known.discard(topic)
         self._waiting.setdefault(topic, deque()).append(sending)
         self._changed.notify()
 
     def _fail(self, sending: KafkaSending, absent: Absent) -> None:
-        self._flight.settle(sending, "topic_missing" if absent == "missing" else "refused")
+        self._in_flight.settle(sending, "topic_missing" if absent == "missing" else "refused")
 
     # -- the sender's thread
 
@@ -140,25 +140,25 @@ class KafkaSender:
                 served = False
                 self._pause_s = TROUBLE_S
                 self._tell(error)
-        self._flight.wait_until_landed(LAND_S)
-        self._end_line()  # also a session that was opened after `close` had ended the last one
+        self._in_flight.wait_until_landed(LAND_S)
+        self._end_session()  # also a session that was opened after `close` had ended the last one
 
     def _expire_waiting(self) -> None:
         too_old = self._clock() - self._limits.answer_within_s
         with self._lock:
             for topic, queue in list(self._waiting.items()):
                 while queue and queue[0].since <= too_old:
-                    self._flight.settle(queue.popleft(), "timed_out")
+                    self._in_flight.settle(queue.popleft(), "timed_out")
                 if not queue:
                     del self._waiting[topic]
 
     def _watch(self) -> None:
-        line, oldest = self._line, self._flight.oldest()
-        if line is None:
+        session, oldest = self._session, self._in_flight.oldest()
+        if session is None:
             return
         stuck = oldest is not None and self._clock() - oldest > self._limits.no_progress_s
-        if stuck or line.spent:
-            lost = self._end_line()
+        if stuck or session.spent:
+            lost = self._end_session()
             log.warning("producer replaced: %s; in flight: %d", "no progress" if stuck else "a send failed", lost)
 
     def _serve_waiting(self) -> bool:
@@ -171,11 +171,11 @@ class KafkaSender:
         present = [topic for topic in topics if topic not in absent]
         if not present or self._closing.is_set():
             return True
-        line = self._line or ProducerSession(self._connect(), self._flight, self._clock)
-        self._line = line
-        known = line.learn(present, LEARN_S)
+        session = self._session or ProducerSession(self._connect(), self._in_flight, self._clock)
+        self._session = session
+        known = session.learn(present, LEARN_S)
         for topic in known:
-            self._flush(line, topic)
+            self._flush(session, topic)
         self._told = False
         return len(known) == len(present)
 
@@ -187,28 +187,28 @@ class KafkaSender:
                 for sending in self._waiting.pop(topic, ()):
                     self._fail(sending, why)
 
-    def _flush(self, line: ProducerSession, topic: str) -> None:
+    def _flush(self, session: ProducerSession, topic: str) -> None:
         while not self._closing.is_set():
             with self._lock:
                 queue = self._waiting.get(topic, deque())
                 for _ in range(min(AT_ONCE, len(queue))):
-                    if not line.hand(queue[0]):
+                    if not session.hand(queue[0]):
                         return
                     queue.popleft()
                 if not queue:
                     self._waiting.pop(topic, None)
-                    line.known.add(topic)
+                    session.known.add(topic)
                     return
 
-    def _end_line(self) -> int:
+    def _end_session(self) -> int:
         """Abandons the producer and returns how many records it had in flight, which may land or not."""
         with self._lock:
-            line, self._line = self._line, None
-        lost = self._flight.handed()
+            session, self._session = self._session, None
+        lost = self._in_flight.handed()
         for sending in lost:
-            self._flight.settle(sending, "abandoned")
-        if line is not None:
-            self._ending = in_thread("kafka-end", line.end)
+            self._in_flight.settle(sending, "abandoned")
+        if session is not None:
+            self._ending = in_thread("kafka-end", session.end)
         return len(lost)
 
     def _tell(self, error: Exception) -> None:

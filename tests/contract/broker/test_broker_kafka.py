@@ -10,7 +10,7 @@ import pytest
 
 from referral_bus.broker.kafka import Connection
 from referral_bus.broker.kafka.batches import UNPACKED_BYTES
-from referral_bus.broker.kafka.producer_session import connect_line
+from referral_bus.broker.kafka.producer_session import connect_session
 from referral_bus.broker.kafka.reader import connect_reader
 from referral_bus.broker.protocols import Unreadable
 from tests.contract.broker import crafted
@@ -121,7 +121,7 @@ def test_no_log_holds_what_was_sent_or_read(kafka_bench: Bench, caplog: pytest.L
 def test_a_producer_that_is_gone_takes_no_logger_with_it(kafka_bootstrap: str) -> None:
     import kafka.producer.kafka as library
 
-    producer = connect_line(Connection(kafka_bootstrap, "test"), 20)
+    producer = connect_session(Connection(kafka_bootstrap, "test"), 20)
     producer.end()
     del producer
     gc.collect()
@@ -131,7 +131,7 @@ def test_a_producer_that_is_gone_takes_no_logger_with_it(kafka_bootstrap: str) -
 
 def test_the_settings_that_correctness_rests_on_are_in_force(kafka_bootstrap: str) -> None:
     connection = Connection(kafka_bootstrap, "test")
-    producer, consumer = connect_line(connection, 20), connect_reader(connection)
+    producer, consumer = connect_session(connection, 20), connect_reader(connection)
     sending, reading = producer.config, consumer.config
     producer.end()
     consumer.close()

@@ -71,7 +71,7 @@ def _confirmed(pair: Bench, code: str, referral: UUID) -> bool:
 def _lose_all(pair: Bench, code: str) -> None:
     """As after a new start: nothing of it is known."""
     with pair[code].ledger.write() as tx:
-        for table in (tables.referrals, tables.events, tables.outbox, tables.streams, tables.tombstones):
+        for table in (tables.referrals, tables.events, tables.outbox, tables.places, tables.tombstones):
             tx.connection.execute(sa.delete(table))
 
 

@@ -32,7 +32,7 @@ def _count(trio: Bench, table: str = "events") -> int:
 def _refusal(trio: Bench, *requests: ReferralRequest) -> Refused:
     with pytest.raises(Refused) as refused:
         _publish(trio, *requests)
-    assert [_count(trio, table) for table in ("events", "referrals", "outbox", "streams", "idempotency")] == [0] * 5
+    assert [_count(trio, table) for table in ("events", "referrals", "outbox", "places", "idempotency")] == [0] * 5
     assert PLANTED_NAME not in str(refused.value)
     return refused.value
 
@@ -46,7 +46,7 @@ def _broken(change: Callable[[dict[str, Any]], None]) -> ReferralRequest:
 def test_a_referral_is_durable_with_its_event_its_place_and_its_outbox_row_when_publish_returns(trio: Bench) -> None:
     [published] = _publish(trio, request(RECIPIENT))
     assert not published.again
-    assert [_count(trio, table) for table in ("events", "referrals", "outbox", "streams")] == [1] * 4
+    assert [_count(trio, table) for table in ("events", "referrals", "outbox", "places")] == [1] * 4
     [step] = trio[SENDER].history(published.referral_id)
     assert (step.place, step.state, step.way) == ((1, 1), "new", "sent")
 

@@ -123,7 +123,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_idempotency_answer"), "idempotency", ["answer"], unique=False)
     op.create_index(op.f("ix_idempotency_created_at"), "idempotency", ["created_at"], unique=False)
     op.create_table(
-        "repeats",
+        "repeated_requests",
         sa.Column("caller", sa.String(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("place", sa.Integer(), nullable=False),
@@ -134,9 +134,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("caller", "digest", "place"),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_repeats_asked_at"), "repeats", ["asked_at"], unique=False)
+    op.create_index(op.f("ix_repeated_requests_asked_at"), "repeated_requests", ["asked_at"], unique=False)
     op.create_index(
-        op.f("ix_repeats_referral_sender_referral_id"), "repeats", ["referral_sender", "referral_id"], unique=False
+        op.f("ix_repeated_requests_referral_sender_referral_id"),
+        "repeated_requests",
+        ["referral_sender", "referral_id"],
+        unique=False,
     )
     op.create_table(
         "inboxes",
@@ -309,7 +312,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_sent_values_number"), "sent_values", ["number"], unique=False)
     op.create_table(
-        "streams",
+        "places",
         sa.Column("referral_sender", sa.String(), nullable=False),
         sa.Column("referral_id", sa.Uuid(), nullable=False),
         sa.Column("writer", sa.String(), nullable=False),

@@ -70,7 +70,7 @@ class Clocked:
 
     def remembered(self) -> int:
         with self.client.ledger.read() as tx:
-            return tx.connection.execute(sa.select(sa.func.count()).select_from(tables.repeats)).scalar_one()
+            return tx.connection.execute(sa.select(sa.func.count()).select_from(tables.repeated_requests)).scalar_one()
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_an_erased_referral_is_forgotten_and_its_list_is_not_published_again_by_
 def test_what_is_remembered_holds_nothing_that_was_said(clocked: Clocked) -> None:
     clocked.publish()
     with clocked.client.ledger.read() as tx:
-        [row] = tx.connection.execute(sa.select(tables.repeats))
+        [row] = tx.connection.execute(sa.select(tables.repeated_requests))
     assert len(row.digest) == 32
     assert set(row._fields) == {"caller", "digest", "place", "referral_sender", "referral_id", "number", "asked_at"}
 
