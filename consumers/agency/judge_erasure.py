@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from consumers.agency.believed_places import place_taken, places_of
 from consumers.agency.verdicts import Again, IngestContext, NotTaken, TakenIn, Verdict
-from referral_bus.ledger import quotas, received_events, referrals, tombstones
+from referral_bus.ledger import quotas, receipts_owed, received_events, referrals, tombstones
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
 from referral_bus.ledger.erasures import Grounds, LastWord, erase, peer_forgot, peer_has_erased, take_status, tell
 from referral_bus.ledger.held_events import held_as, hold
 from referral_bus.ledger.receipts import hear_incarnation
-from referral_bus.ledger.received_events import Owed
+from referral_bus.ledger.receipts_owed import Owed
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.raw import RawRecord
 from schemas.code_lists import unknown_codes
@@ -35,12 +35,12 @@ def take_erasure(tx: Tx, event: ErasureEvent, digest: bytes, raw: RawRecord, con
     hear_incarnation(tx, event.writer, event.incarnation, raw.key_id, context.now)
     earlier = received_events.known(tx, event, context.believes(event.writer))
     if earlier is not None:
-        received_events.owe(tx, [_item(event, digest, earlier.outcome, earlier.code)])
+        receipts_owed.owe(tx, [_item(event, digest, earlier.outcome, earlier.code)])
         return Again(event.record)
     if unknown_codes(event):
         if held_as(tx, event.writer, event.event_id) is None:
             hold(tx, NotTakenIn(raw, digest, event.writer, event, Code.CODE_UNKNOWN), context.now)
-        received_events.owe(tx, [_item(event, digest, Outcome.HELD, Code.CODE_UNKNOWN)])
+        receipts_owed.owe(tx, [_item(event, digest, Outcome.HELD, Code.CODE_UNKNOWN)])
         return NotTaken(event.record, Code.CODE_UNKNOWN, owed=True)
     party = _party(tx, event)
     if context.arriving and (isinstance(party, Code) or not party.known):
@@ -49,10 +49,10 @@ def take_erasure(tx: Tx, event: ErasureEvent, digest: bytes, raw: RawRecord, con
         path = "status" if party is Code.VALUE_REFUSED else None
         received_events.refuse_erasure(tx, event, party, raw.key_id, context.now)
         refused(tx, NotTakenIn(raw, digest, event.writer, event, party, path), context.now)
-        received_events.owe(tx, [_item(event, digest, Outcome.REFUSED, party, path)])
+        receipts_owed.owe(tx, [_item(event, digest, Outcome.REFUSED, party, path)])
         return NotTaken(event.record, party, owed=True)
     number = received_events.store_erasure(tx, event, raw.key_id, context.now)
-    received_events.owe(tx, [_item(event, digest, Outcome.STORED, None)])
+    receipts_owed.owe(tx, [_item(event, digest, Outcome.STORED, None)])
     _apply(tx, event, party, raw.key_id, context)
     received_events.owe_handover(tx, event, number, context.now)
     return TakenIn(event.record)

@@ -11,14 +11,14 @@ from datetime import datetime
 
 from consumers.agency.believed_places import Believes, place_taken, places_of
 from consumers.agency.verdicts import Again, IngestContext, Missing, NotTaken, Reseal, TakenIn, Verdict
-from referral_bus.ledger import quotas, received_events, referrals, tombstones
+from referral_bus.ledger import quotas, receipts_owed, received_events, referrals, tombstones
 from referral_bus.ledger.dead_letters import NotTakenIn, refused
 from referral_bus.ledger.erasures import take_place, tell
 from referral_bus.ledger.held_events import held_as, hold, let_go
 from referral_bus.ledger.own_agency import own_incarnation
 from referral_bus.ledger.own_events import write_note, write_word
 from referral_bus.ledger.receipts import hear_incarnation
-from referral_bus.ledger.received_events import Owed
+from referral_bus.ledger.receipts_owed import Owed
 from referral_bus.ledger.referrals import Referral, Word
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.raw import RawRecord
@@ -199,7 +199,7 @@ class Judging:
     def _owe(self, outcome: Outcome, code: Code | None, held: Place | None = None, path: str | None = None) -> None:
         event = self.event
         owed = Owed(event.writer, self.digest, event.event_id, outcome, code, path, held or self.places.held)
-        received_events.owe(self.tx, [owed])
+        receipts_owed.owe(self.tx, [owed])
 
 
 def _not_forgotten(referral: Referral | None, believes: Believes) -> Referral | None:

@@ -8,13 +8,13 @@ from uuid import UUID
 from consumers.agency.judge_erasure import take_erasure
 from consumers.agency.judge_event import Judging
 from consumers.agency.verdicts import Again, IngestContext, NotTaken, RegisterHeard, TakenIn, Verdict
-from referral_bus.ledger import quotas, received_events, tombstones
+from referral_bus.ledger import quotas, receipts_owed, tombstones
 from referral_bus.ledger.dead_letters import NotTakenIn, is_kept, refused
 from referral_bus.ledger.held_events import hold, judged, release
 from referral_bus.ledger.outbox_sweep import announced
 from referral_bus.ledger.peers import FAR_AHEAD, take_announcement
 from referral_bus.ledger.receipts import hear_incarnation, take_receipt
-from referral_bus.ledger.received_events import Owed
+from referral_bus.ledger.receipts_owed import Owed
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import Authentic, Unbelieved, Undecoded, authenticate
@@ -41,7 +41,7 @@ def take_in(tx: Tx, raw: RawRecord, context: IngestContext) -> Verdict:
             if outcome is None or raw.topic != context.register.inbox(context.here):  # elsewhere nothing is for us
                 return NotTaken("unknown", code, owed=False)
             if _erased(tx, raw.key, writer, context.here):
-                received_events.owe(tx, [Owed(writer, digest, None, Outcome.ERASED)])
+                receipts_owed.owe(tx, [Owed(writer, digest, None, Outcome.ERASED)])
                 return Again("unknown")
             letter = NotTakenIn(raw, digest, writer, None, code, path)
             if outcome is Outcome.HELD:
@@ -50,7 +50,7 @@ def take_in(tx: Tx, raw: RawRecord, context: IngestContext) -> Verdict:
                 if context.arriving and not is_kept(tx, letter):
                     quotas.charge(tx, writer, "unknown", context.now)
                 refused(tx, letter, context.now)
-            received_events.owe(tx, [Owed(writer, digest, None, outcome, code, path)])
+            receipts_owed.owe(tx, [Owed(writer, digest, None, outcome, code, path)])
             return NotTaken("unknown", code, owed=True)
         case Authentic(record, digest):
             return _take_authentic(tx, record, digest, raw, context)

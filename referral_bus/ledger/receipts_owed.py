@@ -1,16 +1,32 @@
 """The receipts that are owed for what has come in, until the broker has them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from referral_bus.broker.protocols import SendFailure
 from referral_bus.ledger import tables
 from referral_bus.ledger.store import Tx
-from schemas.events import ReceiptItem
+from schemas.events import NOWHERE, Place, ReceiptItem
+from schemas.outcomes import Code, Outcome
 
 _OWED = tables.receipts_owed.c
+_INSERT = sa.insert(tables.receipts_owed).prefix_with("OR REPLACE", dialect="sqlite")
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A receipt item for the writer of what has come in. `event_id` is None where the value could not be decoded."""
+
+    addressee: str
+    value_sha256: bytes
+    event_id: UUID | None
+    outcome: Outcome
+    code: Code | None = None
+    path: str | None = None
+    held: Place = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +36,25 @@ class OwedReceipts:
     addressee: str
     numbers: tuple[int, ...]
     items: tuple[ReceiptItem, ...]
+
+
+def owe(tx: Tx, owed: Iterable[Owed]) -> None:
+    """Of the same bytes only the newest answer is owed, under a number of its own: the one before may be under way."""
+    rows = [
+        {
+            "addressee": item.addressee,
+            "value_sha256": item.value_sha256,
+            "event_id": item.event_id,
+            "outcome": item.outcome.value,
+            "code": item.code and item.code.value,
+            "path": item.path,
+            "held_incarnation": item.held.incarnation,
+            "held_sequence": item.held.sequence,
+        }
+        for item in owed
+    ]
+    if rows:
+        tx.connection.execute(_INSERT, rows)
 
 
 def next_batches(tx: Tx, in_flight: Collection[str], most: int) -> list[OwedReceipts]:

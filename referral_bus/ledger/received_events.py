@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -16,7 +15,7 @@ from referral_bus.ledger.referrals import Referral, Word
 from referral_bus.ledger.store import Tx
 from referral_bus.wire.avro_codec import encode
 from referral_bus.wire.sealing import SealableEvent
-from schemas.events import NOWHERE, AnyEvent, ErasureEvent, Place, ReferralEvent
+from schemas.events import AnyEvent, ErasureEvent, ReferralEvent
 from schemas.lifecycle import Side, Status
 from schemas.outcomes import CODES, Code, Outcome
 from schemas.personal import ReferralBody, StatusBody
@@ -30,7 +29,6 @@ _KNOWN = sa.select(
     tables.events.c.event_id == sa.bindparam("of_event", type_=sa.Uuid()),
 )
 _INSERT_HANDOVER = sa.insert(tables.handovers)
-_INSERT_OWED = sa.insert(tables.receipts_owed).prefix_with("OR REPLACE", dialect="sqlite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,38 +127,6 @@ def refuse_erasure(tx: Tx, event: ErasureEvent, code: Code, key_id: str, now: da
 def _use_place(tx: Tx, event: SealableEvent, key_id: str) -> None:
     before, _ = referrals.place_said(tx, event.referral, event.writer)
     referrals.hold_place(tx, event.referral, event.writer, before, event.place, key_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """A receipt item that somebody is owed. `event_id` is None where the value could not be decoded."""
-
-    addressee: str
-    value_sha256: bytes
-    event_id: UUID | None
-    outcome: Outcome
-    code: Code | None = None
-    path: str | None = None
-    held: Place = NOWHERE
-
-
-def owe(tx: Tx, owed: Iterable[Owed]) -> None:
-    """Of the same bytes only the newest answer is owed, under a number of its own: the one before may be under way."""
-    rows = [
-        {
-            "addressee": item.addressee,
-            "value_sha256": item.value_sha256,
-            "event_id": item.event_id,
-            "outcome": item.outcome.value,
-            "code": item.code and item.code.value,
-            "path": item.path,
-            "held_incarnation": item.held.incarnation,
-            "held_sequence": item.held.sequence,
-        }
-        for item in owed
-    ]
-    if rows:
-        tx.connection.execute(_INSERT_OWED, rows)
 
 
 def positions(tx: Tx) -> dict[tuple[str, int], Position]:

@@ -79,7 +79,7 @@ INGEST = (
     ),
     Guard(
         "of many copies one answer is owed",
-        "referral_bus/ledger/received_events.py",
+        "referral_bus/ledger/receipts_owed.py",
         '.prefix_with("OR REPLACE", dialect="sqlite")',
         '.prefix_with("OR IGNORE", dialect="sqlite")',
         TAKE_IN,
