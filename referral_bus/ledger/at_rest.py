@@ -1,8 +1,8 @@
-"""Bodies at rest: each referral has a key of its own, wrapped by a key in the home folder. Destroying that key
-erases every copy of its bodies at once, wherever the database's pages have been copied to.
+"""Encrypts bodies in the ledger. Each referral has a key of its own, which a key in the home folder wraps. Destroying
+the referral's key erases all copies of its bodies at once, wherever the database's pages have been copied to.
 
-What is encrypted is bound to its referral and to what it is the content of, an event by its writer and id: put into
-another row it does not open.
+AES-GCM binds each ciphertext to its referral and to the name of its content, as of an event by its writer and id: in
+another row it does not decrypt.
 """
 
 import hashlib
@@ -27,18 +27,22 @@ class AtRest:
         self._digest_key = hashlib.sha256(b"referral-bus/digest/v1" + home_key).digest()
 
     def new_key(self, referral: ReferralKey) -> bytes:
-        """A fresh referral key, wrapped: fit to be stored."""
+        """A new random key for a referral, wrapped, as the ledger stores it."""
         return _encrypt(self._wrapping, secrets.token_bytes(32), _bound_to(referral))
 
     def encrypt(self, wrapped: bytes, referral: ReferralKey, of: str, content: bytes) -> bytes:
-        """`of` names what it is the content of; see `body_of`."""
+        """The content, encrypted under the referral's key. `of` names the content, as in `body_of`; `decrypt` takes the
+        same name."""
         return _encrypt(self._unwrap(wrapped, referral), content, _bound_to(referral, of))
 
     def decrypt(self, wrapped: bytes, referral: ReferralKey, of: str, encrypted: bytes) -> bytes:
+        """The content again. Raises `LedgerUnusable` if it is damaged, was encrypted under other names, or the home's
+        key is another one."""
         return _decrypt(self._unwrap(wrapped, referral), encrypted, _bound_to(referral, of))
 
     def digest(self, purpose: str, content: bytes) -> bytes:
-        """Tells equal contents apart from others without giving them away to whoever has the database alone."""
+        """A keyed digest (HMAC-SHA256), equal for equal contents of one purpose. A reader of the database who lacks the
+        home's key cannot test a guess of the content with it."""
         return hmac.digest(self._digest_key, purpose.encode() + b"\x00" + content, "sha256")
 
     def _unwrap(self, wrapped: bytes, referral: ReferralKey) -> AESGCM:
@@ -46,7 +50,7 @@ class AtRest:
 
 
 def body_of(writer: str, event_id: UUID) -> str:
-    """Names the body of an event."""
+    """The name of an event's body, for `AtRest.encrypt`."""
     return f"event/{writer}/{event_id}"
 
 

@@ -1,8 +1,8 @@
-"""What was done at this agency, as a chain: each entry's head is a hash over the entry and the head before it, and the
-newest head and count go out signed in the announcements. So nothing can be changed, removed, put in another order, or
-cut off at the end without showing.
+"""The audit: a chain of entries about what was done at this agency. Each entry's head is a hash over the entry and the
+head before it, and the agency's signed announcements tell the newest head and count. So a peer can detect an entry that
+was changed, removed, moved or cut off at the end.
 
-No free text, nothing of a person, no hash of anything readable: opaque ids, agencies, closed codes, times.
+An entry holds opaque ids, agencies, closed codes and times: no free text, nothing of a person, and no hash of a text.
 """
 
 import hashlib
@@ -21,46 +21,47 @@ from schemas.outcomes import Code
 class Action(StrEnum):
     """What an entry is about."""
 
-    SENT = "sent"  # an event of ours was taken in for sending
-    RECEIVED = "received"  # the other side's event was stored
+    SENT = "sent"  # an event of ours was written to the outbox
+    RECEIVED = "received"  # an event of the other side was stored
     REFUSED = "refused"
     ERASED = "erased"
-    CONFIRMED = "confirmed"  # our own system has acknowledged an erasure
+    CONFIRMED = "confirmed"  # the agency's own system has acknowledged an erasure
     RETRIED = "retried"
     DISCARDED = "discarded"
-    SHOWED = "showed"  # its sealed part was shown to whoever asked
+    SHOWED = "showed"  # the sealed part was shown to the caller `by`
     RESTORED = "restored"
 
 
 TRAVELS = (Action.SENT, Action.RECEIVED, Action.REFUSED, Action.ERASED, Action.RESTORED)
-"""What they are about goes to others, or came from them, at that very time."""
-SERVICE = "service"  # who asked, where nobody did
+"""Actions about a record that leaves or came in at the same time."""
+SERVICE = "service"  # `by` of what the service does by itself
 _TAG = b"referral-bus/audit/v1"
 START = hashlib.sha256(_TAG).digest()
 _A = tables.audit.c
 _NEWEST = sa.select(_A.number, _A.head).order_by(_A.number.desc()).limit(1)
 _INSERT = sa.insert(tables.audit)
-_END = "audit end"  # the newest entry, remembered for the length of a transaction
+_END = "audit end"  # the name under which a transaction's memo holds the newest entry
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How many entries there are, and the newest one's head."""
+    """The end of the chain: the number of entries, and the head of the newest one (`START` before the first)."""
 
     count: int
     head: bytes
 
 
 def end(tx: Tx) -> End:
+    """The end of the whole chain."""
     row = tx.connection.execute(_NEWEST).one_or_none()
     return End(0, START) if row is None else End(row.number, row.head)
 
 
 def announced(tx: Tx, now: datetime) -> End:
-    """The end that is told to the others: the newest entry about something that leaves or came in, or the last one of
-    the day before. What is only done here, as looking at a case, moves it once a day: the host sees each announcement,
-    and must not learn when the staff read. Reads back from the newest entry, over no more than what was done only here
-    today."""
+    """The end to announce: the newest entry about a record that left or came in, or the last entry of the day before
+    (UTC). Entries about local actions, as looking at a case, move it only once a day: Kafka's host sees every
+    announcement, and must not learn when the staff read. The query reads back over today's entries about local actions
+    only."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     told = sa.or_(_A.action.in_(TRAVELS), _A.at < midnight)
     row = tx.connection.execute(_NEWEST.where(told)).one_or_none()
@@ -78,7 +79,8 @@ def note(
     peer: str | None = None,
     code: Code | str | None = None,
 ) -> None:
-    """Adds an entry, in the transaction of what it is about. `by` is who asked."""
+    """Adds an entry, in the same transaction as what it is about. `by` is the caller who asked for it, or
+    `SERVICE`."""
     before = tx.memo.get(_END)
     if not isinstance(before, End):
         before = end(tx)
@@ -99,7 +101,8 @@ def note(
 
 
 def chained(before: bytes, entry: dict[str, object]) -> bytes:
-    """The head of an entry: SHA-256 over the head before it and every field, each with its length before it."""
+    """The head of an entry: SHA-256 over the head before it and every field, each with its length before it. The order
+    of the fields is that of `note`."""
     hashed = hashlib.sha256(_TAG + before)
     for value in entry.values():
         shown = b"" if value is None else _plain(value)

@@ -1,4 +1,4 @@
-"""Looking through dead letters: which there are, for what reason, and of which the operators have not been told yet."""
+"""Lists and groups dead letters, and finds those about which the operators have no notice yet."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ LISTED = (DeadLetterState.HELD, DeadLetterState.REFUSED, DeadLetterState.EXHAUST
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One of them, in clear and without its bytes. `event_number` is set where the event is stored."""
+    """One dead letter, its clear columns without the record's bytes. `event_number` is set for a stored event that
+    could not be handed over; `count` is how often the same bytes came."""
 
     number: int
     state: DeadLetterState
@@ -49,7 +50,7 @@ _COLUMNS = [_D[name] for name in ("state", "code", "referral_sender", "referral_
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which ones somebody means: by their numbers, or all with this code, from this agency, or both."""
+    """The dead letters that a caller chooses: by their numbers, or all with this code, from this writer, or both."""
 
     numbers: tuple[int, ...] = ()
     code: Code | None = None
@@ -62,7 +63,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Dead letters with one reason and one writer. `numbers` are the oldest of them."""
+    """The dead letters with the same state, code and writer. `numbers` are the `SHOWN_NUMBERS` oldest of them."""
 
     state: DeadLetterState
     code: Code
@@ -73,7 +74,8 @@ class Group:
 
 
 def groups(tx: Tx, choice: Choice) -> list[Group]:
-    """By reason and writer, the oldest first. What was discarded is shown to whoever asks for that code."""
+    """The chosen dead letters in groups, the one with the oldest dead letter first. Discarded ones are included only if
+    the choice names numbers or the code DISCARDED."""
     alike = (_D.state, _D.code, _D.writer)
     query = sa.select(*alike, sa.func.count().label("size"), sa.func.min(_D.first_at).label("oldest"))
     query = query.where(*_meant(choice, _listed(choice))).group_by(*alike).order_by(sa.func.min(_D.first_at))
@@ -87,7 +89,8 @@ def groups(tx: Tx, choice: Choice) -> list[Group]:
 
 
 def chosen(tx: Tx, choice: Choice, most: int, states: Collection[DeadLetterState] | None = None) -> list[DeadLetter]:
-    """One by one, the oldest first; `states` are those that are listed unless told."""
+    """The chosen dead letters one by one, the oldest first, `most` at most. Without `states` they are those that
+    `groups` includes."""
     query = sa.select(*_COLUMNS).where(*_meant(choice, states or _listed(choice)))
     return [_from_row(row) for row in tx.connection.execute(query.order_by(_D.number).limit(most))]
 
@@ -109,14 +112,14 @@ def _meant(choice: Choice, states: Collection[DeadLetterState]) -> list[sa.Colum
 
 
 def value(tx: Tx, letter: DeadLetter) -> bytes | None:
-    """Its bytes, where they are kept."""
+    """The record's value; None where the ledger does not keep it."""
     query = sa.select(_D.value).where(_D.number == letter.number)
     kept: bytes | None = tx.connection.execute(query).scalar_one_or_none()
     return kept
 
 
 def clear_part(tx: Tx, letter: DeadLetter) -> dict[str, object]:
-    """What anybody may see of the event, by the fields' names; empty where nothing of it can be read any more."""
+    """The clear fields of the event, by their names; empty where the event cannot be decoded or is not kept."""
     if letter.event_number is not None:
         query = sa.select(*_CLEAR).where(tables.events.c.number == letter.event_number)
         return dict(tx.connection.execute(query).one()._mapping)
@@ -128,7 +131,7 @@ def clear_part(tx: Tx, letter: DeadLetter) -> dict[str, object]:
 
 
 def reason(tx: Tx, letter: DeadLetter) -> str | None:
-    """Why it was discarded, in somebody's own words, where that could be kept."""
+    """The reason that the staff gave when they discarded it; None where there is none, or its key is destroyed."""
     encrypted = tx.connection.execute(sa.select(_D.reason).where(_D.number == letter.number)).scalar_one_or_none()
     wrapped = None if letter.referral is None else referrals.body_key(tx, letter.referral)
     if encrypted is None or wrapped is None or letter.referral is None:
@@ -150,15 +153,16 @@ def _from_row(row: sa.Row[tuple[object, ...]]) -> DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Unnoticed:
-    """Dead letters that the operators have not been told of: one reason, one writer, one schema. `newest` stands for
-    them."""
+    """Dead letters without a notice to the operators that have the same code, writer and schema. The notice tells of
+    `newest` and their `count`."""
 
     newest: DeadLetter
     count: int
 
 
 def unnoticed(tx: Tx, most: int) -> list[Unnoticed]:
-    """At most so many groups: the oldest of each writer, then the second of each, so that nobody puts off another's."""
+    """Up to `most` groups without a notice: the oldest of each writer, then the second of each, so that no writer's
+    groups delay those of another."""
     alike = (_D.code, _D.writer, _D.fingerprint)
     untold = (_D.noticed_at.is_(None), _D.state.in_(LISTED))
     query = sa.select(sa.func.max(_D.number).label("newest"), sa.func.count().label("size")).where(*untold)
@@ -171,7 +175,7 @@ def unnoticed(tx: Tx, most: int) -> list[Unnoticed]:
 
 
 def noticed(tx: Tx, told: Sequence[Unnoticed], now: datetime) -> None:
-    """The operators have been told of these."""
+    """Marks the groups that the operators have been told of."""
     for each in told:
         letter = each.newest
         same = (

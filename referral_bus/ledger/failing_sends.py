@@ -1,4 +1,4 @@
-"""What does not get into Kafka, and why: of one referral, of one agency, of all of them."""
+"""The events and receipts that Kafka does not take, and why: about one referral, to one agency, or all of them."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ _IS_FAILING: sa.ColumnElement[bool] = sa.literal_column(tables.IS_FAILING)  # no
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """How much cannot be sent to an agency, for one reason."""
+    """How many events and receipts cannot be sent to an agency, for one reason."""
 
     addressee: str
     failure: SendFailure
@@ -26,20 +26,21 @@ class Failing:
 
 
 def of_referral(tx: Tx, key: ReferralKey) -> SendFailure | None:
-    """Why the oldest of our events about it that does not get through does not."""
+    """Why Kafka does not take our oldest failing event about a referral; None if none fails."""
     same = is_about(_O, key)
     query = sa.select(_O.send_failure).where(same, _IS_FAILING).order_by(_O.number).limit(1)
     return known_failure(tx.connection.execute(query).scalar_one_or_none())
 
 
 def to_agency(tx: Tx, code: str) -> SendFailure | None:
-    """Why something for this agency does not get through. What waits behind it was not tried itself yet."""
+    """Why Kafka does not take an event to this agency; None if none fails. Events that wait behind it have no failure
+    of their own."""
     query = sa.select(_O.send_failure).where(_O.addressee == code, _IS_FAILING).limit(1)
     return known_failure(tx.connection.execute(query).scalar_one_or_none())
 
 
 def everything(tx: Tx) -> list[Failing]:
-    """In the order of the agencies' codes."""
+    """All failures to send, in the order of the addressees' codes."""
     found: dict[tuple[str, SendFailure], Failing] = {}
     events = sa.select(_O.addressee, _O.send_failure, sa.func.count()).where(_IS_FAILING)
     receipts = sa.select(_W.addressee, _W.send_failure, sa.func.count()).where(_W.send_failure.is_not(None))

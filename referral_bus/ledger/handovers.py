@@ -1,9 +1,9 @@
-"""From the ledger to the agency's own system: which events are due, in order, and how far it has come.
+"""Hand-overs of events to the agency's own system: which events are due, in order, and what the system has taken.
 
 due ──> handed over                        the system took it, or passed its cursor
- │ └──> waits, pauses growing ──> due      it failed: an attempt is used up
- │ └──> waits ──> due                      the system was not there: none is
- └────> given up, a dead letter            every attempt is used up; its referral waits for somebody here
+ │ └──> waits, pauses growing ──> due      the system failed: an attempt is used up
+ │ └──> waits ──> due                      the system did not answer: no attempt is used up
+ └────> given up, a dead letter            every attempt is used up; its referral waits for the agency's staff
 """
 
 from collections.abc import Collection, Sequence
@@ -27,15 +27,16 @@ from schemas.outcomes import Outcome
 from schemas.personal import ReferralBody, StatusBody
 
 LONGEST_PAUSE = timedelta(hours=1)
-LONGEST_REST = timedelta(minutes=5)  # of a system that was not there
+LONGEST_REST = timedelta(minutes=5)  # of a system that did not answer
 _H, _E, _R, _T = tables.handovers.c, tables.events.c, tables.referrals.c, tables.tombstones.c
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An event as the agency's own system gets it. `cursor` follows the order in which events were stored; `event_id`
-    is the stable id to recognise a repeated hand-over by. `status` is what the event said, None from the sender. `kind`
-    and `reason` are an ErasureEvent's: taking one says that our own system has erased, too."""
+    """An event as the agency's own system gets it. `cursor` grows in the order in which events were stored; by
+    `event_id` the system recognises a repeated hand-over. `status` is the status in the event, None from the sender.
+    `occurred_at` is by the writer's clock, `recorded_at` by ours. `kind` and `reason` are an ErasureEvent's: a system
+    that takes one confirms that it has erased, too."""
 
     cursor: int
     event_id: UUID
@@ -56,7 +57,8 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often a failing event is tried, and the pause after its first failure; later ones double, up to an hour."""
+    """How often a failing event is tried, and the pause after its first failure; each further pause is twice as long,
+    up to `LONGEST_PAUSE`."""
 
     attempts: int
     first_pause: timedelta
@@ -73,14 +75,15 @@ class Retries:
 def due(
     tx: Tx, now: datetime, busy: Collection[ReferralKey], most: int, retries: Retries | None = None
 ) -> list[Received]:
-    """The oldest event not handed over of each referral, where it is due; a later one waits for it. What has waited
-    longest since it was tried comes first, so that nothing that fails keeps others back."""
+    """Up to `most` events to hand over now: of each referral, without those in `busy`, the oldest event not handed
+    over, if it is due; a later one waits for it. The one that is due for longest comes first, so that failing events do
+    not delay others. With `retries`, and if none is due, those that a clock ahead has put off."""
     found = _due(tx, _H.next_attempt_at <= now, busy, most)
     return found or ([] if retries is None else _due(tx, _put_off(now, retries), busy, most))
 
 
 def _put_off(now: datetime, retries: Retries) -> sa.ColumnElement[bool]:
-    """Written when the clock was ahead: nothing rests for as long."""
+    """Whether an event is due later than any retry pause allows: its time was written while the clock was ahead."""
     pauses = [(tried, max(pause, LONGEST_REST)) for tried, pause in retries.backoff.pauses().items()]
     longer = (sa.and_(_H.attempts <= tried, _H.next_attempt_at > now + pause) for tried, pause in pauses)
     return sa.and_(_H.next_attempt_at > now + LONGEST_REST, sa.or_(_H.next_attempt_at > now + LONGEST_PAUSE, *longer))
@@ -100,7 +103,7 @@ def _due(tx: Tx, when: sa.ColumnElement[bool], busy: Collection[ReferralKey], mo
 
 
 def after_cursor(tx: Tx, cursor: int, most: int) -> list[Received]:
-    """What was stored after `cursor`, in the order in which it was stored."""
+    """Up to `most` events that were stored after `cursor`, in the order in which they were stored."""
     rows = tx.connection.execute(_received().where(_H.number > cursor).order_by(_H.number).limit(most))
     return [_from_row(tx, row) for row in rows]
 
@@ -112,14 +115,14 @@ def count_after(tx: Tx, cursor: int) -> int:
 
 
 def count_waiting(tx: Tx, cursor: int) -> int:
-    """How many events up to `cursor` are not handed over."""
+    """How many events up to `cursor` are not handed over yet."""
     query = sa.select(sa.func.count()).select_from(tables.handovers).where(_H.number <= cursor, _H.done_at.is_(None))
     return int(tx.connection.execute(query).scalar_one())
 
 
 def handed_over(tx: Tx, numbers: Sequence[int], writing: Writing) -> None:
-    """Our own system has them, and has erased what it was told to: not by the word that only the recipient's own time
-    has run out."""
+    """Notes that the agency's own system has taken these events. For an ErasureEvent that asks for it this confirms the
+    erasure; one by which a recipient's retention only tells its last status asks for none."""
     _over(tx, _H.number.in_(numbers), writing)
 
 
@@ -129,13 +132,13 @@ def newest(tx: Tx) -> int:
 
 
 def highest_cursor(tx: Tx) -> int:
-    """No higher one has been given to anybody, by this ledger or by one that was lost."""
+    """The highest cursor that this ledger, or a lost one before it, can have given to the agency's own system."""
     query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'"
     return int(tx.connection.exec_driver_sql(query).scalar_one())
 
 
 def acknowledged_up_to(tx: Tx, cursor: int, writing: Writing) -> None:
-    """Whoever asks for what comes after a cursor has what is before it."""
+    """Notes that the agency's own system has taken all events up to `cursor`, since it asks for those after it."""
     _over(tx, _H.number <= cursor, writing)
 
 
@@ -153,8 +156,8 @@ def _over(tx: Tx, which: sa.ColumnElement[bool], writing: Writing) -> None:
 
 
 def failed(tx: Tx, number: int, retries: Retries, now: datetime) -> bool:
-    """It was not taken, which uses up an attempt. Tells whether that was the last one: then it is a dead letter, and
-    its referral waits. Other referrals go on."""
+    """Notes that the agency's own system has not taken an event, which uses up an attempt. Returns whether that was the
+    last one: then the event is a dead letter, and its referral waits; other referrals go on."""
     here = (_H.number == number, _H.done_at.is_(None))
     before: int | None = tx.connection.execute(sa.select(_H.attempts).where(*here)).scalar_one_or_none()
     if before is None:  # meanwhile its cursor was passed, or its referral erased
@@ -169,32 +172,32 @@ def failed(tx: Tx, number: int, retries: Retries, now: datetime) -> bool:
 
 
 def not_there(tx: Tx, numbers: Sequence[int], again_at: datetime) -> None:
-    """The system could not be asked: no attempt is used up."""
+    """Puts off these events until `again_at`: the agency's own system did not answer, so no attempt is used up."""
     here = (_H.number.in_(numbers), _H.done_at.is_(None))
     tx.connection.execute(sa.update(tables.handovers).where(*here).values(next_attempt_at=again_at))
 
 
 def retry(tx: Tx, number: int, now: datetime) -> None:
-    """One that was given up begins anew, at once."""
+    """Makes an event that was given up due at once, with all its attempts."""
     here = (_H.number == number, _H.done_at.is_(None))
     tx.connection.execute(sa.update(tables.handovers).where(*here).values(attempts=0, next_attempt_at=now))
     dead_letters.exhausted_no_more(tx, sa.select(sa.literal(number)))
 
 
 def blocked(tx: Tx) -> int:
-    """How many referrals wait for an event that our own system has failed on at least once."""
+    """How many referrals wait for an event on which the agency's own system has failed at least once."""
     failing = sa.select(sa.func.count()).select_from(tables.handovers).where(_H.done_at.is_(None), _H.attempts > 0)
     return int(tx.connection.execute(failing).scalar_one())
 
 
 def given_up(tx: Tx) -> int:
-    """How many events wait for a person here, because our own system took none of the attempts."""
+    """How many events wait for the agency's staff, because its own system failed at every attempt."""
     waiting = sa.select(sa.func.count()).select_from(tables.handovers).where(_H.done_at.is_(None))
     return int(tx.connection.execute(waiting.where(_H.next_attempt_at.is_(None))).scalar_one())
 
 
 def oldest_waiting(tx: Tx) -> datetime | None:
-    """When the oldest event that has not been handed over was stored."""
+    """When the oldest event that is not handed over was stored; None where none waits."""
     waiting = sa.select(sa.func.min(_H.number)).where(_H.done_at.is_(None)).scalar_subquery()
     moment: datetime | None = tx.connection.execute(
         sa.select(_E.recorded_at).where(_E.number == waiting)
@@ -203,7 +206,7 @@ def oldest_waiting(tx: Tx) -> datetime | None:
 
 
 def _received() -> sa.Select[tuple[object, ...]]:
-    """An erased referral has no row any more; its side and peer stand on the tombstone."""
+    """The query for `Received`. An erased referral has no row any more: its side and peer come from the tombstone."""
     same = same_referral(_R, _H)
     erased = same_referral(_T, _H)
     side = sa.func.coalesce(_R.side, _T.side).label("side")
@@ -239,7 +242,8 @@ def _from_row(tx: Tx, row: sa.Row[tuple[object, ...]]) -> Received:
 def read_body(
     tx: Tx, body_key: bytes | None, key: ReferralKey, of: str, encrypted: bytes | None
 ) -> ReferralBody | StatusBody | None:
-    """The body again; None when it was erased or never kept."""
+    """The decrypted body; None if it was erased or never kept. `body_key` is wrapped, `of` is as for
+    `AtRest.encrypt`."""
     if body_key is None or encrypted is None:
         return None
     body = decode(tx.at_rest.decrypt(body_key, key, of, encrypted))

@@ -1,5 +1,5 @@
-"""Events that cannot be judged yet: dead letters whose bytes wait until a newer register, newer software or somebody
-here has helped. Then they are judged anew from the very start."""
+"""Events that cannot be judged yet: dead letters whose bytes wait for a newer register, newer software or a command of
+the staff. Then ingest judges them anew, from the start."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ _HELD_ALREADY = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(SIZE), 0
 
 
 def hold(tx: Tx, letter: NotTakenIn, now: datetime) -> None:
-    """Its bytes are kept, and its writer waits. Raises `QuotaExceeded` before anything is written; what is held already
-    always stays so."""
+    """Keeps the bytes of an event, for which its writer gets a HELD receipt. Raises `QuotaExceeded`, before it writes
+    anything, for a writer with too many held events; a copy of one that is held already is always accepted."""
     who = {"of_writer": letter.writer}
     kept = tx.connection.execute(_KEPT_ALREADY, who | {"digest": letter.value_sha256}).first()
     if kept is None and _full(tx, who):
@@ -47,22 +47,22 @@ def _full(tx: Tx, who: dict[str, str]) -> bool:
 
 
 def held_as(tx: Tx, writer: str, event_id: UUID) -> Code | None:
-    """Why an event is held; None when it is not."""
+    """The code for which an event is held; None if it is not held."""
     code = tx.connection.execute(_HELD_AS, {"of_writer": writer, "of_event": event_id}).scalars().first()
     return None if code is None else Code(code)
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """A record to be judged anew. `number` is its dead letter's."""
+    """A record to be judged anew. `number` is that of its dead letter."""
 
     number: int
     raw: RawRecord
 
 
 def release(tx: Tx, codes: Collection[Code], after: int, most: int) -> list[Released]:
-    """What was held for one of these reasons, at most so many with a number after `after`. Whoever asks judges each of
-    them and then calls `judged`."""
+    """Up to `most` records that are held for one of these codes, with numbers above `after`. In the same transaction
+    the caller must judge each of them and then call `judged`."""
     chosen = (_D.state == DeadLetterState.HELD, _D.code.in_([code.value for code in codes]), _D.number > after)
     rows = tx.connection.execute(sa.select(tables.dead_letters).where(*chosen).order_by(_D.number).limit(most)).all()
     taken_out = _D.number.in_([row.number for row in rows])
@@ -71,13 +71,13 @@ def release(tx: Tx, codes: Collection[Code], after: int, most: int) -> list[Rele
 
 
 def next_held(tx: Tx, codes: Collection[Code], after: int) -> int | None:
-    """The number of the next one that `release` would find."""
+    """The number of the first record that `release` would return; None for none."""
     chosen = (_D.state == DeadLetterState.HELD, _D.code.in_([code.value for code in codes]), _D.number > after)
     return tx.connection.execute(sa.select(sa.func.min(_D.number)).where(*chosen)).scalar_one()  # type: ignore[no-any-return]
 
 
 def release_one(tx: Tx, number: int) -> Released | None:
-    """One of them by its number, whatever it is held for; None when it is not held any more."""
+    """As `release`, for one record by its number, whatever its code; None if it is not held any more."""
     here = (_D.number == number, _D.state == DeadLetterState.HELD)
     row = tx.connection.execute(sa.select(tables.dead_letters).where(*here)).one_or_none()
     if row is None:
@@ -87,10 +87,10 @@ def release_one(tx: Tx, number: int) -> Released | None:
 
 
 def let_go(tx: Tx, writer: str, event_id: UUID) -> None:
-    """Its referral was erased: there is nothing left to judge."""
+    """Deletes the dead letter of an event whose referral was erased."""
     tx.connection.execute(sa.delete(tables.dead_letters).where(_D.writer == writer, _D.event_id == event_id))
 
 
 def judged(tx: Tx) -> None:
-    """What was released and neither held nor refused again is no dead letter any more."""
+    """Deletes the dead letters that were released, and that the caller has neither held nor refused again."""
     tx.connection.execute(sa.delete(tables.dead_letters).where(_D.state == DeadLetterState.JUDGED))

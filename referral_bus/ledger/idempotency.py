@@ -1,4 +1,5 @@
-"""The same request asked twice is answered once. Keys belong to a caller; requests are kept only as keyed digests."""
+"""Answers a request that is repeated under its idempotency key with the first answer. Each caller has keys of its own;
+keys and requests are kept only as keyed digests."""
 
 from datetime import datetime
 
@@ -14,8 +15,8 @@ ERASED = "erased"
 
 
 def recall(tx: Tx, caller: str, key: str, request: bytes, path: str) -> str | None:
-    """The first answer to this request; None if the key is new. Raises `Refused` if it stood for another request;
-    `path` is where the key is."""
+    """The first answer to this request; None if the key is new. Raises `Refused` if the caller has used the key for
+    another request, or the answer's referral was erased; `path` is the key's path in the input."""
     here = (_C.caller == caller, _C.key_digest == tx.at_rest.digest("idempotency_key", key.encode()))
     row = tx.connection.execute(sa.select(_C.request_digest, _C.answer).where(*here)).one_or_none()
     if row is None:
@@ -28,6 +29,7 @@ def recall(tx: Tx, caller: str, key: str, request: bytes, path: str) -> str | No
 
 
 def remember(tx: Tx, caller: str, key: str, request: bytes, answer: str, now: datetime) -> None:
+    """Keeps the answer to a request under a new key."""
     tx.connection.execute(
         sa.insert(tables.idempotency).values(
             caller=caller,
@@ -40,13 +42,14 @@ def remember(tx: Tx, caller: str, key: str, request: bytes, answer: str, now: da
 
 
 def forget(tx: Tx, key: ReferralKey) -> None:
-    """The referral that answered a request was erased. The key stays used, or the caller's next try would bring back
-    what was withdrawn; what it was used for goes. Another agency's referral of the same id has answered none."""
+    """Marks the keys whose answer is a referral that was erased, and deletes the digests of their requests. The keys
+    stay used: otherwise a caller's next attempt would send the withdrawn referral again."""
     answers = [about(key), *([str(key.referral_id)] if key.sender == tx.code else [])]
     here = _C.answer.in_([sa.literal(answer, sa.JSON) for answer in answers])
     tx.connection.execute(sa.update(tables.idempotency).where(here).values(request_digest=b"", answer=ERASED))
 
 
 def about(key: ReferralKey) -> str:
-    """The answer to a verb: which referral it was said about. That of a new referral is its id alone."""
+    """The answer that is kept for a verb: the referral that it was about, as SENDER/ID. The answer to a new referral is
+    its id alone."""
     return f"{key.sender}/{key.referral_id}"

@@ -1,7 +1,8 @@
-"""What was asked within the last ten minutes: the very same asked again is a second try, not a second wish.
+"""Recognises a request that is repeated without an idempotency key within ten minutes: it is a second try of the first
+one, and gets the first answer.
 
-Kept are a keyed digest of what was asked and the ids of what came of it, nothing of a person. A row goes after ten
-minutes, and with its referral's erasure.
+The ledger keeps a keyed digest of the request and the ids in its answer, nothing of a person. It deletes a row after
+ten minutes, and when the referral is erased.
 """
 
 from collections.abc import Mapping
@@ -19,11 +20,11 @@ from schemas.outcomes import Outcome
 
 
 class Repeat(StrEnum):
-    """What the very same means when it is asked again without an idempotency key."""
+    """How to treat an identical request that comes again without an idempotency key."""
 
-    IS_NEW = "new"  # another wish; nothing is remembered
-    IS_NOTICED = "noticed"  # a second try within ten minutes: answered as the first
-    IS_MEANT = "meant"  # another wish, and remembered: the next one may be a second try of it
+    IS_NEW = "new"  # as a new request, which is not remembered
+    IS_NOTICED = "noticed"  # within ten minutes as a second try, with the first answer
+    IS_MEANT = "meant"  # as a new request, which is remembered, so that its own repetition is noticed
 
 
 WINDOW = timedelta(minutes=10)
@@ -32,18 +33,19 @@ _C, _E = tables.repeated_requests.c, tables.events.c
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What came of it the first time. `number` is of the referral's newest event right after it."""
+    """The answer to the earlier request: a referral, and the number of its newest event after that request."""
 
     referral: ReferralKey
     number: int
 
 
 def recall(tx: Tx, caller: str, asked: bytes, now: datetime) -> dict[int, Earlier]:
-    """What came of the same question of the same caller, by its place in a list; empty if it is a new one."""
+    """The answers to the same request of the same caller, by their position in its list; empty for a new request.
+    `asked` is the request as bytes."""
     query = sa.select(_C.place, _C.referral_sender, _C.referral_id, _C.number).where(
         _C.caller == caller,
         _C.digest == tx.at_rest.digest("repeat", asked),
-        _C.asked_at.between(now - WINDOW, now + WINDOW),  # a clock that was set back remembers no longer
+        _C.asked_at.between(now - WINDOW, now + WINDOW),  # later rows, too: the clock may have been set back
     )
     return {
         row.place: Earlier(ReferralKey(row.referral_sender, row.referral_id), row.number)
@@ -52,7 +54,7 @@ def recall(tx: Tx, caller: str, asked: bytes, now: datetime) -> dict[int, Earlie
 
 
 def remember(tx: Tx, caller: str, asked: bytes, answer: Mapping[int, ReferralKey], now: datetime) -> None:
-    """In place of an earlier answer to the same question."""
+    """Keeps the answer to a request, by position in its list, in place of an earlier answer to the same request."""
     forget_older(tx, now)
     digest = tx.at_rest.digest("repeat", asked)
     tx.connection.execute(sa.delete(tables.repeated_requests).where(_C.caller == caller, _C.digest == digest))
@@ -73,17 +75,18 @@ def remember(tx: Tx, caller: str, asked: bytes, answer: Mapping[int, ReferralKey
 
 
 def newest_event(tx: Tx, key: ReferralKey) -> int:
-    """The number of the newest stored event about a referral: it grows whenever either side has spoken, whatever the
-    clocks say. 0 when there is none."""
+    """The number of the newest stored event about a referral, which grows with each event of either side, whatever the
+    clocks show; 0 for none."""
     about = (is_about(_E, key), _E.outcome == Outcome.STORED)
     return tx.connection.execute(sa.select(sa.func.max(_E.number)).where(*about)).scalar() or 0
 
 
 def forget(tx: Tx, key: ReferralKey) -> None:
-    """The referral was erased."""
+    """Deletes the answers with a referral that was erased."""
     here = is_about(_C, key)
     tx.connection.execute(sa.delete(tables.repeated_requests).where(here))
 
 
 def forget_older(tx: Tx, now: datetime) -> int:
+    """Deletes rows older than `WINDOW`; returns how many."""
     return tx.connection.execute(sa.delete(tables.repeated_requests).where(_C.asked_at < now - WINDOW)).rowcount

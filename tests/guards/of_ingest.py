@@ -31,8 +31,8 @@ INGEST = (
     Guard(
         "of what is refused so many bytes are kept",
         "referral_bus/ledger/dead_letters.py",
-        "sa.or_(each.count > most, each.total > most_bytes)",
-        "each.count > most",
+        "sa.or_(ranked.count > most, ranked.total > most_bytes)",
+        "ranked.count > most",
         BOUNDS,
     ),
     Guard(
