@@ -1,7 +1,7 @@
 """The outbox: the states of an event of ours, and every change of them.
 
 new ──> sent ──> stored | erased | refused         a signed receipt of the addressee says so; see `receipts`
- │       └─> held ──> ...                          somebody at the addressee must act
+ │       └─> held ──> ...                          the addressee cannot judge it yet; its staff must act
  └─> waiting_for_key ──> new                       once the addressee has announced a (newer) key
 any that is not final ──> undeliverable            consent has expired, or the addressee has left
 """
@@ -24,7 +24,7 @@ from schemas.lifecycle import Side
 
 
 class OutboxState(StrEnum):
-    """How far an event of ours has come."""
+    """The state of an event of ours on its way to the addressee."""
 
     NEW = "new"
     WAITING_FOR_KEY = "waiting_for_key"
@@ -43,7 +43,7 @@ _OUT = tables.outbox.c
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The bytes of an event that go out now, and when they go again without a receipt."""
+    """The bytes of an event that is sent now. Without a receipt it is sent again at `next_send_at`."""
 
     number: int
     value: bytes
@@ -68,7 +68,7 @@ _LEAVES = _ROW.values(
 
 
 def put(tx: Tx, event: AnyEvent, number: int, now: datetime) -> None:
-    """A new event of ours, without its sealed part; `number` is its row's in `events`."""
+    """Adds a new event of ours, without its sealed part; `number` is that of its row in `events`."""
     row = {
         "number": number,
         "event_id": event.event_id,
@@ -89,8 +89,8 @@ def put(tx: Tx, event: AnyEvent, number: int, now: datetime) -> None:
 
 
 def leave(tx: Tx, due: Sequence[Leaving]) -> frozenset[int]:
-    """Before the bytes go out: they are kept, so that their receipt is recognised and they can be sent again. Returns
-    the numbers of those that may go: not what was erased since it was looked at, whose bytes are gone."""
+    """Keeps the bytes of events before the relay sends them, so that a receipt for them is recognised and they can be
+    sent again. Returns the numbers of the events that may be sent: without those erased since the caller read them."""
     there = sa.or_(_OUT.state.not_in(FINAL), _OUT.value.is_not(None))
     numbers = sa.select(_OUT.number).where(_OUT.number.in_([each.number for each in due]), there)
     may_go = frozenset(tx.connection.execute(numbers).scalars())
@@ -111,35 +111,36 @@ def _keep(tx: Tx, leaving: Sequence[Leaving]) -> None:
 
 
 def waits_for_key(tx: Tx, numbers: Sequence[int]) -> None:
-    """The addressee has announced no key that is valid now: the rows rest until it does."""
+    """Has these events wait until the addressee announces a sealing key that is valid."""
     change = {"state": OutboxState.WAITING_FOR_KEY.value, "next_send_at": None}
     still = (_OUT.number.in_(numbers), _OUT.state.not_in(FINAL))
     tx.connection.execute(sa.update(tables.outbox).where(*still).values(change))
 
 
 def rest(tx: Tx, numbers: Sequence[int], until: datetime) -> None:
-    """These may not go at this hour, if our clock is right."""
+    """Puts off these events until `until`: by our clock their consent has expired, which the clock alone does not
+    prove."""
     still = (_OUT.number.in_(numbers), _OUT.state.not_in(FINAL))
     tx.connection.execute(sa.update(tables.outbox).where(*still).values(next_send_at=until))
 
 
 def resend_all(tx: Tx, addressee: str, now: datetime) -> None:
-    """Something has changed at the addressee: what waits for its receipt goes at once, and pauses start again."""
+    """Makes all events due at once that wait for a receipt of this addressee, with pauses from the first one on."""
     waiting = (_unsettled_to(addressee), _OUT.state.in_((OutboxState.SENT, OutboxState.HELD)))
     tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(next_send_at=now, sends=0))
 
 
 def reopen(tx: Tx, addressee: str, among: tuple[int, int], now: datetime) -> None:
-    """The addressee's ledger was restored and may lack what it once said it had: every row goes again, in order, except
-    those of which it has spoken since. Of the rows with numbers above the first and up to the second of `among`. What
-    was said under another key than its present one may have been said by a thief, *erased* too."""
+    """Sends events to an addressee again whose ledger was restored, since it may lack what it had confirmed. Covers the
+    rows with numbers above `among[0]` and up to `among[1]`, except those with a receipt of its present incarnation
+    and key. A receipt under another key than the present one may be a thief's, one that says *erased* included."""
     peer = tables.peers.c
     incarnation = sa.select(peer.incarnation).where(peer.code == addressee).scalar_subquery()
     key_id = sa.select(peer.incarnation_key_id).where(peer.code == addressee).scalar_subquery()
     same_key = _OUT.receipt_key_id == key_id
     since = sa.func.coalesce(_OUT.receipt_incarnation, 0) >= incarnation
     spoken = sa.and_(since, sa.func.coalesce(same_key, sa.false()))
-    kept = sa.or_(_OUT.erasure, _OUT.value.is_not(None))  # what is erased here never goes again
+    kept = sa.or_(_OUT.erasure, _OUT.value.is_not(None))  # an event that is erased here is never sent again
     after, up_to = among
     said = _OUT.state.in_((OutboxState.SENT, OutboxState.STORED, OutboxState.REFUSED, OutboxState.HELD))
     erased = sa.and_(_OUT.state == OutboxState.ERASED, sa.not_(sa.func.coalesce(same_key, sa.true())))
@@ -156,8 +157,8 @@ def reopen(tx: Tx, addressee: str, among: tuple[int, int], now: datetime) -> Non
 
 
 def unsettled(*conditions: sa.ColumnElement[bool]) -> sa.CompoundSelect[tuple[int]]:
-    """The numbers of all that is not final. Each half has an index of its own, in which nothing final stays, so that
-    what was sent long ago costs nothing."""
+    """The numbers of all rows that are not final and meet the conditions. Each half of the query has an index without
+    final rows, so that its cost does not grow with what was sent long ago."""
     timed = sa.select(_OUT.number).where(_OUT.next_send_at.is_not(None), _OUT.state.not_in(FINAL), *conditions)
     return timed.union_all(sa.select(_OUT.number).where(sa.text(tables.IS_UNTIMED), *conditions))
 
@@ -167,8 +168,8 @@ def _unsettled_to(addressee: str) -> sa.ColumnElement[bool]:
 
 
 def give_up(tx: Tx, departed: Collection[str], now: datetime) -> int:
-    """What can never be delivered any more ends as undeliverable: referrals and the sender's words once consent has
-    expired or the addressee has left. The recipient's words never do. Returns how many rows ended."""
+    """Makes events undeliverable whose referral's consent has expired, or whose addressee has left: new referrals and
+    the sender's words, never the recipient's. Returns how many rows ended."""
     over = sa.exists().where(
         same_referral(tables.referrals.c, _OUT),
         tables.referrals.c.side == Side.SENDER,
@@ -180,8 +181,8 @@ def give_up(tx: Tx, departed: Collection[str], now: datetime) -> int:
 
 
 def let_go(tx: Tx, believed: Collection[str], now: datetime) -> int:
-    """What is addressed to an agency that has left for good ends as undeliverable, whatever it says. Erasures go once
-    the agency is there again. Returns how many rows ended."""
+    """Makes all events to agencies undeliverable that are not in `believed`, that is have left for good. Erasures to an
+    agency that is back are due again. Returns how many rows ended."""
     back = (sa.text(tables.IS_LOST_ERASURE), _OUT.addressee.in_(believed))
     again = {"state": OutboxState.NEW.value, "next_send_at": now, "resend_requested": False}
     tx.connection.execute(sa.update(tables.outbox).where(*back).values(again))
@@ -191,13 +192,15 @@ def let_go(tx: Tx, believed: Collection[str], now: datetime) -> int:
 
 
 def broker_has(tx: Tx, numbers: Sequence[int], now: datetime) -> None:
-    """The broker has acknowledged these. That is no proof of anything but a reason to wait for the receipt."""
+    """Notes that the broker has acknowledged these events. That does not prove delivery: they go on waiting for a
+    receipt."""
     change = sa.update(tables.outbox).where(_OUT.number.in_(numbers)).values(acknowledged_at=now, send_failure=None)
     tx.connection.execute(change)
 
 
 def broker_refused(tx: Tx, failed: Mapping[int, SendFailure | None], retry_at: datetime) -> None:
-    """These did not get through to the broker, and why; with None they were not even tried."""
+    """Notes why the broker has not taken these events, by number, and makes them due at `retry_at`. The reason is None
+    for an event that the relay has not tried."""
     for failure in set(failed.values()):
         numbers = [number for number, why in failed.items() if why == failure]
         still = (_OUT.number.in_(numbers), _OUT.next_send_at.is_not(None))
@@ -206,18 +209,18 @@ def broker_refused(tx: Tx, failed: Mapping[int, SendFailure | None], retry_at: d
 
 
 def restarted(tx: Tx, now: datetime) -> None:
-    """After a start: whatever may never have reached the broker is sent again without waiting for its pause."""
+    """Called when the service starts: makes events due at once that the broker has not acknowledged."""
     lost = (_OUT.number.in_(unsettled()), _OUT.state == OutboxState.SENT, _OUT.acknowledged_at.is_(None))
     tx.connection.execute(sa.update(tables.outbox).where(*lost).values(next_send_at=now, resend_requested=True))
 
 
-# what a receipt changes; see `receipts`
+# changes by a receipt; see `receipts`
 
 
 def settle(
     tx: Tx, number: int, state: OutboxState, item: ReceiptItem, receipt: StorageReceipt, key_id: str, now: datetime
 ) -> None:
-    """The addressee's final word. `key_id` is the signing key's under which it was said."""
+    """Notes the final outcome in the addressee's receipt. `key_id` is the id of the signing key of that receipt."""
     final = {
         "state": state.value,
         "next_send_at": None,
@@ -233,19 +236,20 @@ def settle(
 
 
 def send_following(tx: Tx, number: int, at: datetime, gap_reported: bool) -> None:
-    """The event before this one is final."""
+    """Makes an event due at `at`, because the one before it in its referral is final."""
     send = {"gap_reported": False, "resend_requested": gap_reported, "next_send_at": at}
     tx.connection.execute(_ROW, send | {"of_number": number})
 
 
 def hold(tx: Tx, number: int, item: ReceiptItem) -> None:
-    """The addressee keeps it until it can be judged there."""
+    """Notes that the addressee holds an event until it can judge it."""
     values = {"state": OutboxState.HELD.value, "code": item.code, "path": item.path}
     tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == number).values(values))
 
 
 def seal_anew(tx: Tx, number: int, gone_key_id: str | None, at: datetime) -> None:
-    """The key is gone: the same event at the same place is sealed to another one, once there is one."""
+    """Has an event sealed again, at the same place, once the addressee announces another key: it has destroyed the one
+    with the id `gone_key_id`."""
     values = {
         "value": None,
         "gone_key_id": gone_key_id,
@@ -258,22 +262,23 @@ def seal_anew(tx: Tx, number: int, gone_key_id: str | None, at: datetime) -> Non
 
 
 def report_gap(tx: Tx, number: int) -> None:
-    """The addressee lacks something before this event."""
+    """Notes that the addressee lacks an earlier event of this one's referral."""
     tx.connection.execute(sa.update(tables.outbox).where(_OUT.number == number).values(gap_reported=True))
 
 
 def request_resend(tx: Tx, number: int, at: datetime) -> None:
-    """The addressee lacks this event, and it has been sealed."""
+    """Makes an event due out of turn that the addressee lacks; does nothing if it is not sealed yet."""
     known = (_OUT.number == number, _OUT.value.is_not(None))
     values = {"resend_requested": True, "next_send_at": at}
     tx.connection.execute(sa.update(tables.outbox).where(*known).values(values))
 
 
-# what an erasure, a revoked key and the passing of time change
+# changes by an erasure, by a revoked key, and by the passing of time
 
 
 def erase(tx: Tx, key: ReferralKey) -> None:
-    """What is sealed goes, and what waits never leaves. Words about erasures stay."""
+    """Deletes the sealed values of an erased referral, and ends those of its events that still wait. ErasureEvents
+    stay."""
     of_it = (is_about(_OUT, key), sa.not_(_OUT.erasure))
     over = {"state": OutboxState.ERASED.value, "next_send_at": None, "resend_requested": False}
     tx.connection.execute(sa.update(tables.outbox).where(*of_it, _OUT.state.not_in(FINAL)).values(over))
@@ -281,8 +286,8 @@ def erase(tx: Tx, key: ReferralKey) -> None:
 
 
 def forget_receipts(tx: Tx, addressee: str, now: datetime) -> None:
-    """Its signing key is not believed any more: what it said of rows that are not final counts for nothing, and they
-    are sealed anew, to a key that it announces from now on."""
+    """Drops what an addressee whose signing key does not count any more has said about events that are not final. They
+    are sealed again, to a key that it announces from now on."""
     sent = _OUT.state.in_((OutboxState.SENT, OutboxState.HELD))
     anew = {
         "value": None,
@@ -297,14 +302,14 @@ def forget_receipts(tx: Tx, addressee: str, now: datetime) -> None:
 
 
 def key_announced(tx: Tx, addressee: str, now: datetime) -> None:
-    """What waits for a key of the addressee goes at once."""
+    """Makes all events due at once that wait for a key of this addressee."""
     waiting = (_unsettled_to(addressee), _OUT.state == OutboxState.WAITING_FOR_KEY)
     values = {"state": OutboxState.NEW.value, "next_send_at": now}
     tx.connection.execute(sa.update(tables.outbox).where(*waiting).values(values))
 
 
 def key_valid(tx: Tx, addressee: str, key_id: str, now: datetime) -> None:
-    """As `key_announced`, but for what this very key was gone for."""
+    """As `key_announced`, without events for which the addressee has said that it has destroyed this key."""
     keyless = (sa.text(tables.IS_UNTIMED), _OUT.state == OutboxState.WAITING_FOR_KEY, _OUT.addressee == addressee)
     values = {"state": OutboxState.NEW.value, "next_send_at": now}
     usable = _OUT.gone_key_id.is_distinct_from(key_id)
@@ -312,19 +317,20 @@ def key_valid(tx: Tx, addressee: str, key_id: str, now: datetime) -> None:
 
 
 def bring_forward(tx: Tx, pauses: Mapping[int, timedelta], longest: timedelta, now: datetime) -> None:
-    """Sends what a clock that was ahead has put off: what is due later than its own pause allows. `pauses` are by how
-    often a row was sent, the shortest first."""
+    """Makes events due that were put off while the clock was ahead, that is until later than their own pause allows.
+    `pauses` are by the number of times that an event was sent, the shortest first."""
     put_off = sa.or_(
         *(sa.and_(_OUT.sends <= sends, _OUT.next_send_at > now + pause) for sends, pause in pauses.items()),
         _OUT.next_send_at > now + longest,
     )
-    at_least = _OUT.next_send_at > now + min(pauses.values())  # nothing less is put off, and this has an index
+    at_least = _OUT.next_send_at > now + min(pauses.values())  # has an index; every row put off meets it
     tx.connection.execute(sa.update(tables.outbox).where(at_least, put_off).values(next_send_at=now))
 
 
 def lay_down(tx: Tx, now: datetime) -> None:
-    """What waits behind another event of its referral has no time of its own, or every look at what is due would pass
-    over all of it. It goes when that one is final (see `receipts`), and what was forgotten then goes now."""
+    """Removes the time of sent events that wait behind another one of their referral, so that queries for due events do
+    not read them. Each is due again when that one is final (see `receipts`); events that were missed then are due
+    now."""
     is_sent = _OUT.state == OutboxState.SENT
     waits = (_OUT.next_send_at <= now, is_sent, sa.not_(_OUT.resend_requested), sa.not_(_OUT.erasure))
     tx.connection.execute(sa.update(tables.outbox).where(*waits, has_older()).values(next_send_at=None))
@@ -333,6 +339,6 @@ def lay_down(tx: Tx, now: datetime) -> None:
 
 
 def has_older() -> sa.Exists:
-    """Whether something older of its referral has no final receipt."""
+    """Whether an older event of the same referral is not final."""
     older = tables.outbox.alias("older")
     return sa.exists().where(same_referral(older.c, _OUT), older.c.number < _OUT.number, older.c.state.not_in(FINAL))

@@ -1,4 +1,4 @@
-"""Whose turn it is to leave the outbox, and when the next one's is."""
+"""Which events in the outbox are to be sent now, and when the next one is due."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,8 @@ _OUT = tables.outbox.c
 
 @dataclass(frozen=True, slots=True)
 class DueRow:
-    """An event that is due. `value` is None before it has been sealed; `body` is then decrypted already."""
+    """An event that is due. `value` holds the bytes last sent, None before it is sealed; then `body` holds the
+    decrypted body. `sends` is how often it was sent."""
 
     number: int
     event_id: UUID
@@ -35,19 +36,20 @@ class DueRow:
     body: bytes | None
     sends: int
     gone_key_id: str | None
-    over: bool  # consent has expired, if our clock is right, so that it may not go any more, or not yet
+    over: bool  # by our clock its consent has expired, so that it must not be sent, or not before that is certain
 
     def next_send_at(self, now: datetime, backoff: Backoff) -> datetime:
-        """When it is sent again without a receipt, if it is sent now."""
+        """When the event, sent now, is sent again if no receipt comes."""
         return now + backoff.pause(self.sends + 1)
 
 
 def due(tx: Tx, now: datetime, in_flight: Mapping[int, str], per_addressee: int, witnesses: int = 2) -> list[DueRow]:
-    """What is to be sent now. `in_flight` is under way already, and to whom: at most so many at once for each
-    addressee, so that no one delays another, and what is under way does not grow with the outbox.
+    """The events to send now. `in_flight` names the events under way and their addressees; each addressee has
+    `per_addressee` under way at most, so that no addressee delays another, and so that memory does not grow with the
+    outbox.
 
-    Of what was sent before, only the oldest event of a referral without a final receipt is sent again, unless the
-    recipient has asked for another. `witnesses` is as for `agreed_time`."""
+    Of the events of a referral that were sent before, only the oldest one without a final receipt is sent again, unless
+    the recipient has asked for another. `witnesses` is as for `agreed_time`."""
     waiting = sa.select(_OUT.addressee).where(_OUT.next_send_at <= now).distinct()
     found: list[DueRow] = []
     for addressee in tx.connection.execute(waiting).scalars().all():
@@ -60,7 +62,7 @@ def due(tx: Tx, now: datetime, in_flight: Mapping[int, str], per_addressee: int,
 def _due_for(
     tx: Tx, addressee: str, now: datetime, under_way: Collection[int], room: int, witnesses: int
 ) -> list[DueRow]:
-    """First the numbers, in the order of their index and no further than needed, then the rows, which are large."""
+    """Reads first the numbers, by an index and no more than needed, then the rows, which are large."""
     turn = sa.select(_OUT.number).where(_OUT.addressee == addressee, _OUT.next_send_at <= now, _its_turn())
     turn = turn.order_by(_OUT.next_send_at, _OUT.number).limit(room + len(under_way))
     numbers = [number for number in tx.connection.execute(turn).scalars() if number not in under_way]
@@ -69,7 +71,7 @@ def _due_for(
             tables.outbox, tables.events.c.body, tables.referrals.c.body_key, tables.referrals.c.consent_expires_at
         )
         .join(tables.events, tables.events.c.number == _OUT.number)
-        .outerjoin(  # an erased referral has no row any more, yet its erasure has to be told
+        .outerjoin(  # an erased referral has no row, but its ErasureEvent must be sent
             tables.referrals,
             sa.and_(
                 same_referral(tables.referrals.c, _OUT),
@@ -82,7 +84,8 @@ def _due_for(
 
 
 def _its_turn() -> sa.ColumnElement[bool]:
-    """Never sent, asked for, the oldest of its referral without a final receipt, or an erasure, which overtakes."""
+    """Whether an event may be sent: it was never sent, the recipient asks for it, it is the oldest of its referral
+    without a final receipt, or it is an erasure, which overtakes the others."""
     return sa.or_(_OUT.state == OutboxState.NEW, _OUT.resend_requested, _OUT.erasure, sa.not_(has_older()))
 
 
@@ -95,7 +98,7 @@ def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime, witnesses: 
     sure = agreed is not None and expires_at <= agreed
     if held["value"] is None and held["body"] is not None and held["body_key"] is not None:
         body = tx.at_rest.decrypt(held["body_key"], key, body_of(tx.code, held["event_id"]), held["body"])
-        if sure:  # only the recipient's words still go: their status, nothing sealed
+        if sure:  # only the recipient's words are still sent: their status, with an empty body
             body = encode(StatusBody())
     return DueRow(
         number=held["number"],
@@ -113,7 +116,7 @@ def _due_row(tx: Tx, row: sa.Row[tuple[object, ...]], now: datetime, witnesses: 
 
 
 def next_due(tx: Tx) -> datetime | None:
-    """When something is due next; None when nothing waits for a time."""
+    """When the next event is due; None if no event has a time."""
     query = sa.select(_OUT.next_send_at).where(_OUT.next_send_at.is_not(None), _its_turn())
     moment: datetime | None = tx.connection.execute(query.order_by(_OUT.next_send_at).limit(1)).scalar_one_or_none()
     return moment

@@ -1,5 +1,5 @@
-"""When what waits in the outbox goes: something has changed at its addressee, or time has passed that nothing else
-notices."""
+"""Makes waiting events in the outbox due, when their addressee has changed, or when only the passing of time can end
+their wait."""
 
 from datetime import datetime
 
@@ -16,15 +16,16 @@ _OUT = tables.outbox.c
 
 
 def announced(tx: Tx, addressee: str, now: datetime) -> None:
-    """`addressee` has announced another key or a newer register: what waits for that goes at once. What waits for its
-    receipt does so, too, but not again within `resends.SHORTEST`."""
+    """Makes events to `addressee` due, which has announced another key or a newer register: at once those that wait for
+    a key, and those that wait for a receipt once in `resends.SHORTEST` at most."""
     outbox.key_announced(tx, addressee, now)
     _resend_in_turn(tx, addressee, now)
 
 
 def inbox_seen(tx: Tx, addressee: str, topic_id: str, now: datetime) -> None:
-    """An inbox that was made anew has lost what it held: everything without a receipt goes again, in the addressee's
-    turn, since the host can make it anew again and again."""
+    """Compares the id of an inbox topic with the last one. An inbox that was made anew has lost its records: all events
+    without a receipt are sent again, once in `resends.SHORTEST` at most, since Kafka's host can make a topic anew as
+    often as it likes."""
     inbox = tables.inboxes.c
     known = tx.connection.execute(sa.select(inbox.topic_id).where(inbox.code == addressee)).scalar_one_or_none()
     if known is None:
@@ -42,7 +43,7 @@ def _resend_in_turn(tx: Tx, addressee: str, now: datetime) -> None:
 
 
 def sweep(tx: Tx, now: datetime, backoff: Backoff) -> None:
-    """Sends what would wait for too long, because only the passing of time could end it."""
+    """Makes events due whose wait only the passing of time can end. Called now and then by the relay."""
     for code in resends.due(tx, now):
         outbox.resend_all(tx, code, now)
     _send_to_valid_keys(tx, now)
@@ -52,7 +53,7 @@ def sweep(tx: Tx, now: datetime, backoff: Backoff) -> None:
 
 
 def _send_to_valid_keys(tx: Tx, now: datetime) -> None:
-    """Sends what waits for a key that has become valid since it was announced."""
+    """Makes events due that wait for a key which has become valid since it was announced."""
     peers = all_peers(tx)
     keyless = (sa.text(tables.IS_UNTIMED), _OUT.state == OutboxState.WAITING_FOR_KEY)
     for addressee in tx.connection.execute(sa.select(_OUT.addressee).where(*keyless).distinct()).scalars().all():

@@ -1,6 +1,7 @@
-"""What an agency writes: new referrals, and words about them. Used by publish, the verbs, and ingest's own answers.
+"""Writes this agency's own events: new referrals, and words about them. Used by publish, the verbs, and ingest's own
+answers.
 
-Each function writes the event, its place, its outbox row and the referral together: all of it is there, or nothing.
+Each function writes the event, its place, its outbox row and the referral in the caller's transaction.
 """
 
 from collections.abc import Callable
@@ -26,12 +27,13 @@ from schemas.personal import ReferralBody, StatusBody
 
 NewId = Callable[[], UUID]
 _INSERT_EVENT = sa.insert(tables.events)
-NO_KEY_YET = "0" * 32  # stands in the bare event until the relay seals it
+NO_KEY_YET = "0" * 32  # the key id in an event until the relay seals it
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """When, under which register, where ids come from, and who asked."""
+    """The circumstances of an event that is written: the time, the version of the register, a source of random ids, and
+    the caller who asked for it."""
 
     now: datetime
     register_version: int
@@ -41,7 +43,7 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class NewReferral:
-    """A referral that has passed every check of publish."""
+    """A referral to start, which has passed all checks of publish."""
 
     recipient: str
     priority: str
@@ -53,7 +55,8 @@ class NewReferral:
 
 @dataclass(frozen=True, slots=True)
 class ErasureWord:
-    """What a word about an erasure says. `status` is the final one if we are the recipient, else None."""
+    """The content of an ErasureEvent of ours. `status` is the referral's final status if we are the recipient, else
+    None."""
 
     kind: ErasureKind
     reason: ErasureReason
@@ -61,7 +64,7 @@ class ErasureWord:
 
 
 def write_referral(tx: Tx, new: NewReferral, writing: Writing) -> ReferralKey:
-    """A new referral of ours, ready for the relay."""
+    """Writes a new referral of ours, for the relay to send. Returns its key."""
     key = ReferralKey(tx.code, writing.new_id())
     referral = Referral(
         key=key,
@@ -88,9 +91,10 @@ def write_referral(tx: Tx, new: NewReferral, writing: Writing) -> ReferralKey:
 
 
 def write_word(tx: Tx, referral: Referral, status: Status, body: StatusBody, writing: Writing) -> Referral:
-    """A word of ours about a referral we are a party of; the caller has judged it. Returns the referral after it.
+    """Writes a word of ours about a referral. The caller has checked that the life cycle allows it. Returns the
+    referral after the word.
 
-    `status` is the referral's status after the word; it travels only if we are the recipient."""
+    `status` is the referral's status after the word; only a recipient's event carries it."""
     said = status if referral.side is Side.RECIPIENT else None
     changed = referrals.after(referral, Word(referral.side, said, body.business_status, writing.now))
     referrals.save(tx, changed)
@@ -99,8 +103,8 @@ def write_word(tx: Tx, referral: Referral, status: Status, body: StatusBody, wri
 
 
 def write_note(tx: Tx, referral: Referral, writing: Writing) -> None:
-    """The automatic word of a recipient whose ledger was restored: what it knows the status to be. It does here what it
-    does at the other side, so that both name the same stage."""
+    """Writes the automatic word of a recipient whose ledger was restored, which tells the status in that ledger. It
+    changes the referral here as it does at the sender, so that both sides show the same stage."""
     changed = referrals.after(referral, Word(Side.RECIPIENT, referral.status, None, writing.now, restored=True))
     if changed != referral:
         referrals.save(tx, changed)
@@ -127,8 +131,8 @@ def _append(
 
 
 def write_erasure(tx: Tx, key: ReferralKey, peer: str, said: ErasureWord, writing: Writing) -> None:
-    """A word of ours about an erasure. It has a place, so that its status can be told from an older one, but follows
-    nothing: it overtakes everything."""
+    """Writes an ErasureEvent of ours. It has a place, so that its status can be compared with that of other words, but
+    follows no event: it overtakes all others."""
     before = referrals.place_held(tx, key, tx.code)
     place = Place(own_incarnation(tx), before.sequence + 1)
     common = _common(tx, key, peer, place, writing)
@@ -137,7 +141,7 @@ def write_erasure(tx: Tx, key: ReferralKey, peer: str, said: ErasureWord, writin
 
 
 def _ready(tx: Tx, event: AnyEvent, before: Place, writing: Writing, body: bytes | None) -> None:
-    """Takes the event's place and lays it into the outbox."""
+    """Takes the event's place and puts the event into the outbox."""
     now = writing.now
     referrals.hold_place(tx, event.referral, tx.code, before, event.place)
     number = record_event(tx, event, now, "STORED", None, body, None)
@@ -163,8 +167,9 @@ def _common(tx: Tx, key: ReferralKey, peer: str, place: Place, writing: Writing)
 def record_event(
     tx: Tx, event: AnyEvent, now: datetime, outcome: str, code: str | None, body: bytes | None, key_id: str | None
 ) -> int:
-    """One row of `events`; returns its number, which follows commit order. A status that we do not know is not kept:
-    such an event is refused or held. `key_id` is the signing key's of another agency's event."""
+    """Adds a row to `events`; returns its number, which grows in the order of commits. An unknown status is not kept:
+    the event is refused or held then. `body` is encrypted. `key_id` is the id of the writer's signing key, None for our
+    own events."""
     status = None if isinstance(event, ReferralEvent) else event.status
     row = {
         "event_id": event.event_id,
@@ -184,7 +189,7 @@ def record_event(
         "body": body,
         "key_id": key_id,
     }
-    if body is None:  # else its referral is there
+    if body is None:  # an event with a body has a referral that is not erased
         tombstones.recorded_again(tx, event.referral)
     result = tx.connection.execute(_INSERT_EVENT, row)
     return int(result.inserted_primary_key[0]) if result.inserted_primary_key else 0

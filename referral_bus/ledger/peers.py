@@ -1,4 +1,5 @@
-"""What we know of other agencies: their highest incarnation, and their highest announcement."""
+"""What this ledger knows of other agencies: the highest incarnation and the highest announcement of each, and the time
+on which they agree."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +14,14 @@ from referral_bus.wire.avro_codec import decode
 from schemas.events import AgencyAnnouncement, Place
 from schemas.sealing_keys import SealingKey
 
-FAR_AHEAD = timedelta(days=1)  # of our clock: what was issued later counts for nothing
+FAR_AHEAD = timedelta(days=1)  # of our clock: an announcement issued later is no witness
 _PEER = tables.peers.c
 _INCARNATION = sa.select(_PEER.incarnation, _PEER.incarnation_key_id).where(_PEER.code == sa.bindparam("of_code"))
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The newest word from another agency and when we heard it."""
+    """Another agency: its highest incarnation and announcement, and when the last of them came, by our clock."""
 
     code: str
     incarnation: int
@@ -28,14 +29,14 @@ class Peer:
     heard_at: datetime
 
     def sealing_key(self, now: datetime) -> SealingKey | None:
-        """The key to seal to now: never one whose epoch is over or has not begun."""
+        """The announced key whose epoch is the present one; None if there is none."""
         keys = self.announcement.sealing_keys if self.announcement else ()
         return next((key for key in keys if key.valid_from <= now < key.valid_until), None)
 
 
 def learn_incarnation(tx: Tx, code: str, incarnation: int, key_id: str, now: datetime) -> tuple[int | None, int]:
-    """Remembers a peer's incarnation when it is higher than the known one; returns the one known before (None for none,
-    0 for one that was not believed any more) and the highest. `receipts.hear_incarnation` does what follows from a
+    """Notes a peer's incarnation if it is higher than the known one. Returns the one known before (None for an unknown
+    peer, 0 after its key was revoked) and the highest. Callers use `receipts.hear_incarnation`, which also acts on a
     higher one."""
     row = tx.connection.execute(_INCARNATION, {"of_code": code}).one_or_none()
     if row is None:
@@ -52,8 +53,9 @@ def learn_incarnation(tx: Tx, code: str, incarnation: int, key_id: str, now: dat
 
 
 def take_announcement(tx: Tx, announcement: AgencyAnnouncement, value: bytes, key_id: str, now: datetime) -> bool:
-    """Keeps it if it is the highest of its agency, whose incarnation must have been heard before. Tells whether it
-    brings a newer register or another key, so that what waits is worth sending. An older one changes nothing."""
+    """Keeps an announcement if it is the highest of its agency, whose incarnation must be noted before. `value` holds
+    its bytes. Returns whether it brings another register version, sealing key or readable schema, so that waiting
+    events should be sent. A lower one changes nothing."""
     query = sa.select(_PEER.announcement).where(_PEER.code == announcement.agency)
     before = _announcement(tx.connection.execute(query).scalar_one_or_none())
     here = (_PEER.code == announcement.agency, sa.tuple_(_PEER.incarnation, _PEER.counter) < _place(announcement))
@@ -68,8 +70,8 @@ def take_announcement(tx: Tx, announcement: AgencyAnnouncement, value: bytes, ke
 
 
 def forget_words(tx: Tx, believed: Callable[[str, str], bool]) -> dict[str, int]:
-    """Forgets what was said under signing keys that are not believed any more. Returns the agencies of which something
-    was forgotten, each with the incarnation that is left of it, 0 for none."""
+    """Forgets incarnations and announcements that were signed with a key that `believed` (of agency and key id) does
+    not accept. Returns the agencies concerned, each with the incarnation that is left, 0 for none."""
     left: dict[str, int] = {}
     for row in tx.connection.execute(sa.select(tables.peers)).all():
         says = row.announcement is not None and believed(row.code, row.announcement_key_id)
@@ -94,32 +96,34 @@ def _place(announcement: AgencyAnnouncement) -> sa.Tuple:
 
 
 def forget_announcements(tx: Tx) -> None:
-    """Of a ledger that comes from a backup: which key to seal to must be heard anew. The incarnations stay, or a peer
-    that was restored since would not be told from one that was not."""
+    """Forgets all announcements, in a ledger from a backup: their sealing keys may be outdated. Keeps the incarnations,
+    by which it finds out that a peer was restored since the backup."""
     tx.connection.execute(sa.update(tables.peers).values(announcement=None, counter=0))
 
 
 def all_peers(tx: Tx) -> dict[str, Peer]:
+    """All peers by their codes."""
     rows = tx.connection.execute(sa.select(tables.peers))
     return {row.code: Peer(row.code, row.incarnation, _announcement(row.announcement), row.heard_at) for row in rows}
 
 
 def agreed_time(tx: Tx, now: datetime, witnesses: int = 2) -> datetime | None:
-    """What our clock shows, and no later than a time that so many other agencies have signed in announcements: for what
-    cannot be undone. One of them that lies, or whose clock is wrong, moves nothing. None while too few have been heard.
+    """The earlier of our clock's time and the latest time that `witnesses` other agencies have reached in signed
+    announcements. Destroying keys and bodies goes by this time: with two witnesses one false clock does not move it.
+    None while fewer agencies have announced themselves.
     """
     agreeing = witnessed(tx, now)
     return min(now, agreeing[witnesses - 1]) if len(agreeing) >= witnesses > 0 else None
 
 
 def witnessed(tx: Tx, now: datetime) -> list[datetime]:
-    """The times that other agencies have signed in announcements and that our clock does not contradict, newest
-    first."""
+    """The times of other agencies' newest announcements, the latest first; without those more than `FAR_AHEAD` of our
+    clock."""
     words = [peer.announcement.issued_at for peer in all_peers(tx).values() if peer.announcement is not None]
     return sorted((word for word in words if word <= now + FAR_AHEAD), reverse=True)
 
 
-@lru_cache(maxsize=512)  # the same few announcements are asked for at every tick
+@lru_cache(maxsize=512)  # the relay reads the same few announcements at every tick
 def _announcement(value: bytes | None) -> AgencyAnnouncement | None:
     announcement = None if value is None else decode(value)
     return announcement if isinstance(announcement, AgencyAnnouncement) else None

@@ -1,6 +1,6 @@
-"""How much one writer may have us keep without being asked: refused events, what cannot be decoded, and
-erasures of referrals that we do not know. Such rows stay for ever, or a copy that comes later would be judged anew; so
-they are bounded where they come in, and no writer fills another agency's disk."""
+"""Bounds the rows that one writer can add to another agency's ledger without a referral: refused events, undecodable
+records, and erasures of unknown referrals. Such rows stay for ever, since a later copy of the record must not be judged
+anew. The bound keeps a writer from filling the disk."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class QuotaExceeded(Exception):
-    """So much of this writer is kept that no more is, for now. `record` is the kind, as in a verdict."""
+    """The writer has used up its quota of today, or has too many held events. `record` is the kind of the record, as in
+    a verdict."""
 
     def __init__(self, record: str) -> None:
         super().__init__(record)
@@ -23,7 +24,8 @@ class QuotaExceeded(Exception):
 
 
 def charge(tx: Tx, writer: str, record: str, now: datetime) -> None:
-    """One more of it. Raises `QuotaExceeded` before anything is written."""
+    """Counts one more row of this writer today (UTC, by our clock). Raises `QuotaExceeded`, before it writes anything,
+    after `MOST_A_DAY`."""
     today = (now - _EPOCH).days
     row = tx.connection.execute(sa.select(_U.day, _U.count).where(_U.writer == writer)).one_or_none()
     before: int = row._mapping["count"] if row is not None and row.day == today else 0

@@ -1,4 +1,4 @@
-"""What the addressees of our events say of them: storage receipts, and a higher incarnation."""
+"""Applies what addressees say about our events: storage receipts, and higher incarnations."""
 
 import hashlib
 from datetime import datetime
@@ -34,8 +34,8 @@ _FOLLOWING = (
 
 
 def hear_incarnation(tx: Tx, code: str, incarnation: int, key_id: str, now: datetime) -> int:
-    """Remembers a peer's incarnation and returns the highest; a higher one than known means that its ledger was
-    restored, so that everything it had is sent again, and it is told what it has to erase."""
+    """Notes a peer's incarnation and returns its highest one. If it is higher than the known one, the peer's ledger was
+    restored: `restored_peers` then sends it everything again, and tells it what to erase."""
     known, highest = learn_incarnation(tx, code, incarnation, key_id, now)
     if known is not None and known < highest:
         restored_peers.note(tx, code, now)
@@ -43,8 +43,8 @@ def hear_incarnation(tx: Tx, code: str, incarnation: int, key_id: str, now: date
 
 
 def take_receipt(tx: Tx, receipt: StorageReceipt, key_id: str, now: datetime) -> None:
-    """What the addressee of our events says of them. Only the addressee is heard, and never an older incarnation.
-    `key_id` is the signing key's."""
+    """Applies a receipt, item by item, to our events to its writer. Ignores a receipt of an older incarnation, and
+    items about events to other agencies. `key_id` is the id of the receipt's signing key."""
     if hear_incarnation(tx, receipt.writer, receipt.incarnation, key_id, now) > receipt.incarnation:
         return
     for item in receipt.items:
@@ -68,7 +68,8 @@ def _settle(
     key_id: str,
     now: datetime,
 ) -> None:
-    """A final word; within one incarnation the first one stands. What we gave up ourselves had none."""
+    """Applies a final outcome. Of several receipts of one incarnation the first one counts; an event that we made
+    undeliverable had none."""
     held = row._mapping
     if OutboxState(held["state"]) is OutboxState.ERASED:
         return
@@ -92,8 +93,9 @@ def _settle(
 
 
 def _taken_back_if_unknown(tx: Tx, held: sa.RowMapping, at: datetime) -> None:
-    """A recipient that refuses the referral itself does not know it (any more, where its ledger was restored): nothing
-    that it had said about it counts, and its sender is shown that it is undelivered."""
+    """Takes the status of a referral back to *requested* if its recipient has refused the ReferralEvent itself. Then
+    the recipient does not know the referral, or not any more after a restore: its earlier words do not count, and the
+    sender sees that the referral is undelivered."""
     record = tx.connection.execute(_RECORD_OF, {"of_number": held["number"]}).scalar_one()
     referral = referrals.load(tx, key_of(held))
     if record == ReferralEvent.record and referral is not None and referral.open:
@@ -103,7 +105,7 @@ def _taken_back_if_unknown(tx: Tx, held: sa.RowMapping, at: datetime) -> None:
 def _not_yet(tx: Tx, row: sa.Row[tuple[object, ...]], outcome: Outcome, item: ReceiptItem, now: datetime) -> None:
     if outcome is Outcome.MISSING:
         _send_missing(tx, row, item.held, now)
-    elif outcome is Outcome.HELD and row._mapping["value"] is not None:  # else it is to be sealed anew
+    elif outcome is Outcome.HELD and row._mapping["value"] is not None:  # without a value it waits to be sealed again
         outbox.hold(tx, row._mapping["number"], item)
     elif outcome is Outcome.RESEAL and _is_last_sent(row, item):
         held = row._mapping
@@ -111,13 +113,14 @@ def _not_yet(tx: Tx, row: sa.Row[tuple[object, ...]], outcome: Outcome, item: Re
 
 
 def _is_last_sent(row: sa.Row[tuple[object, ...]], item: ReceiptItem) -> bool:
-    """A word about bytes that we have replaced since says nothing about those that are under way."""
+    """Whether a receipt item is about the bytes that were sent last, not about earlier bytes of the same event."""
     value: bytes | None = row._mapping["value"]
     return value is not None and hashlib.sha256(value).digest() == item.value_sha256
 
 
 def _send_missing(tx: Tx, row: sa.Row[tuple[object, ...]], held_place: Place, now: datetime) -> None:
-    """The recipient lacks something before this event: send the first one after the place it holds."""
+    """Makes the first event due after the place `held_place`, up to which the recipient has this referral's events: it
+    lacks one before the event of `row`."""
     held = row._mapping
     outbox.report_gap(tx, held["number"])
     later = sa.tuple_(_OUT.incarnation, _OUT.sequence) > sa.tuple_(held_place.incarnation, held_place.sequence)
@@ -128,12 +131,12 @@ def _send_missing(tx: Tx, row: sa.Row[tuple[object, ...]], held_place: Place, no
         .limit(1)
     ).one_or_none()
     if first is None or first.number == held["number"] or first.state in (OutboxState.HELD, OutboxState.UNDELIVERABLE):
-        return  # a held one waits for somebody at the recipient; what follows goes when it is final
+        return  # the recipient holds the first one; the later ones are sent when it is final
     at = _turn(tx, held["addressee"], first.sends, now)
     outbox.request_resend(tx, first.number, at if first.next_send_at is None else min(at, first.next_send_at))
 
 
 def _turn(tx: Tx, addressee: str, sends: int, now: datetime) -> datetime:
-    """When an event goes again that its addressee asks for. The first time at once; then in the addressee's turn, since
-    one receipt can ask for hundreds, again and again."""
+    """When to send an event again that its addressee asks for: at once for the first time, then once in
+    `resends.SHORTEST` at most, since one receipt can ask for hundreds of events, again and again."""
     return now if sends <= 1 else resends.next_turn(tx, addressee, now)

@@ -1,4 +1,4 @@
-"""The receipts that are owed for what has come in, until the broker has them."""
+"""The receipt items that this agency owes the writers of received records, until the broker has them."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ _INSERT = sa.insert(tables.receipts_owed).prefix_with("OR REPLACE", dialect="sql
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A receipt item for the writer of what has come in. `event_id` is None where the value could not be decoded."""
+    """A receipt item for the writer of a record, who is the receipt's `addressee`. `event_id` is None if the value
+    could not be decoded."""
 
     addressee: str
     value_sha256: bytes
@@ -31,7 +32,8 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class OwedReceipts:
-    """A batch for one addressee; `numbers` are forgotten once the broker has it."""
+    """The items of one receipt to one addressee. `numbers` are their rows, to be deleted once the broker has the
+    receipt."""
 
     addressee: str
     numbers: tuple[int, ...]
@@ -39,7 +41,8 @@ class OwedReceipts:
 
 
 def owe(tx: Tx, owed: Iterable[Owed]) -> None:
-    """Of the same bytes only the newest answer is owed, under a number of its own: the one before may be under way."""
+    """Notes receipt items that are owed. Of several about the same bytes only the newest stays, under a new number,
+    since an earlier one may be under way."""
     rows = [
         {
             "addressee": item.addressee,
@@ -58,7 +61,7 @@ def owe(tx: Tx, owed: Iterable[Owed]) -> None:
 
 
 def next_batches(tx: Tx, in_flight: Collection[str], most: int) -> list[OwedReceipts]:
-    """One batch for each addressee that has none in flight."""
+    """The next batch, of up to `most` items, for each addressee that has no receipt in flight."""
     batches = []
     for addressee in tx.connection.execute(sa.select(_OWED.addressee).distinct()).scalars().all():
         if addressee not in in_flight:
@@ -74,11 +77,11 @@ def next_batches(tx: Tx, in_flight: Collection[str], most: int) -> list[OwedRece
 
 
 def failed(tx: Tx, numbers: Sequence[int], failure: SendFailure) -> None:
-    """These did not get through to the broker."""
+    """Notes why the broker has not taken the receipt with these rows."""
     here = (_OWED.number.in_(numbers), _OWED.send_failure.is_distinct_from(failure))
     tx.connection.execute(sa.update(tables.receipts_owed).where(*here).values(send_failure=failure))
 
 
 def sent(tx: Tx, numbers: Sequence[int]) -> None:
-    """The broker has these: they are forgotten."""
+    """Deletes these rows, whose receipt the broker has acknowledged."""
     tx.connection.execute(sa.delete(tables.receipts_owed).where(tables.receipts_owed.c.number.in_(numbers)))

@@ -1,4 +1,5 @@
-"""Ingest's transactions: what is known, stored or refused, which receipts are owed, how far we have read."""
+"""What ingest writes: the events that it stores or refuses, the receipts that are owed for them, and the positions up
+to which it has read."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -33,16 +34,17 @@ _INSERT_HANDOVER = sa.insert(tables.handovers)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of an event when it was judged first."""
+    """The first judgement of an event: it was stored, or refused for `code`."""
 
     outcome: Outcome
     code: Code | None
 
 
 def known(tx: Tx, event: AnyEvent, believes: Callable[[str], bool]) -> Judged | None:
-    """The earlier judgement of this writer's event, whichever copy it was. Another writer's use of the id is nothing
-    to it: the host can see ids, and an agency could otherwise have another agency's event taken for known. Nor is a use
-    of it under a key that is not believed any more, unless that stored this very event."""
+    """The earlier judgement of this event, of any copy of it; None for a new event. An event with the same id by
+    another writer does not count: ids are visible to Kafka's host, and an agency could otherwise make another agency's
+    event look known. Nor does one under a signing key that `believes` (of a key id) does not accept, unless it was
+    stored and is the same event."""
     about = {"of_writer": event.writer, "of_event": event.event_id}
     for row in tx.connection.execute(_KNOWN, about).all():
         said_again = row.outcome == Outcome.STORED and all(getattr(row, name) == getattr(event, name) for name in _SAME)
@@ -52,7 +54,7 @@ def known(tx: Tx, event: AnyEvent, believes: Callable[[str], bool]) -> Judged | 
 
 
 def store_referral(tx: Tx, event: ReferralEvent, body: ReferralBody, key_id: str, now: datetime) -> Referral:
-    """A new referral to us. `key_id` is its writer's signing key, here and below."""
+    """Stores a new referral to this agency. `key_id`, here and below, is the id of the writer's signing key."""
     referral = Referral(
         key=event.referral,
         side=Side.RECIPIENT,
@@ -73,7 +75,7 @@ def store_referral(tx: Tx, event: ReferralEvent, body: ReferralBody, key_id: str
 def store_word(
     tx: Tx, event: SealableEvent, body: StatusBody, referral: Referral, word: Word, key_id: str, now: datetime
 ) -> Referral:
-    """The other side's word about a referral we know."""
+    """Stores a word of the other side about a known referral. Returns the referral after the word."""
     changed = referrals.after(referral, word)
     referrals.save(tx, changed)
     _store(tx, event, body, key_id, now)
@@ -91,6 +93,7 @@ def _store(tx: Tx, event: SealableEvent, body: ReferralBody | StatusBody, key_id
 
 
 def owe_handover(tx: Tx, event: AnyEvent, number: int, now: datetime) -> None:
+    """Makes a stored event due for hand-over; `number` is that of its row in `events`."""
     row = {
         "number": number,
         "referral_sender": event.referral_sender,
@@ -102,7 +105,7 @@ def owe_handover(tx: Tx, event: AnyEvent, number: int, now: datetime) -> None:
 
 
 def refuse(tx: Tx, event: SealableEvent, code: Code, key_id: str, now: datetime) -> None:
-    """It never will be stored. Its body is not kept; its place is used up unless the code says otherwise."""
+    """Refuses an event for good. Its body is not kept; its place is used up if `CodeRule.place` of the code says so."""
     record_event(tx, event, now, Outcome.REFUSED, code, None, key_id)
     key, writer = event.referral, event.writer
     audit.note(tx, Action.REFUSED, now, referral=key, event_id=event.event_id, peer=writer, code=code)
@@ -111,8 +114,8 @@ def refuse(tx: Tx, event: SealableEvent, code: Code, key_id: str, now: datetime)
 
 
 def store_erasure(tx: Tx, event: ErasureEvent, key_id: str, now: datetime) -> int:
-    """A word about an erasure: known from now on. It uses no place. Returns its number, under which it is owed to our
-    own system once it has taken effect."""
+    """Stores an ErasureEvent, which uses up no place. Returns its number, which the caller passes to `owe_handover`
+    once the erasure has taken effect."""
     number = record_event(tx, event, now, Outcome.STORED, None, None, key_id)
     audit.note(tx, Action.RECEIVED, now, referral=event.referral, event_id=event.event_id, peer=event.writer)
     return number
@@ -130,6 +133,7 @@ def _use_place(tx: Tx, event: SealableEvent, key_id: str) -> None:
 
 
 def positions(tx: Tx) -> dict[tuple[str, int], Position]:
+    """The positions up to which ingest has read, by topic and partition."""
     rows = tx.connection.execute(sa.select(tables.positions))
     return {
         (row.topic, row.partition): Position(row.topic, row.topic_id, row.partition, row._mapping["offset"])
@@ -138,7 +142,7 @@ def positions(tx: Tx) -> dict[tuple[str, int], Position]:
 
 
 def read_up_to(tx: Tx, reached: Iterable[Position]) -> None:
-    """Saves how far we have read, in the transaction that holds what was read."""
+    """Saves how far ingest has read, in the same transaction as what it has read."""
     table = tables.positions
     for position in reached:
         here = (table.c.topic == position.topic, table.c.partition == position.partition)

@@ -1,5 +1,5 @@
-"""Which referral somebody means by an id, or by how it begins. Two agencies may have used the same id: then its sender
-stands before it, as in `family-women/3f2a91`."""
+"""Finds the referral that a caller names by its id, or by the beginning of its id. Two agencies may have used the same
+id: then the sender's code stands before it, as in `family-women/3f2a91`."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from referral_bus.ledger.tombstones import Tombstone
 
 
 def the_referral(tx: Tx, name: str) -> Referral:
-    """The one referral that is meant. Raises `Refused`: none, several, or an erased one."""
+    """The referral that `name` means. Raises `Refused` if it means none, several, or an erased one."""
     found = referrals.find(tx, name)
     if not found and tombstones.find(tx, name):
         raise Refused(Reason.REFERRAL_ERASED, "this referral has been erased; `show` says when and why", "id")
@@ -21,7 +21,8 @@ def the_referral(tx: Tx, name: str) -> Referral:
 
 
 def check_whole(name: str) -> None:
-    """For what cannot be undone. Raises `Refused` unless the id is whole, with its sender before it or without."""
+    """Raises `Refused` unless `name` holds the whole id, with its sender before it or without. For actions that cannot
+    be undone."""
     digits = name.rpartition("/")[2].replace("-", "")
     if not re.fullmatch(r"[0-9a-fA-F]{32}", digits):
         advice = "erasing takes the whole id, or SENDER/ID with it; `show` says it"
@@ -29,7 +30,7 @@ def check_whole(name: str) -> None:
 
 
 def the_referral_or_its_tombstone(tx: Tx, name: str) -> Referral | Tombstone:
-    """The one referral that is meant, or what is left of it. Raises `Refused`: none, or several."""
+    """The referral that `name` means, or its tombstone. Raises `Refused` if it means none or several."""
     found: list[Referral | Tombstone] = [*referrals.find(tx, name), *tombstones.find(tx, name)]
     _check_one(found)
     return found[0]

@@ -1,8 +1,9 @@
-"""What is owed to agencies whose ledgers were restored: everything they once had, and every erasure we share.
+"""Sends agencies whose ledgers were restored everything again: all events that they once had, and all erasures of
+referrals with them.
 
-A higher incarnation is only noted where it is heard; the relay then works it off in small steps. So an agency that
-raises its incarnation with every record costs us one row, and one that shares a hundred thousand erasures with us holds
-nobody up.
+A higher incarnation is only noted when it comes in; the relay then does the work in small steps. So an agency that
+raises its incarnation with every record costs this one a single row, and one with a hundred thousand shared erasures
+does not delay other work.
 """
 
 from datetime import datetime
@@ -20,14 +21,15 @@ from referral_bus.ledger.store import Tx
 from schemas.events import ReferralKey
 from schemas.lifecycle import ErasureKind
 
-ROWS = 5_000  # of the outbox looked through in one step: some milliseconds
-TOMBSTONES = 100  # looked through in one step, each perhaps told
+ROWS = 5_000  # of the outbox in one step, which takes some milliseconds
+TOMBSTONES = 100  # in one step, with up to one ErasureEvent for each
 _FIRST = ReferralKey("", UUID(int=0))
 _P, _OUT, _T = tables.restored_peers.c, tables.outbox.c, tables.tombstones.c
 
 
 def note(tx: Tx, code: str, now: datetime) -> None:
-    """From now on it is owed all that stands here now, from the beginning; it begins when its turn has come."""
+    """Notes that a peer is owed all events and erasures that the ledger has now. The work begins at the peer's turn;
+    see `resends`."""
     last = tx.connection.execute(sa.select(sa.func.coalesce(sa.func.max(_OUT.number), 0))).scalar_one()
     tx.connection.execute(sa.delete(tables.restored_peers).where(_P.code == code))
     values = {"code": code, "reopened_to": 0, "reopen_to": last}
@@ -36,7 +38,7 @@ def note(tx: Tx, code: str, now: datetime) -> None:
 
 
 def tell_again(tx: Tx, code: str, now: datetime) -> None:
-    """It is owed the erasures that we share once more, and nothing else than it is owed already."""
+    """Notes that a peer is owed all shared erasures once more, beside the events that it may be owed already."""
     begin = {"told_sender": _FIRST.sender, "told_id": _FIRST.referral_id}
     here = sa.update(tables.restored_peers).where(_P.code == code)
     if tx.connection.execute(here.values(begin)).rowcount == 0:
@@ -45,12 +47,13 @@ def tell_again(tx: Tx, code: str, now: datetime) -> None:
 
 
 def waiting(tx: Tx, now: datetime) -> bool:
-    """Whether anybody is owed anything still whose turn has come."""
+    """Whether a peer is owed something and its turn has come."""
     return tx.connection.execute(sa.select(_P.code).where(_due(now)).limit(1)).first() is not None
 
 
 def step(tx: Tx, writing: Writing) -> None:
-    """A little of it: first what its ledger once had, in the order in which it was written, then the erasures."""
+    """Does one small step for one peer: first of the events, in the order in which they were written, then of the
+    erasures."""
     due = sa.select(tables.restored_peers).where(_due(writing.now)).order_by(_P.code).limit(1)
     row = tx.connection.execute(due).one_or_none()
     if row is None:
@@ -64,19 +67,20 @@ def step(tx: Tx, writing: Writing) -> None:
 
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:
-    """A clock that was set back ends a longer wait."""
+    """Whether a peer's turn has come. A time further ahead than `SHORTEST` was noted before the clock was set back, and
+    counts as come."""
     return sa.or_(_P.begin_at <= now, _P.begin_at > now + SHORTEST)
 
 
 def _a_little_beyond(tx: Tx, after: int, at_most: int) -> int:
-    """Counted in rows: between two incarnations the numbers leap."""
+    """The number of the last row of the next step. Counts rows, since numbers leap between two incarnations."""
     some = sa.select(_OUT.number).where(_OUT.number > after, _OUT.number <= at_most).order_by(_OUT.number).limit(ROWS)
     last = tx.connection.execute(sa.select(sa.func.max(some.subquery().c.number))).scalar_one()
     return at_most if last is None else int(last)
 
 
 def _tell_some(tx: Tx, code: str, after: ReferralKey, writing: Writing) -> None:
-    """It hears of every tombstone that we share, unless a word about it is under way."""
+    """Writes an ErasureEvent for each of the next shared tombstones, unless one about it is under way."""
     place = sa.tuple_(_T.referral_sender, _T.referral_id)
     beyond = place > sa.tuple_(sa.literal(after.sender), sa.literal(after.referral_id, sa.Uuid()))
     looked = sa.select(_T.referral_sender, _T.referral_id, _T.peer).where(beyond).order_by(*place).limit(TOMBSTONES)

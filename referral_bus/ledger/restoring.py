@@ -1,6 +1,6 @@
-"""After a backup was put back: the ledger goes on under a higher incarnation, and tells the others what it still knows.
+"""Restores a ledger from a backup: it goes on under a higher incarnation, and tells the other agencies what it knows.
 
-They send again what they had sent before; what was erased meanwhile is erased again before anything is read.
+They send their events again. What was erased since the backup is erased again before the ledger is used.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,9 +20,9 @@ from schemas.lifecycle import ErasureKind, Side
 
 
 def restored(tx: Tx, incarnation: int, journal: Iterable[Tombstone], writing: Writing) -> None:
-    """In one transaction: the new incarnation, the tombstones that the backup lacks, an automatic word about every
-    referral to us; the inbox and the announcements are read from their beginning. `incarnation` exceeds every one ever
-    used."""
+    """In the caller's transaction: sets the new incarnation, puts back the tombstones of the journal, writes an
+    automatic word about every referral to this agency, and has the inbox and the announcements read from their
+    beginning. `incarnation` must be higher than all that the agency has used."""
     begin_anew(tx, incarnation)
     tx.connection.execute(sa.delete(tables.positions))
     forget_announcements(tx)
@@ -34,8 +34,8 @@ def restored(tx: Tx, incarnation: int, journal: Iterable[Tombstone], writing: Wr
 
 
 def _put_back(tx: Tx, journal: Mapping[ReferralKey, Tombstone], writing: Writing) -> None:
-    """What the journal has counts, with what the backup knows beside it under new revisions: its own ones may have been
-    used again since."""
+    """Replaces the tombstones by those of the journal. What the backup knows beyond the journal is added under new
+    revisions, since the lost ledger may have used the backup's revisions for other tombstones."""
     backup = {left.key: left for left in tombstones.changed_since(tx, 0)}
     tombstones.put_back(tx, journal.values())
     for key, left in backup.items():
@@ -51,7 +51,8 @@ def _put_back(tx: Tx, journal: Mapping[ReferralKey, Tombstone], writing: Writing
 
 
 def _say_again(tx: Tx, backup: Tombstone, now: Tombstone, writing: Writing) -> None:
-    """What we had said about an erasure since the backup may have been lost with the ledger."""
+    """Writes the ErasureEvents again that the agency has written since the backup: they may have been lost with the
+    ledger."""
     if now.asked_by_us and not backup.asked_by_us:
         tell(tx, now, ErasureKind.REQUESTED, writing)
     if now.confirmed_at is not None and backup.confirmed_at is None and now.asked_by_peer:
@@ -59,7 +60,8 @@ def _say_again(tx: Tx, backup: Tombstone, now: Tombstone, writing: Writing) -> N
 
 
 def _erase_again(tx: Tx, left: Tombstone, writing: Writing) -> None:
-    """A side whose own time had run out tells nobody, unless it is the recipient: its last word may have been lost."""
+    """Erases what the backup still holds of an erased referral, and tells the other side. The sender's own retention
+    tells nothing; the recipient's does, since its last word may have been lost."""
     destroy(tx, left.key)
     audit.note(tx, Action.ERASED, writing.now, by=writing.by, referral=left.key, peer=left.peer, code=left.reason)
     if left.needs_confirmation or left.side is Side.RECIPIENT:
