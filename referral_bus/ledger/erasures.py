@@ -1,7 +1,7 @@
-"""Withdrawn means erased. Everything that this ledger holds of a referral goes in one transaction; a tombstone stays.
+"""Erases a referral: one transaction destroys everything that this ledger holds of it, and leaves a tombstone.
 
 asked here      erase ──> ErasureEvent requested ──> (the other side: erased, later confirmed)
-asked by them   erase ──> ErasureEvent erased ──> handed over to our own system ──> ErasureEvent confirmed
+asked there     erase ──> ErasureEvent erased ──> handed over to our own system ──> ErasureEvent confirmed
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _OUT = tables.outbox.c
 
 @dataclass(frozen=True, slots=True)
 class LastWord:
-    """The recipient's final status, the place where it says so, and the id of its signing key."""
+    """The recipient's final status, the place of the event that says so, and the id of its signing key."""
 
     status: Status
     place: Place
@@ -34,7 +34,8 @@ class LastWord:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """Why a referral is erased, and by whose wish; the recipient's last word, where it has told its final status."""
+    """Why a referral is erased, and which side has asked for it. `last` is the recipient's last word, where that has
+    told the final status."""
 
     reason: ErasureReason
     asked_by_us: bool = False
@@ -45,8 +46,8 @@ class Grounds:
 def erase(
     tx: Tx, key: ReferralKey, side: Side, peer: str, grounds: Grounds, writing: Writing
 ) -> tuple[Tombstone, bool]:
-    """Leaves a tombstone and destroys all the rest. Tells whether the tombstone is new; one that was left by retention
-    takes a wish to erase as its reason."""
+    """Destroys what the ledger holds of a referral, and leaves a tombstone. Returns the tombstone, and whether it is
+    new. If retention had erased the referral before, the tombstone takes the request and its reason."""
     there = tombstones.load(tx, key)
     if there is not None:
         return _wished(tx, there, grounds, writing.now), False
@@ -73,7 +74,7 @@ def erase(
 
 
 def _wished(tx: Tx, there: Tombstone, grounds: Grounds, now: datetime) -> Tombstone:
-    """What is erased already, with another wish to have it erased."""
+    """The tombstone of a referral that is erased already, with a further request to erase it."""
     first = not there.needs_confirmation and grounds.reason is not ErasureReason.RETENTION
     wished = replace(
         there,
@@ -86,8 +87,9 @@ def _wished(tx: Tx, there: Tombstone, grounds: Grounds, now: datetime) -> Tombst
 
 
 def destroy(tx: Tx, key: ReferralKey) -> None:
-    """The referral's row with the key of its bodies, the bodies, what is sealed in the outbox, what is held, and the
-    answer to its idempotency key. What stays is what the bus itself has seen: ids, places, times, statuses."""
+    """Destroys the referral's row with the key of its bodies, the bodies, the sealed values in the outbox, its dead
+    letters, and the answer to its idempotency key. The clear columns of its events stay, as Kafka's host has seen them:
+    ids, places, times, statuses."""
     in_events = is_about(tables.events.c, key)
     in_handovers = is_about(tables.handovers.c, key)
     in_referrals = is_about(tables.referrals.c, key)
@@ -102,14 +104,14 @@ def destroy(tx: Tx, key: ReferralKey) -> None:
 
 
 def tell(tx: Tx, tombstone: Tombstone, kind: ErasureKind, writing: Writing) -> None:
-    """Queues the word about an erasure. Only the recipient's carries the final status."""
+    """Writes an ErasureEvent of this kind to the outbox. Only the recipient's carries the final status."""
     status = tombstone.status if tombstone.side is Side.RECIPIENT else None
     write_erasure(tx, tombstone.key, tombstone.peer, ErasureWord(kind, tombstone.reason, status), writing)
 
 
 def ask(tx: Tx, key: ReferralKey, side: Side, peer: str, reason: ErasureReason, writing: Writing) -> Tombstone:
-    """Erases here by our own wish, and asks the other side to. What is erased by somebody's wish stays as it is: the
-    other side has been asked, or has asked."""
+    """Erases a referral at this agency's request, and asks the other side to do the same. Does nothing for a referral
+    that one of the sides has asked to erase before. Returns the tombstone."""
     there = tombstones.load(tx, key)
     if there is not None and there.needs_confirmation:
         return there
@@ -119,20 +121,22 @@ def ask(tx: Tx, key: ReferralKey, side: Side, peer: str, reason: ErasureReason, 
 
 
 def take_status(tx: Tx, left: Tombstone, last: LastWord) -> Tombstone:
-    """The recipient's final status, later than every word of it that was taken before."""
+    """At the sender, notes the final status in the recipient's word about the erasure. The caller has checked that it
+    is later than the word taken before."""
     if left.side is not Side.SENDER:
         return left
     return tombstones.save(tx, replace(left, status=last.status, status_place=last.place, status_key_id=last.key_id))
 
 
 def take_place(tx: Tx, left: Tombstone, place: Place, key_id: str) -> None:
-    """Words of the peer up to here are dealt with."""
+    """Notes that all words of the peer up to this place are dealt with."""
     tombstones.save(tx, replace(left, status_place=place, status_key_id=key_id))
 
 
 def peer_took(tx: Tx, key: ReferralKey, refused_at: datetime | None, key_id: str) -> None:
-    """What has become of our word about an erasure at the peer. It refuses one about a referral that it does not have;
-    after a restore it may have it again. `key_id` is its signing key's, here and below."""
+    """Notes what the peer's receipt says about our ErasureEvent: `refused_at` is set if the peer has refused it, since
+    it has no such referral; after a restore it may have it again. `key_id`, here and below, is the id of the peer's
+    signing key."""
     left = tombstones.load(tx, key)
     if left is not None and (left.peer_refused_at is None) != (refused_at is None):
         under = None if refused_at is None else key_id
@@ -140,7 +144,8 @@ def peer_took(tx: Tx, key: ReferralKey, refused_at: datetime | None, key_id: str
 
 
 def peer_has_erased(tx: Tx, left: Tombstone, kind: ErasureKind, key_id: str, now: datetime) -> Tombstone:
-    """Every word about an erasure says that its writer's service has erased; *confirmed* that its own system has."""
+    """Notes what an ErasureEvent of the peer says: its service has erased the referral, and with *confirmed* its own
+    system has, too."""
     heard = left
     if left.peer_erased_at is None:
         heard = replace(heard, peer_erased_at=now, peer_erased_key_id=key_id)
@@ -150,7 +155,8 @@ def peer_has_erased(tx: Tx, left: Tombstone, kind: ErasureKind, key_id: str, now
 
 
 def acknowledged(tx: Tx, keys: Sequence[ReferralKey], writing: Writing) -> None:
-    """Our own system has taken the word that these referrals are erased: the other side is told, once."""
+    """Notes that the agency's own system has acknowledged the erasure of these referrals, and tells the other side
+    once."""
     for key in dict.fromkeys(keys):
         left = tombstones.load(tx, key)
         if left is None or left.confirmed_at is not None:
@@ -162,7 +168,8 @@ def acknowledged(tx: Tx, keys: Sequence[ReferralKey], writing: Writing) -> None:
 
 
 def peer_forgot(tx: Tx, key: ReferralKey, last: LastWord, now: datetime) -> None:
-    """The recipient's retention has erased its side before all its words had arrived: this is its last one."""
+    """At the sender, notes that the recipient's retention has erased its side. `last` is the recipient's last word;
+    earlier ones that have not arrived yet will not come any more."""
     referral = referrals.load(tx, key)
     if referral is None:
         return

@@ -1,4 +1,4 @@
-"""When the ledger's database fails: something to wait for, or the end of this ledger."""
+"""Turns errors of the ledger's database into `Unreachable`, if waiting may help, or `LedgerUnusable`."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from referral_bus.sqlite_errors import advice_for, trouble_of
 
 @contextmanager
 def reachable(path: Path) -> Iterator[None]:
-    """Turns what the ledger's disk or another process does to us into `Unreachable` or `LedgerUnusable`. Any other
-    error is a defect and passes."""
+    """Within this context an error that the disk or another process causes becomes `Unreachable` or `LedgerUnusable`.
+    Any other error is a defect, and passes unchanged."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
@@ -28,10 +28,12 @@ def reachable(path: Path) -> Iterator[None]:
 
 
 def damaged() -> LedgerUnusable:
+    """The error for a ledger that is missing or damaged."""
     advice = "the ledger is missing or damaged; put a backup in its place: referral-bus agency restored --from FILE"
     return LedgerUnusable(Reason.LEDGER_DAMAGED, advice, path="ledger")
 
 
 def replaced() -> LedgerUnusable:
+    """The error for a ledger whose file was replaced while it was open."""
     advice = "another file stands in the ledger's place since it was opened; open it anew"
     return LedgerUnusable(Reason.LEDGER_DAMAGED, advice, path="ledger")

@@ -1,11 +1,11 @@
-"""The write-ahead log beside a ledger, a file that grows while a read is open, and is made short again."""
+"""The write-ahead log beside a ledger: it grows while a read transaction is open, and is truncated afterwards."""
 
 from referral_bus.ledger.ledger_errors import reachable
 from referral_bus.ledger.store import BUSY_TIMEOUT_S, LOG_LIMIT, Ledger
 
 
 def log_bytes(ledger: Ledger) -> int:
-    """0 where there is none."""
+    """The size of the log; 0 where there is none."""
     try:
         return ledger.path.with_name(f"{ledger.path.name}-wal").stat().st_size
     except OSError:
@@ -13,8 +13,8 @@ def log_bytes(ledger: Ledger) -> int:
 
 
 def keep_short(ledger: Ledger) -> bool:
-    """Empties the log if it is over its limit. False while a reader holds that up: nothing waits for it, because no one
-    could write meanwhile."""
+    """Truncates the log if it is over `LOG_LIMIT`. Returns False while a reader prevents it; does not wait for the
+    reader, because no process could write to the ledger meanwhile."""
     if log_bytes(ledger) <= LOG_LIMIT:
         return True
     with reachable(ledger.path), ledger.engine.connect() as connection:

@@ -1,4 +1,5 @@
-"""What people ask of a ledger: what came in, one referral with its history, where it stands. Changes nothing."""
+"""Queries for commands, metrics and the Python interface: a referral's history, its delivery, counts. They change
+nothing."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +27,8 @@ Way = Literal["sent", "received"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event in a referral's history. `state` tells how far one of ours has come; `handed_over_at` when one of
-    theirs reached our own system."""
+    """One event in a referral's history. `way` tells whether this agency sent or received it. `state` is the outbox
+    state of a sent one, `handed_over_at` when a received one reached this agency's own system."""
 
     number: int
     event_id: UUID
@@ -50,8 +51,8 @@ class Step:
 
 
 def history(tx: Tx, key: ReferralKey) -> list[Step]:
-    """Every event of a referral by its two parties, in the order in which this ledger came to know them. What others
-    have said about it was refused, and is nothing to it."""
+    """Every event of a referral by its two parties, in the order in which this ledger recorded them. Events of other
+    writers about it were refused, and are left out."""
     parties = sa.union_all(
         sa.select(sa.literal(tx.code)),
         *(sa.select(table.c.peer).where(is_about(table.c, key)) for table in (tables.referrals, tables.tombstones)),
@@ -96,8 +97,8 @@ def _step(tx: Tx, key: ReferralKey, wrapped: bytes | None, held: sa.RowMapping) 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryProgress:
-    """How far the event that started a referral of ours has come. `code` is why it was refused; `receipt_issued_at` is
-    by the recipient's clock; `in_kafka` tells whether Kafka has what was last sent."""
+    """The delivery of the event that started a referral of ours. `code` is why it was refused or is held;
+    `receipt_issued_at` is by the recipient's clock; `in_kafka` tells whether Kafka has acknowledged the last copy."""
 
     state: OutboxState
     code: str | None
@@ -106,7 +107,7 @@ class DeliveryProgress:
 
 
 def referral_event_state(tx: Tx, key: ReferralKey) -> DeliveryProgress | None:
-    """Of a referral of ours; None for one that was referred to us."""
+    """The delivery of a referral that this agency has sent; None for one that was referred to it."""
     if key.sender != tx.code:
         return None
     query = sa.select(_O.state, _O.code, _O.receipt_issued_at, _O.acknowledged_at)
@@ -118,7 +119,7 @@ def referral_event_state(tx: Tx, key: ReferralKey) -> DeliveryProgress | None:
 
 
 def first_handed_over(tx: Tx, key: ReferralKey) -> bool:
-    """Whether a referral to us has reached our own system."""
+    """Whether a referral to this agency was handed over to the agency's own system."""
     query = sa.select(_H.done_at).join(tables.events, _E.number == _H.number)
     query = query.where(is_about(_E, key))
     return tx.connection.execute(query.order_by(_H.number).limit(1)).scalar_one_or_none() is not None
@@ -131,7 +132,7 @@ def undelivered(tx: Tx, key: ReferralKey) -> bool:
 
 
 def local_ref(tx: Tx, key: ReferralKey) -> str | None:
-    """Our own case number."""
+    """This agency's own case number of a referral, decrypted; None where there is none."""
     row = tx.connection.execute(sa.select(_R.local_ref, _R.body_key).where(is_about(_R, key))).one_or_none()
     if row is None or row.local_ref is None or row.body_key is None:
         return None
@@ -139,14 +140,15 @@ def local_ref(tx: Tx, key: ReferralKey) -> str | None:
 
 
 def open_referrals(tx: Tx, side: Side) -> list[Referral]:
-    """Referrals on this side of ours that are not ended, the most urgent deadline first."""
+    """The open referrals in which this agency is on `side`, the earliest `respond_by` first."""
     query = sa.select(tables.referrals).where(_R.side == side, tables.IS_OPEN).order_by(_R.respond_by)
     return [from_row(row) for row in tx.connection.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What waits to leave, for metrics. `outbox` is without a final receipt."""
+    """What waits to be sent, for metrics: the events without a final receipt, when the oldest of them was written, and
+    the receipts owed."""
 
     outbox: int
     outbox_oldest: datetime | None
@@ -182,7 +184,7 @@ class EventRow:
 
 
 def event_rows(tx: Tx) -> list[EventRow]:
-    """Every event of the ledger, in the order in which it came to be known."""
+    """All events of the ledger, in the order in which they were recorded."""
     alive = same_referral(_R, _E)
     erased = same_referral(_T, _E)
     query = sa.select(tables.events, sa.func.coalesce(_R.peer, _T.peer).label("peer"))

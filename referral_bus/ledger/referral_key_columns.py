@@ -25,6 +25,7 @@ def is_about_given(columns: Columns) -> sa.ColumnElement[bool]:
 
 
 def given(key: ReferralKey) -> dict[str, Any]:
+    """The parameters of `is_about_given` for this referral."""
     return {"of_sender": key.sender, "of_referral": key.referral_id}
 
 

@@ -21,8 +21,7 @@ MOST_ABOUT = 10
 
 @dataclass(frozen=True, slots=True)
 class Referral:
-    """One row of `referrals`, in clear. `undelivered` is a state of delivery that only its sender can be in: the
-    referral itself was refused, so that the recipient knows nothing of it."""
+    """One row of `referrals`, its clear columns. `side` is this agency's, `peer` the other agency."""
 
     key: ReferralKey
     side: Side
@@ -48,10 +47,10 @@ class Referral:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What an event says about its referral. `status` is None from the sender. `at` is when it was written, never in
-    the future: a restored ledger takes a word a second time, which makes no old word new. `restored` marks the first
-    word of a restored recipient: no person has acted, so it meets no deadline, and it may take a status back.
-    `corrects` marks the first word after those of a revoked key, which may take a status back, too."""
+    """What an event says about its referral. `status` is None from the sender. `at` is when the event was written, and
+    never in the future: a restored ledger takes a word a second time, and must not date it later. `restored` marks the
+    first word of a restored recipient: no member of staff has acted, so it meets no deadline, and it may set back the
+    status. `corrects` marks the first word after those of a revoked key, which may set back the status, too."""
 
     by: Side
     status: Status | None
@@ -62,8 +61,8 @@ class Word:
 
 
 def after(referral: Referral, word: Word) -> Referral:
-    """The referral after a word that was found legal. A word about an ended referral changes nothing, unless it says
-    another status: then the recipient's ledger was restored."""
+    """The referral after a word that the life cycle allows. A word about an ended referral changes nothing, unless it
+    has another status: then the recipient's ledger was restored."""
     if not referral.open and word.status in (None, referral.status):
         return referral
     changed = replace(referral, changed_at=max(referral.changed_at, word.at))
@@ -87,8 +86,8 @@ def after(referral: Referral, word: Word) -> Referral:
 
 
 def taken_back(referral: Referral, status: Status, at: datetime) -> Referral:
-    """What the recipient's ledger knows after a restore, as both sides and an observer can tell from the status alone.
-    A deadline that was met by a word it has lost has to be met anew."""
+    """The referral as a restored recipient's ledger has it, derived from the status alone, so that both sides and an
+    observer get the same result. A deadline that a lost word had met must be met again."""
     answered = (referral.answered_at or at) if status in PAST_ANSWER else None
     seen = None if status is Status.REQUESTED else referral.acknowledged_at or at
     return replace(referral, status=status, acknowledged_at=seen, answered_at=answered)
@@ -100,14 +99,15 @@ def load(tx: Tx, key: ReferralKey) -> Referral | None:
 
 
 def find(tx: Tx, name: str) -> list[Referral]:
-    """The referrals that `name` may mean; at most a hundred, since more tell nothing more."""
+    """The referrals that `name` may mean, see `named`; `MOST_NAMED` at most."""
     rows = tx.connection.execute(_columns().where(*named(name, tables.referrals)).limit(MOST_NAMED))
     return [from_row(row) for row in rows]
 
 
 def named(name: str, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
-    """Rows about referrals whose id begins like this (at least six hexadecimal digits, hyphens as they come), of the
-    sender that stands before it with a slash, if one does. None for what is too short, or no id at all."""
+    """The condition for rows about referrals that `name` may mean: the beginning of an id, of six hexadecimal digits or
+    more with or without hyphens, or such a beginning after its sender's code and a slash. It is false for any other
+    text."""
     sender, slash, beginning = name.rpartition("/")
     digits = beginning.replace("-", "").lower()
     if not re.fullmatch(r"[0-9a-f]{6,32}", digits):
@@ -117,8 +117,8 @@ def named(name: str, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def save(tx: Tx, referral: Referral) -> None:
-    """Writes back what an event may have changed. The digest of its person goes when it ends: it is for finding open
-    ones. One that a restored recipient opens again is found by it no more."""
+    """Writes the columns that an event may have changed. An ended referral loses the digest of its person, by which
+    `open_about` finds open ones; it does not get it back if a restored recipient opens it again."""
     names = (
         "status",
         "changed_at",
@@ -136,8 +136,8 @@ def save(tx: Tx, referral: Referral) -> None:
 
 
 def insert(tx: Tx, referral: Referral, subject: UUID | None = None) -> bytes:
-    """A new referral with a key of its own for its bodies; returns that key, wrapped. `subject` is the person of one of
-    ours, of whom a keyed digest stays for as long as it is open."""
+    """Adds a referral, with a key of its own for its bodies; returns that key, wrapped. `subject` is the person of a
+    referral that this agency sends; the ledger keeps a keyed digest of it while the referral is open."""
     body_key = tx.at_rest.new_key(referral.key)
     values = {name: value for name, value in asdict(referral).items() if name != "key"}
     values |= {"referral_sender": referral.key.sender, "referral_id": referral.key.referral_id, "body_key": body_key}
@@ -147,14 +147,15 @@ def insert(tx: Tx, referral: Referral, subject: UUID | None = None) -> bytes:
 
 
 def open_about(tx: Tx, subject: UUID, recipient: str) -> list[UUID]:
-    """The open referrals of ours about this person to this recipient, a few at most. Found by the digest, which tells
-    nothing without the home's key, and goes with the referral's row."""
+    """The ids of this agency's open referrals about this person to this recipient, `MOST_ABOUT` at most. They are found
+    by a keyed digest, which is useless without the home's key, and is destroyed with the referral's row."""
     of_subject = {"of_subject": _subject_digest(tx, subject, recipient)}
     return list(tx.connection.execute(_OPEN_ABOUT, of_subject).scalars())
 
 
 def _subject_digest(tx: Tx, subject: UUID, recipient: str) -> bytes:
-    """Of both together: that one person was referred to two recipients cannot be seen."""
+    """A digest of person and recipient together, so that the database does not show that a person was referred to two
+    recipients."""
     return tx.at_rest.digest("subject", f"{subject}/{recipient}".encode())
 
 
@@ -163,7 +164,8 @@ def body_key(tx: Tx, key: ReferralKey) -> bytes | None:
 
 
 def set_local_ref(tx: Tx, key: ReferralKey, local_ref: str) -> None:
-    """Our own case number: kept encrypted, found by a keyed digest, never sent."""
+    """Stores this agency's own case number of a referral, encrypted and with a keyed digest to find it by. It is never
+    sent."""
     wrapped = body_key(tx, key)
     if wrapped is not None:
         encrypted = tx.at_rest.encrypt(wrapped, key, LOCAL_REF, local_ref.encode())
@@ -173,18 +175,18 @@ def set_local_ref(tx: Tx, key: ReferralKey, local_ref: str) -> None:
 
 
 def place_held(tx: Tx, key: ReferralKey, writer: str) -> Place:
-    """The last place of `writer` in this referral that we hold, or have used up by a refusal."""
+    """The last place of `writer` in this referral that was stored, or used up by a refusal; `NOWHERE` for none."""
     return place_said(tx, key, writer)[0]
 
 
 def place_said(tx: Tx, key: ReferralKey, writer: str) -> tuple[Place, str | None]:
-    """As `place_held`, with the signing key under which `writer` said so; None for our own and for none."""
+    """As `place_held`, with the id of the signing key of that event; None for our own events, and for none."""
     row = tx.connection.execute(_PLACE_SAID, given(key) | {"of_writer": writer}).one_or_none()
     return (NOWHERE, None) if row is None else (Place(row.incarnation, row.sequence), row.key_id)
 
 
 def places_used(tx: Tx, key: ReferralKey, writer: str) -> list[tuple[Place, str]]:
-    """Every place that `writer` has used, the highest first, each with its signing key."""
+    """All places that `writer` has used in this referral, the highest first, each with the id of the signing key."""
     used = (_E.outcome == Outcome.STORED) | _E.code.in_([code.value for code, rule in CODES.items() if rule.place])
     here = (is_about(tables.events.c, key), _E.writer == writer, used, _E.record != ErasureEvent.record)
     rows = sa.select(_E.incarnation, _E.sequence, _E.key_id).where(*here)
@@ -193,7 +195,8 @@ def places_used(tx: Tx, key: ReferralKey, writer: str) -> list[tuple[Place, str]
 
 
 def hold_place(tx: Tx, key: ReferralKey, writer: str, before: Place, place: Place, key_id: str | None = None) -> None:
-    """Moves the place held from `before` to `place`. `key_id` is the signing key's that says so, of another agency."""
+    """Moves the place of `writer` from `before` to `place`. `key_id` is the id of the event's signing key, None for our
+    own events."""
     to: dict[str, object] = {"incarnation": place.incarnation, "sequence": place.sequence, "key_id": key_id}
     if before == NOWHERE:
         own = {"referral_sender": key.sender, "referral_id": key.referral_id, "writer": writer}

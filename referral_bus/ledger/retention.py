@@ -1,9 +1,9 @@
-"""How long what is kept: small steps, each a transaction of its own, so that nobody waits for them.
+"""Erases what has been kept long enough, in small steps, each a transaction of its own, so that no writer waits long.
 
-ended referrals     their personal part, so long after the last change; a tombstone stays
-expired consent     after a grace, open referrals are erased as withdrawn
-erased referrals    the clear rows of their events, so long after the erasure
-dead letters, idempotency keys, what tells a second try
+ended referrals     the personal part, some time after the last change; a tombstone stays
+expired consent     after a grace period an open referral is erased as withdrawn
+erased referrals    the clear rows of their events, some time after the erasure
+dead letters, idempotency keys, and the rows that tell a repeated request
 """
 
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from referral_bus.ledger.tombstones import wait_for_us
 from schemas.events import ReferralKey
 from schemas.lifecycle import ErasureKind, ErasureReason, Side
 
-STEP = 50  # referrals in one transaction: some milliseconds
+STEP = 50  # referrals in one transaction, which takes some milliseconds
 _R, _T, _OUT = tables.referrals.c, tables.tombstones.c, tables.outbox.c
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long the personal part of an ended referral, a dead letter, and the clear rows of an erased one are kept; how
-    long an open referral outlives its consent."""
+    """How long this agency keeps the personal part of an ended referral, a dead letter, the clear rows of an erased
+    referral, and an idempotency key; and how long an open referral stays after its consent has expired."""
 
     ended: timedelta = timedelta(days=90)
     dead_letters: timedelta = timedelta(days=90)
@@ -40,7 +40,7 @@ class Retention:
 
 
 def retain(ledger: Ledger, keep: Retention, writing: Writing) -> int:
-    """One small step of each kind; returns how many things went, 0 when nothing is left to do."""
+    """Does one small step of each kind. Returns how many referrals and rows it has erased; 0 when nothing is due."""
     gone = 0
     for step in (_end_consent, _forget_ended, _forget_erased, _forget_keys):
         with ledger.write() as tx:
@@ -51,15 +51,15 @@ def retain(ledger: Ledger, keep: Retention, writing: Writing) -> int:
 
 def _end_consent(tx: Tx, keep: Retention, writing: Writing) -> int:
     over = _R.consent_expires_at < writing.now - keep.consent_grace
-    found = _some(tx, tables.IS_OPEN, _R.side.in_(Side), over)  # the index begins with the side
+    found = _some(tx, tables.IS_OPEN, _R.side.in_(Side), over)  # names all sides, with which the index begins
     for referral in found:
         ask(tx, referral.key, referral.side, referral.peer, ErasureReason.WITHDRAWN, writing)
     return len(found)
 
 
 def _forget_ended(tx: Tx, keep: Retention, writing: Writing) -> int:
-    """Each side by its own time. The sender says nothing; the recipient says its status once more if the sender may not
-    have heard it."""
+    """Erases ended referrals by this agency's own time. The sender tells nothing; the recipient tells its final status
+    again if an event of its own still waits for a receipt."""
     found = _some(tx, tables.IS_ENDED, _R.changed_at < writing.now - keep.ended)
     for referral in found:
         unheard = _unreceipted(tx, referral.key)
@@ -81,8 +81,8 @@ def _unreceipted(tx: Tx, key: ReferralKey) -> bool:
 
 
 def _forget_erased(tx: Tx, keep: Retention, writing: Writing) -> int:
-    """What is left of an erased referral's history once nobody waits for a word about it any more: neither the other
-    side nor our own system. The tombstone and the places stay."""
+    """Deletes the rows of erased referrals' events, once no event about them waits for a receipt and the agency's own
+    system has acknowledged the erasure. The tombstone and the places stay."""
     under_way = sa.exists().where(same_referral(_OUT, _T), _OUT.state.not_in(FINAL))
     old = sa.select(_T.referral_sender, _T.referral_id).where(
         _T.forgotten_at.is_(None), _T.asked_at < writing.now - keep.erased, sa.not_(under_way), sa.not_(wait_for_us())

@@ -1,11 +1,11 @@
-"""What agencies have said under signing keys that a register has revoked or dropped: none of it counts any more.
+"""Forgets what agencies have said under signing keys that a register has revoked or dropped.
 
-announcement, with its sealing keys    forgotten; nothing is sealed to them any more
-incarnation                            forgotten; the agency's next word counts as one of a higher incarnation, so that
-                                       all that it is said to have goes to it again
-*held* and other words of the day      forgotten; what waits is sealed anew
-that an erasure is done or confirmed   forgotten; the agency is asked once more
-a place in a referral's order, and     no longer keep out what the agency says under another key; see
+announcement, with its sealing keys    forgotten; no event is sealed to them any more
+incarnation                            forgotten; the agency's next record counts as one of a higher incarnation, so
+                                       that all events it has confirmed are sent to it again
+receipts that are not final            forgotten; events without a final receipt are sealed again
+answers to erasures                    forgotten; the agency is asked once more
+a place in a referral's order, and     no longer keep out the agency's events under another key; see
 the end of its words                   `believed_places` and `judge_event` of `consumers.agency`
 """
 
@@ -22,7 +22,8 @@ _OUT, _T = tables.outbox.c, tables.tombstones.c
 
 
 def disbelieve(tx: Tx, believed: Callable[[str, str], bool], now: datetime) -> None:
-    """`believed` is asked for an agency's code and the id of a key; see `Register.believes`."""
+    """Forgets all that was said under keys that `believed` does not accept. It gets an agency's code and a key id; see
+    `Register.believes`."""
     for code, known in peers.forget_words(tx, believed).items():
         outbox.forget_receipts(tx, code, now)
         if known:  # under a key that still counts
@@ -32,8 +33,8 @@ def disbelieve(tx: Tx, believed: Callable[[str, str], bool], now: datetime) -> N
 
 
 def _forget_answers(tx: Tx, believed: Callable[[str, str], bool]) -> set[str]:
-    """Of tombstones; returns whose answers. They get no new revision: where the journal brings an answer back, the next
-    start forgets it anew."""
+    """Removes answers from tombstones; returns the codes of the agencies that gave them. The tombstones get no new
+    revision: if a restore takes an answer from the journal, the next start forgets it again."""
     fallen: set[str] = set()
     for name in ANSWERS:
         at, under = _T[f"{name}_at"], _T[f"{name}_key_id"]
@@ -47,8 +48,8 @@ def _forget_answers(tx: Tx, believed: Callable[[str, str], bool]) -> set[str]:
 
 
 def _said_under(tx: Tx, under: sa.ColumnElement[str]) -> Iterator[tuple[str, str]]:
-    """Each agency and key in this column, from one to the next by its index: that all this is asked for once a minute
-    costs as much as there are keys, and not as there are tombstones."""
+    """Each agency and key id in a column. Goes from one key to the next by the column's index, so that the cost, once a
+    minute, grows with the number of keys and not with that of tombstones."""
     last = ""
     while row := tx.connection.execute(sa.select(_T.peer, under).where(under > last).order_by(under).limit(1)).first():
         code, last = row

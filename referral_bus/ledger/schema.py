@@ -1,5 +1,5 @@
-"""The ledger's tables as its migrations make them, and whether a file has exactly those: a trigger or a view that was
-added by hand would act in our name."""
+"""Makes the ledger's tables by migrations, and checks that a file has exactly those: a trigger or a view that was added
+by hand would change what this software writes."""
 
 import sqlite3
 from contextlib import closing
@@ -19,14 +19,15 @@ Schema = frozenset[tuple[str, str, str, str | None]]
 
 
 def migrate(tx: Connection, revision: str = "head") -> None:
-    """Brings the tables up to date. Raises alembic's `CommandError` for a ledger of newer software."""
+    """Brings the tables to this revision, by default the newest. Raises alembic's `CommandError` for a ledger of newer
+    software."""
     config = _config()
     config.attributes["connection"] = tx
     command.upgrade(config, revision)
 
 
 def is_ours(connection: sqlite3.Connection) -> bool:
-    """Whether one of our migrations has made all that is there. Reads the list of tables only, and no table."""
+    """Whether the schema is that of one of our revisions, with nothing added. Reads the schema only, and no table."""
     connection.execute("PRAGMA trusted_schema = OFF")
     found = Schema(connection.execute(_SCHEMA).fetchall())
     revisions = ScriptDirectory.from_config(_config()).walk_revisions()
@@ -34,8 +35,8 @@ def is_ours(connection: sqlite3.Connection) -> bool:
 
 
 def is_whole(path: Path, code: str, *, alone: bool) -> bool:
-    """Whether a file is a ledger of this agency with our tables and a sound structure. `alone`: no process has it
-    open, so SQLite lays nothing beside it."""
+    """Whether a file is a ledger of the agency `code` with our tables and a sound structure. With `alone` no process
+    may have it open: SQLite then makes no file beside it. Raises `sqlite3.Error` for other trouble."""
     how = "mode=ro&immutable=1" if alone else "mode=rw"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as connection:

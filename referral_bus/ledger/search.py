@@ -1,4 +1,4 @@
-"""Finding referrals: by side, counterpart, own case number, and whether a deadline has passed."""
+"""Searches referrals by side, counterpart, own case number, priority and deadline."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ _R = tables.referrals.c
 
 
 class Which(Enum):
-    """Open referrals, ended ones, or both: the open ones first."""
+    """Whether to search open referrals, ended ones, or both; of both the open ones come first."""
 
     OPEN = auto()
     ENDED = auto()
@@ -25,7 +25,8 @@ class Which(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Every field that is set narrows the search. `due_before`: those whose deadline is before that moment."""
+    """The conditions of a search; a field that is None sets none. `due_before` finds referrals with a deadline before
+    that moment. `most` is the maximum number of results."""
 
     side: Side | None = None
     counterpart: str | None = None
@@ -38,14 +39,14 @@ class Wanted:
 
 
 def search(tx: Tx, wanted: Wanted) -> list[Referral]:
-    """The referrals that fit, the earliest deadline first."""
+    """The referrals that meet the conditions, the earliest `respond_by` first, `wanted.most` at most."""
     ended_last = sa.case((tables.IS_OPEN, 0), else_=1)
     query = sa.select(tables.referrals).where(*_conditions(tx, wanted)).order_by(ended_last, _R.respond_by)
     return [from_row(row) for row in tx.connection.execute(query.limit(wanted.most))]
 
 
 def count(tx: Tx, wanted: Wanted) -> int:
-    """How many fit, whatever `most` is."""
+    """How many referrals meet the conditions, without the limit `most`."""
     query = sa.select(sa.func.count()).select_from(tables.referrals).where(*_conditions(tx, wanted))
     return int(tx.connection.execute(query).scalar_one())
 
@@ -70,8 +71,8 @@ def _conditions(tx: Tx, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
 
 
 def late(now: datetime, limits: Limits) -> sa.ColumnElement[bool]:
-    """Whether a deadline of an open referral has passed without what it was set for. The same rule as
-    `stages.standing`, for many referrals at once."""
+    """The condition that an open referral is past a deadline. The same rule as `stages.standing`, in SQL: change both
+    together."""
     unacknowledged = sa.and_(_R.answered_at.is_(None), _R.acknowledged_at.is_(None), _R.acknowledge_by < now)
     unanswered = sa.and_(_R.answered_at.is_(None), _R.acknowledged_at.is_not(None), _R.respond_by < now)
     asked_before = now - limits.unanswered

@@ -1,4 +1,4 @@
-"""Opening an agency's ledger, its transactions, and being told when somebody has written."""
+"""Opens an agency's ledger, runs its transactions, and notifies threads of commits by any process."""
 
 import sqlite3
 import threading
@@ -22,29 +22,29 @@ from referral_bus.ledger.schema import is_ours, migrate
 from referral_bus.sqlite_engine import sqlite_engine, sqlite_uri
 from referral_bus.sqlite_errors import is_lock
 
-BUSY_TIMEOUT_S = 5.0  # a service that is told to end waits for no lock longer than this
-CACHE = "cache_size=-512"  # KiB for each connection: threads are many, and the operating system has the pages anyway
-LOG_LIMIT = 8 * 1024 * 1024  # bytes; twice what SQLite lets its log grow to while no one reads for long
+BUSY_TIMEOUT_S = 5.0  # for the write lock; a service that is told to end waits no longer than this
+CACHE = "cache_size=-512"  # KiB for each connection: threads are many, and the operating system caches the pages, too
+LOG_LIMIT = 8 * 1024 * 1024  # bytes; without long read transactions SQLite keeps its log to half of it
 LOG = f"journal_size_limit={LOG_LIMIT}"
 LOOK_S = 0.002
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", CACHE, LOG)
-"""WAL with full syncs: what is committed survives a power cut. secure_delete: what is deleted leaves the file."""
+"""WAL with full syncs: a committed transaction survives a power cut. secure_delete: deleted content is overwritten."""
 
 _READ_ONLY = {"referral_bus_read_only": True}
 
 
 @dataclass(frozen=True, slots=True)
 class Tx:
-    """A transaction under way, and what the ledger's functions need beside it."""
+    """A transaction under way, with what the functions of this package need beside its connection."""
 
     connection: Connection
     at_rest: AtRest
     code: str  # the agency whose ledger this is
-    memo: dict[str, object] = field(default_factory=dict)  # what is known already in this transaction
+    memo: dict[str, object] = field(default_factory=dict)  # results that functions reuse within this transaction
 
 
 class Ledger:
-    """One agency's database. `write()` and `read()` are its only doors; the functions of this package do the rest."""
+    """One agency's database. `write()` and `read()` give transactions, which the functions of this package take."""
 
     def __init__(self, engine: sa.Engine, at_rest: AtRest, code: str, path: Path) -> None:
         self.engine = engine
@@ -52,12 +52,14 @@ class Ledger:
         self.code = code
         self.path = path
         self._file = _file_at(path)
-        self.writable = True  # as far as the last transaction has shown
+        self.writable = True  # whether the last write transaction succeeded
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
-        """One transaction that takes the write lock at once, so that it never fails halfway for want of it. Raises
-        `LedgerUnusable` when a backup was put in the ledger's place since: what is written here would be lost."""
+        """A write transaction, which commits at the end of the context. It takes the write lock at its beginning, so
+        that it cannot fail for want of the lock later. Raises `Unreachable` if the lock is not free within
+        `BUSY_TIMEOUT_S` or the disk fails, and `LedgerUnusable` if a backup has taken the ledger's place since it was
+        opened: the written rows would be lost."""
         try:
             with reachable(self.path), self.engine.begin() as connection:
                 yield Tx(connection, self.at_rest, self.code)
@@ -70,7 +72,8 @@ class Ledger:
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        """A consistent view that holds nobody up."""
+        """A read transaction with a consistent view, which does not make writers wait. Raises `Unreachable` or
+        `LedgerUnusable`."""
         with reachable(self.path), self._connect_to_read() as connection, connection.begin():
             yield Tx(connection, self.at_rest, self.code)
 
@@ -78,7 +81,7 @@ class Ledger:
         return self.engine.connect().execution_options(**_READ_ONLY)
 
     def check(self) -> None:
-        """Reads the whole file; raises `LedgerUnusable` when its structure is damaged, or has what we have not made."""
+        """Reads the whole file. Raises `LedgerUnusable` if its structure is damaged, or if its schema is not ours."""
         with self.read() as tx:
             driver = tx.connection.connection.driver_connection
             well = isinstance(driver, sqlite3.Connection) and is_ours(driver)
@@ -86,14 +89,14 @@ class Ledger:
                 raise damaged()
 
     def empty_log(self) -> bool:
-        """Empties the write-ahead log, in which erased content stays readable for a while. False while a reader is
-        open: try again."""
+        """Truncates the write-ahead log, in which erased content stays readable until then. Returns False while a read
+        transaction prevents it: try again."""
         with reachable(self.path), self.engine.connect() as connection:
             busy = connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         return not busy
 
     def back_up(self, path: Path) -> None:
-        """A whole and consistent copy in one new file, also while others write."""
+        """Writes a complete and consistent copy to a new file; other processes may write meanwhile."""
         with reachable(self.path), self.engine.connect() as connection:
             connection.connection.cursor().execute("VACUUM INTO ?", (str(path),))
 
@@ -102,7 +105,8 @@ class Ledger:
 
 
 def create_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
-    """A new, empty ledger of this agency. Refuses to take the place of anything that is there."""
+    """Makes a new, empty ledger of the agency `code`. Raises `Refused` if there is a file at `path`, `Unreachable` for
+    the disk's trouble."""
     try:
         path.open("xb").close()
     except FileExistsError:
@@ -117,8 +121,9 @@ def create_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
 
 
 def open_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
-    """Opens the ledger at `path` and brings its tables up to date. Refuses another agency's. Raises `LedgerUnusable`
-    for one that is missing or damaged: an empty one in its place would have forgotten everything."""
+    """Opens the ledger at `path` and brings its tables up to date. Raises `Refused` for another agency's ledger, or one
+    of newer software, and `LedgerUnusable` for one that is missing or damaged: it never makes an empty one in its
+    place, which would have forgotten everything."""
     try:
         refuse_second_name(path, "ledger")
     except FileNotFoundError:
@@ -145,7 +150,7 @@ def open_ledger(path: Path, at_rest: AtRest, code: str) -> Ledger:
 
 
 def _file_at(path: Path) -> tuple[int, int]:
-    """Which file stands there, whatever it is called."""
+    """The identity (device and inode) of the file at `path`."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -167,8 +172,9 @@ def _begin(connection: Connection) -> None:
 
 
 def _take_the_lock(connection: Connection) -> None:
-    """Looks every 2 ms. SQLite itself looks every 100 ms after a while, and somebody who writes one transaction after
-    the other, as ingest does with a backlog, would keep it out for seconds."""
+    """Begins a transaction with the write lock, for which it tries every `LOOK_S`. SQLite itself soon tries only every
+    100 ms: a thread that writes one transaction after the other, as ingest does with a backlog, would keep it out for
+    seconds."""
     driver = connection.connection.cursor()
     deadline = time.monotonic() + BUSY_TIMEOUT_S
     driver.execute("PRAGMA busy_timeout = 0")
@@ -186,9 +192,9 @@ def _take_the_lock(connection: Connection) -> None:
 
 
 class Changes:
-    """Wakes whoever waits when any process has committed to the ledger, within `interval_s`.
+    """Wakes the threads in `wait` within `interval_s` after any process has committed to the ledger.
 
-    SQLite tells it by `PRAGMA data_version`, which costs 4 microseconds; one thread asks for the whole process.
+    One thread runs `run` for the whole process: it asks SQLite for `PRAGMA data_version`, which takes 4 microseconds.
     """
 
     def __init__(self, path: Path, interval_s: float = 0.02) -> None:
@@ -198,8 +204,8 @@ class Changes:
         self._version = 0
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
-        """The watching thread's work, until `stop`. Raises `LedgerUnusable` when the file is not there any more, or is
-        another one: what is written to the one that we hold open would be gone with the process."""
+        """Watches for commits until `stop`, and calls `progress` at each look. Raises `LedgerUnusable` when the file is
+        missing or was replaced: rows written to the open file would be lost at the end of the process."""
         with (
             reachable(self._path),
             closing(sqlite3.connect(sqlite_uri(self._path), timeout=BUSY_TIMEOUT_S, uri=True)) as tx,
@@ -215,12 +221,14 @@ class Changes:
                     self.notify()
 
     def notify(self) -> None:
+        """Wakes all threads in `wait`."""
         with self._condition:
             self._version += 1
             self._condition.notify_all()
 
     def wait(self, seen: int, timeout_s: float) -> int:
-        """Returns the current version: at once when it is not `seen` any more, else after at most `timeout_s`."""
+        """Waits until the version is not `seen` any more, `timeout_s` at most. Returns the current version, to pass as
+        `seen` the next time."""
         with self._condition:
             self._condition.wait_for(lambda: self._version != seen, timeout_s)
             return self._version

@@ -1,4 +1,4 @@
-"""Alembic's entry: works on the connection and in the transaction of `store.open_ledger`."""
+"""The script that alembic runs. It uses the connection and the transaction of the caller of `schema.migrate`."""
 
 from alembic import context
 
