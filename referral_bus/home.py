@@ -4,7 +4,6 @@ settings.toml   register/   register.pin.json   keys/   ledger.sqlite   outside-
 """
 
 import fcntl
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +15,14 @@ from referral_bus.errors import Reason, Refused
 from referral_bus.federation.keyring import Keyring, create_keys, load_keys
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_folder import RegisterFolder
-from referral_bus.files import private, refuse_open_to_others, trouble, work_as_owner_of
+from referral_bus.files import private, trouble, work_as_owner_of
+from referral_bus.home_folder import make_home_folder, open_home_folder
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.own_agency import begin_anew, incarnation_by_clock
 from referral_bus.ledger.store import Ledger, create_ledger, open_ledger
 from referral_bus.locks import close_folder, open_folder
 from referral_bus.rollback_guard import RollbackGuard
+from referral_bus.setting_files import FILE
 from referral_bus.settings import Settings, load_settings, render_settings
 from schemas.code_lists import load_code_list
 
@@ -50,7 +51,7 @@ class Home:
         return RollbackGuard(self.folder / "outside-backups")
 
     def settings(self) -> Settings:
-        return load_settings(self.folder / "settings.toml")
+        return load_settings(self.folder)
 
     def keyring(self, now: datetime) -> Keyring:
         return load_keys(self.keys, now)
@@ -81,13 +82,7 @@ def create_home(folder: Path, settings: Settings, now: datetime, again: bool = F
 
 
 def _create(folder: Path, settings: Settings, now: datetime, again: bool) -> Home:
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise Refused(Reason.HOME_INVALID, "this folder is not empty; name a new one", "home")
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
-    except OSError:
-        raise Refused(Reason.HOME_INVALID, "this folder cannot be made here", "home") from None
+    make_home_folder(folder)
     home = Home(folder)
     keyring = create_keys(home.keys, now)
     ledger = create_ledger(home.ledger, AtRest(keyring.at_rest), settings.agency)
@@ -95,24 +90,14 @@ def _create(folder: Path, settings: Settings, now: datetime, again: bool) -> Hom
         with ledger.write() as tx:
             begin_anew(tx, incarnation_by_clock(now))
     ledger.close()
-    (folder / "settings.toml").write_text(render_settings(settings), encoding="utf-8")
+    (folder / FILE).write_text(render_settings(settings), encoding="utf-8")
     return home
 
 
 def open_home(folder: Path) -> Home:
     """The home in this folder. Raises `Refused` when it is no home, when it belongs to another user, or when others can
     read it. A process of root becomes one of the home's owner; see `work_as_owner_of`."""
-    work_as_owner_of(folder)
-    try:
-        is_home = stat.S_ISREG((folder / "settings.toml").stat().st_mode) and (folder / "keys").is_dir()
-    except (FileNotFoundError, NotADirectoryError):
-        is_home = False
-    except OSError as error:
-        raise trouble(error, folder, "home") from None
-    if not is_home:
-        raise Refused(Reason.HOME_INVALID, "this folder is no agency's home; see `agency init`", "home")
-    refuse_open_to_others(folder)
-    return Home(folder.resolve())
+    return Home(open_home_folder(folder, True, "this folder is no agency's home; see `agency init`"))
 
 
 def accept_register(home: Home, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:

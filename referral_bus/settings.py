@@ -1,38 +1,28 @@
-"""An agency's settings: one frozen object, from `settings.toml` in its home folder and REFERRAL_BUS_ variables.
+"""An agency's settings: one frozen object, from `settings.toml` in its home folder and REFERRAL_BUS_ variables."""
 
-A variable wins over the file. An unknown key or variable is an error, so that a misspelt one is not silently ignored.
-"""
-
-import os
-from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_settings import SettingsConfigDict
 
-from referral_bus.broker.loopback import refuse_elsewhere
-from referral_bus.errors import Reason, Refused
-from referral_bus.files import read_own
+from referral_bus import setting_files
 from referral_bus.ledger.retention import Retention
-from referral_bus.setting_forms import no_such, place_of_setting, refused_setting
-from schemas.bounded_toml import NotToml, load_toml
+from referral_bus.setting_files import (
+    MONITOR_PREFIX,
+    PREFIX,
+    Days,
+    FederationId,
+    HomeSettings,
+    HttpPort,
+    Kafka,
+    Seconds,
+    TimeZone,
+)
 from schemas.deadlines import Limits
 from schemas.events import AgencyCode
-
-PREFIX = "REFERRAL_BUS_"
-MAX_PORT = 65_535
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("no time zone of this name") from None
-    return name
 
 
 def _webhook_url(url: str) -> str:
@@ -46,38 +36,14 @@ def _webhook_url(url: str) -> str:
     return url
 
 
-def _ports(addresses: str) -> str:
-    if not all(0 < int(address.rpartition(":")[2]) <= MAX_PORT for address in addresses.split(",")):
-        raise ValueError("ports from 1 to 65535")
-    return addresses
-
-
-def refuse_unknown_variables(prefix: str, known: Collection[str], aside: tuple[str, ...] = ()) -> None:
-    """Raises `Refused` for an environment variable that begins with `prefix` and is not in `known`: it is misspelt, and
-    would be silently ignored. Variables that begin with one of `aside` belong to other programs."""
-    names = [name for name in os.environ if name.upper().startswith(prefix)]
-    for name in sorted(names):
-        if name.upper() not in known and not name.upper().startswith(aside):
-            raise Refused(Reason.SETTINGS_INVALID, no_such("variable", name.upper(), known, prefix), name)
-
-
-Kafka = Annotated[
-    str, StringConstraints(pattern=r"^[^\s,]+:[0-9]{1,5}(,[^\s,]+:[0-9]{1,5})*$"), AfterValidator(_ports)
-]  # host:port, several with commas
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Days = Annotated[float, Field(gt=0, le=3650)]
-
-
-class Settings(BaseSettings):
+class Settings(HomeSettings):
     """All settings of an agency's service, with their defaults. The end of a name gives the unit: `_s` seconds, `_h`
     hours, `_d` days."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     agency: AgencyCode
-    federation: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
+    federation: FederationId
     kafka: Kafka
     producer: bool = True  # this agency starts referrals
     consumer: bool = True  # the service hands received events over to the agency's own system
@@ -102,8 +68,8 @@ class Settings(BaseSettings):
     consent_grace_d: Days = 7.0  # an open referral is erased so long after its consent has expired
     unconfirmed_after_h: Annotated[float, Field(gt=0, le=8760)] = 72.0  # an erasure without confirmation is overdue
     stuck_after_s: Annotated[float, Field(ge=10, le=86_400)] = 120.0  # a thread without progress ends the process
-    http_port: Annotated[int, Field(ge=0, le=65_535)] = 9464  # 0 takes a free port, which `agency status` shows
-    time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Tashkent"
+    http_port: HttpPort = 9464  # 0 takes a free port, which `agency status` shows
+    time_zone: TimeZone = "Asia/Tashkent"
 
     @property
     def resend_after(self) -> timedelta:
@@ -135,65 +101,21 @@ class Settings(BaseSettings):
         return frozenset(f"{PREFIX}{name.upper()}" for name in (*cls.model_fields, "home"))
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 # the library's signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        refuse_unknown_variables(PREFIX, cls.variables(), (f"{PREFIX}MONITOR_",))
-        return env_settings, init_settings
+    def refuse_unknown_variables(cls) -> None:
+        """The monitor's variables are set beside an agency's where both run on one machine."""
+        setting_files.refuse_unknown_variables(PREFIX, cls.variables(), (MONITOR_PREFIX,))
 
 
-def load_settings(path: Path) -> Settings:
-    """The settings of the file at `path` and of the variables. Raises `Refused`, which names the wrong setting."""
-    try:
-        content: dict[str, Any] = load_toml(read_own(path))
-    except FileNotFoundError:
-        raise Refused(
-            Reason.HOME_INVALID, "this folder is no agency's home; see `agency init`", "settings.toml"
-        ) from None
-    except NotToml as error:
-        raise Refused(Reason.SETTINGS_INVALID, error.why, path.name) from None
-    if unknown := sorted(set(content) - set(Settings.model_fields)):  # the library takes some for options
-        raise Refused(
-            Reason.SETTINGS_INVALID, no_such("setting", unknown[0], Settings.model_fields), ", ".join(unknown)
-        )
-    try:
-        settings = Settings(**content)
-    except ValidationError as error:
-        raise refused_setting(error, Settings, PREFIX, path.name) from None
-    refuse_elsewhere(settings.kafka, place_of_setting("kafka", PREFIX, "kafka"))
-    return settings
+def load_settings(folder: Path) -> Settings:
+    """The settings of a home folder and of the variables. Raises `Refused`, which names the wrong setting."""
+    return setting_files.read_settings(Settings, folder, "this folder is no agency's home; see `agency init`")
 
 
 def new_settings(agency: str, federation: str, kafka: str) -> Settings:
     """The settings of a new home. Raises `Refused`, which names the wrong option, or the variable that wins over it."""
-    try:
-        settings = Settings(agency=agency, federation=federation, kafka=kafka)
-    except ValidationError as error:
-        raise refused_setting(error, Settings, PREFIX, "settings.toml", "--") from None
-    refuse_elsewhere(settings.kafka, place_of_setting("kafka", PREFIX, "--kafka"))
-    return settings
+    return setting_files.make_settings(Settings, agency=agency, federation=federation, kafka=kafka)
 
 
 def render_settings(settings: Settings) -> str:
-    """The content of `settings.toml` for these settings. Settings with their default stand in comments, so that the
-    file shows all that can be set."""
-    lines = ["# Settings of a Referral Bus agency service. REFERRAL_BUS_<NAME> variables win over this file."]
-    for name, field in Settings.model_fields.items():
-        value = getattr(settings, name)
-        if value is None:
-            lines.append(f"# {name} is not set")
-            continue
-        line = f"{name} = {_toml(value)}"
-        lines.append(line if value != field.default else f"# {line}")
-    return "\n".join(lines) + "\n"
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    """The content of `settings.toml` for these settings."""
+    return setting_files.render_settings(settings, "Settings of a Referral Bus agency service.")

@@ -3,20 +3,21 @@
 settings.toml   register/   register.pin.json   monitor.sqlite   run.json   unpacking
 """
 
-import stat
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from consumers.monitor.settings import FILE, MonitorSettings, load_settings, render_settings
+from consumers.monitor.settings import MonitorSettings, load_settings, render_settings
 from consumers.monitor.store import Store, open_store
 from referral_bus.clock import Clock
-from referral_bus.errors import BusError, Reason, Refused
+from referral_bus.errors import BusError
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_folder import RegisterFolder
-from referral_bus.files import private, refuse_open_to_others, trouble, work_as_owner_of
+from referral_bus.files import private, work_as_owner_of
 from referral_bus.home import known_services
+from referral_bus.home_folder import make_home_folder, open_home_folder
 from referral_bus.logs import Log
+from referral_bus.setting_files import FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +50,16 @@ class MonitorHome:
 def create_monitor_home(folder: Path, settings: MonitorSettings) -> MonitorHome:
     """A new home. Refuses a folder that has anything in it."""
     work_as_owner_of(folder)
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise Refused(Reason.HOME_INVALID, "this folder is not empty; name a new one", "home")
-        with private():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.chmod(0o700)
-            (folder / FILE).write_text(render_settings(settings), encoding="utf-8")
-    except OSError:
-        raise Refused(Reason.HOME_INVALID, "this folder cannot be made here", "home") from None
+    with private():
+        make_home_folder(folder)
+        (folder / FILE).write_text(render_settings(settings), encoding="utf-8")
     return MonitorHome(folder)
 
 
 def open_monitor_home(folder: Path) -> MonitorHome:
     """Raises `Refused` when it is no monitor's home, when it belongs to another user, or when others can read it: it
     says who refers to whom, and when. A process of root goes on as the home's owner."""
-    work_as_owner_of(folder)
-    try:
-        is_home = stat.S_ISREG((folder / FILE).stat().st_mode) and not (folder / "keys").exists()
-    except (FileNotFoundError, NotADirectoryError):
-        is_home = False
-    except OSError as error:
-        raise trouble(error, folder, "home") from None
-    if not is_home:
-        raise Refused(Reason.HOME_INVALID, "this folder is no monitor's home; see `monitor init`", "home")
-    refuse_open_to_others(folder)
-    return MonitorHome(folder.resolve())
+    return MonitorHome(open_home_folder(folder, False, "this folder is no monitor's home; see `monitor init`"))
 
 
 def accept_register(home: MonitorHome, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:

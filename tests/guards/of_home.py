@@ -104,7 +104,7 @@ HOME = (
     ),
     Guard(
         "a variable that no setting has is refused",
-        "referral_bus/settings.py",
+        "referral_bus/setting_files.py",
         "        if name.upper() not in known and not name.upper().startswith(aside):\n",
         "        if False:\n",
         GIVEN,
@@ -118,7 +118,7 @@ HOME = (
     ),
     Guard(
         "a port that cannot be is refused",
-        "referral_bus/settings.py",
+        "referral_bus/setting_files.py",
         "    if not all(0 < int(address",
         "    if False and not all(0 < int(address",
         GIVEN,

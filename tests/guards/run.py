@@ -58,6 +58,8 @@ def _red_with_every_guard(guards: Sequence[Guard]) -> str | None:
 
 
 def _copy(tree: Path) -> None:
+    """A copy that every user can read: some tests run the command as another one."""
+    tree.chmod(0o755)
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,

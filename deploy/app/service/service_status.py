@@ -10,7 +10,7 @@ from deploy.app.service.health_http import LOOPBACK
 from referral_bus.errors import Refused
 from referral_bus.files import private, read_bounded, trouble
 from referral_bus.home import Home, running
-from referral_bus.settings import MAX_PORT
+from referral_bus.setting_files import MAX_PORT
 from referral_bus.stages import OwnService
 from schemas.bounded_json import SMALL_FILE, load_json
 

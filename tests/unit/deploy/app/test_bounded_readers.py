@@ -73,7 +73,7 @@ def test_a_file_of_a_home_that_is_nested_deep_or_long_is_said_to_be_damaged(
 
 
 @each_toml
-@pytest.mark.parametrize("load", [lambda folder: load_settings(folder / "settings.toml"), load_monitor_settings])
+@pytest.mark.parametrize("load", [load_settings, load_monitor_settings])
 def test_settings_that_are_nested_deep_or_long_are_refused(
     load: Callable[[Path], object], content: bytes, tmp_path: Path
 ) -> None:
