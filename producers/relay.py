@@ -216,7 +216,7 @@ class Relay:
             ended = 0 if agreed is None else outbox.give_up(tx, register.departed(agreed), agreed)
             ended += outbox.let_go(tx, register.listed if agreed is None else register.believed(agreed), now)
             sweep(tx, now, self._backoff)
-            outbox.rest(tx, over, now + self._backoff.first)  # no longer than any pause, or `wake` would end it
+            outbox.rest(tx, over, now + self._backoff.first)  # or `bring_forward` ends the pause
         if ended:
             self._log.warning("undeliverable", count=ended)
 

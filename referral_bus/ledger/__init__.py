@@ -10,7 +10,7 @@ outbox: what this agency writes and sends
   failing_sends         what Kafka does not take, and why
 
 what came in
-  received_events       stores or refuses an event, notes the receipt that is owed for it; positions in Kafka
+  received_events       stores or refuses an event; positions in Kafka
   receipts_owed         the receipts that are owed, until the broker has them
   held_events           events that cannot be judged yet
   dead_letters          what could not be taken in or handed over

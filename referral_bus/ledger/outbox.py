@@ -4,6 +4,7 @@ new ──> sent ──> stored | erased | refused         a signed receipt of t
  │       └─> held ──> ...                          the addressee cannot judge it yet; its staff must act
  └─> waiting_for_key ──> new                       once the addressee has announced a (newer) key
 any that is not final ──> undeliverable            consent has expired, or the addressee has left
+                      ──> erased                   the referral was erased here
 """
 
 import hashlib

@@ -1,5 +1,4 @@
-"""What ingest writes: the events that it stores or refuses, the receipts that are owed for them, and the positions up
-to which it has read."""
+"""What ingest writes: the events that it stores or refuses, and the positions up to which it has read."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
