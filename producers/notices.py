@@ -1,4 +1,5 @@
-"""Notices of dead letters for the operators: reason, place and number, never a value. Best effort, and not often."""
+"""Notices that tell the operators of an agency's dead letters: reason, place in Kafka and number, never a value. Sent
+about once a minute, without a receipt."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,11 +17,12 @@ from schemas.events import DeadLetterNotice
 
 LOOK_EVERY = timedelta(seconds=1)
 SEND_EVERY = timedelta(minutes=1)
-AT_ONCE = 20  # notices; each stands for all dead letters with its reason, writer and schema
+AT_ONCE = 20  # notices in one round; each stands for all dead letters of one reason, writer and schema
 
 
 class Notices:
-    """Part of the relay: one thread runs `tick`. What the broker did not take is told again at the next time."""
+    """Part of the relay, whose thread calls `tick`. A notice that the broker did not take is sent again in a later
+    round."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""What cannot be true is refused where it is written, while the person who knows better is still there.
+"""Refuses values that cannot be true where they are entered, while the person who can correct them is still there.
 
-Only the sender's intake asks this. A recipient never refuses an event for it: that would be a judgement by its own
+Only the sender's intake applies these rules. A recipient never refuses an event by them: it would judge by its own
 clock, and by a register and a ledger that the sender does not have.
 """
 
@@ -16,14 +16,14 @@ from schemas.lifecycle import APPOINTED
 from schemas.personal import StatusBody
 from schemas.referral_request import ReferralRequest
 
-CLOCKS_DIFFER = timedelta(minutes=10)  # what is attested now may carry the time of a clock that is ahead of ours
-EARLIEST_ZONE = timedelta(hours=14)  # where the calendar is furthest ahead of UTC
+CLOCKS_DIFFER = timedelta(minutes=10)  # how far ahead of ours the clock may be that stamped the attestation
+EARLIEST_ZONE = timedelta(hours=14)  # the largest offset from UTC of any time zone
 
 _DEADLINES = ("acknowledge_by", "respond_by")
 
 
 def implausible_request(tx: Tx, request: ReferralRequest, now: datetime, at: str) -> Iterator[Refused]:
-    """Everything in a new referral that cannot be true now. `at` stands before each path."""
+    """One `Refused` for each value of a new referral that cannot be true at `now`. `at` is put before each path."""
     for mistakes in implausible_values(request, now, at):
         yield from mistakes
     replaces = request.body.request.replaces
@@ -33,7 +33,8 @@ def implausible_request(tx: Tx, request: ReferralRequest, now: datetime, at: str
 
 
 def implausible_values(request: ReferralRequest, now: datetime, at: str) -> Iterator[Iterator[Refused]]:
-    """What cannot be true by the clock alone, each rule by itself: where a field is malformed the others are judged."""
+    """The rules that need only the clock, an iterator for each. So where one field is malformed, and reading it fails,
+    the caller can still apply the rules of the others."""
     yield _born(request, now, at)
     yield _attested(request, now, at)
     for name in _DEADLINES:
@@ -43,12 +44,12 @@ def implausible_values(request: ReferralRequest, now: datetime, at: str) -> Iter
 def _born(request: ReferralRequest, now: datetime, at: str) -> Iterator[Refused]:
     born = request.body.person.date_of_birth
     if born is not None and born > (now + EARLIEST_ZONE).date():
-        yield _untrue(f"{at}body.person.date_of_birth", "this day is to come; a date of birth is not after today")
+        yield _untrue(f"{at}body.person.date_of_birth", "this day is in the future; a date of birth is not after today")
 
 
 def _attested(request: ReferralRequest, now: datetime, at: str) -> Iterator[Refused]:
     if request.body.consent.attested_at > now + CLOCKS_DIFFER:
-        yield _untrue(f"{at}body.consent.attested_at", "this time is to come; consent is attested once it was given")
+        yield _untrue(f"{at}body.consent.attested_at", "this time is in the future; attest consent once it is given")
 
 
 def _deadline(request: ReferralRequest, name: str, now: datetime, at: str) -> Iterator[Refused]:
@@ -63,7 +64,8 @@ def unknown_agency(path: str) -> Refused:
 
 
 def implausible_word(body: StatusBody, register: Register, now: datetime) -> Iterator[Refused]:
-    """The same of a later word."""
+    """One `Refused` for each value of a later word about a referral that cannot be true: its appointment, and the
+    agency that it suggests."""
     if body.business_status == APPOINTED:
         if body.appointment is None:
             yield Refused(Reason.FIELD_MISSING, "an appointment that is scheduled needs its time", "appointment.time")
@@ -78,6 +80,6 @@ def _untrue(path: str, advice: str) -> Refused:
 
 
 def _known_here(tx: Tx, referral_id: UUID) -> bool:
-    """On either side, from any sender, also one that has been erased."""
+    """Whether the ledger holds a referral of this id: sent or received, open, ended or erased."""
     name = str(referral_id)
     return bool(referrals.find(tx, name) or tombstones.find(tx, name))

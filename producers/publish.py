@@ -1,4 +1,5 @@
-"""From a referral request to the ledger: every check, then one transaction. A list is taken whole or not at all."""
+"""Publishing: checks referral requests and writes them to the ledger in one transaction. A list is written whole or not
+at all."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -29,9 +30,10 @@ from schemas.referral_request import ReferralRequest
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The answer to one request. `again` is true when the same had been asked before: under its idempotency key, or,
-    where that is noticed, without one within the last ten minutes. Then nothing new was started. `open_already` are
-    other referrals of the same person to the same recipient that are open; a few at most."""
+    """The answer to one request. `again` is true when the same request was made before: under the same idempotency key,
+    or, with `Repeat.IS_NOTICED`, without a key within the last ten minutes. Then no new referral was started, and
+    `referral_id` is that of the earlier one. `open_already`: other open referrals of the same person to the same
+    recipient, a few at most."""
 
     referral_id: UUID
     again: bool = False
@@ -48,9 +50,10 @@ def publish(
     by: str = SERVICE,
     repeat: Repeat = Repeat.IS_NEW,
 ) -> list[Published]:
-    """Checks every request and writes all of them durably. Raises `Refused` naming every mistake in its requests, up to
-    twenty; then nothing is written.
-    `caller` is whose idempotency keys these are, `by` who asked, for the audit."""
+    """Checks every request and writes all of them durably; returns one answer for each, in their order. Raises
+    `Refused` naming every mistake in the requests, up to twenty; then nothing is written.
+    `caller`: the client whose idempotency keys these are. `by`: the person or service that asked, for the audit.
+    `repeat`: what the same list without idempotency keys means when it comes again."""
     several = len(requests) > 1
     writing = Writing(clock(), register.version, new_id, by)
     published: list[Published] = []
@@ -66,7 +69,7 @@ def publish(
             except Refused as error:
                 mistakes.append(error)
         if mistakes:
-            raise refused_together(mistakes)  # and what was written for the others is taken back
+            raise refused_together(mistakes)  # rolls back what was written for the others
         if repeat is not Repeat.IS_NEW and not earlier:
             _remember(tx, caller, requests, published, writing.now)
     return published
@@ -81,8 +84,9 @@ def _asked(requests: Sequence[ReferralRequest]) -> bytes:
 
 
 def _earlier(tx: Tx, caller: str, requests: Sequence[ReferralRequest], now: datetime) -> dict[int, Published]:
-    """What the very same list has started within the last ten minutes, for its requests without a key. Empty when all
-    of it has ended since: then it is another wish."""
+    """The answers that the very same list got within the last ten minutes, by place in the list, for its requests
+    without a key. Empty where all of these referrals have ended since: then the list starts new ones. Raises `Refused`
+    where only some of them have."""
     keyless = _keyless(requests)
     found = repeated_requests.recall(tx, caller, _asked(requests), now) if keyless else {}
     stand = {place: each.referral.referral_id for place, each in found.items() if _stands(tx, each.referral)}
@@ -97,7 +101,7 @@ def _earlier(tx: Tx, caller: str, requests: Sequence[ReferralRequest], now: date
 
 
 def _stands(tx: Tx, key: ReferralKey) -> bool:
-    """Whether the referral is open, and nothing has kept it from its recipient."""
+    """Whether the referral is open, and its recipient has not refused it."""
     referral = load(tx, key)
     return referral is not None and referral.open and not undelivered(tx, key)
 
@@ -112,7 +116,8 @@ def _remember(
 def _publish_one(
     tx: Tx, register: Register, request: ReferralRequest, at: str, writing: Writing, caller: str
 ) -> Published:
-    """Its idempotency key goes first: what was accepted once gets its answer, whatever has changed since then."""
+    """Checks and writes one request. Its idempotency key is looked up before any check: a request that was accepted
+    once gets the same answer again, even where a check would refuse it now."""
     key, content = request.idempotency_key, request.model_dump_json().encode()
     earlier = None if key is None else recall(tx, caller, key, content, f"{at}idempotency_key")
     if earlier is not None:
@@ -127,7 +132,8 @@ def _publish_one(
 
 
 def _check(tx: Tx, register: Register, request: ReferralRequest, now: datetime, at: str) -> NewReferral:
-    """The same rules as at the recipient, and what only its writer can mend, in the order of the request's fields."""
+    """Applies the rules of the recipient, and those that only the sender applies (see `plausibility`). Raises `Refused`
+    with all mistakes, in the order of the request's fields."""
     mistakes = [
         *unknown_code_refusals(request, at),
         *_recipient(register, tx.code, request, now, at),
@@ -150,16 +156,16 @@ def _check(tx: Tx, register: Register, request: ReferralRequest, now: datetime, 
 def judge_in_part(
     register: Register, sender: str, request: ReferralRequest, now: datetime, at: str
 ) -> Iterator[Refused]:
-    """The same of a request in which something is malformed, as far as its other fields tell."""
+    """The mistakes in a request of which some fields are malformed: applies each rule whose fields are well formed."""
     recipient = _recipient(register, sender, request, now, at)
     consent = _consent(request, now, f"{at}body.consent.expires_at")
     for mistakes in (recipient, consent, *implausible_values(request, now, at)):
-        with suppress(AttributeError):  # it asks for what is malformed; see `schemas.partial`
+        with suppress(AttributeError):  # this rule reads a malformed field; see `schemas.partial`
             yield from mistakes
 
 
 def _recipient(register: Register, sender: str, request: ReferralRequest, now: datetime, at: str) -> Iterator[Refused]:
-    """At most one: each rests on the one before."""
+    """What keeps this recipient from being referred to; at most one mistake, since each check needs the one before."""
     recipient, path = request.recipient, f"{at}recipient"
     agency = register.agency(recipient)
     if agency is None:

@@ -1,4 +1,5 @@
-"""Signed receipts for what has come in: one batch under way to each addressee, forgotten once the broker has it."""
+"""Sends signed receipts for events that have come in: one batch at a time to each addressee. A batch leaves the ledger
+once the broker has acknowledged it."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ ITEMS = 400  # of at most 500: with every field at its longest this still fits i
 BROKER_RETRY = timedelta(seconds=1)  # after the broker has not taken a record
 
 Failed = Callable[[Sending | None, str], SendFailure | Literal["busy"] | None]
-"""Whether an attempt to send something to an agency has failed, and why; counts and tells it."""
+"""Given an attempt to send to an agency: None if it succeeded, else why it failed. Counts and logs a failure. The
+attempt is None, and the answer "busy", where the broker's queue was full."""
 
 
 @dataclass(slots=True)
@@ -36,7 +38,7 @@ class ReceiptSending:
 
 
 class Receipts:
-    """Part of the relay, whose thread runs it."""
+    """Part of the relay, whose thread calls every method."""
 
     def __init__(
         self,
@@ -59,7 +61,7 @@ class Receipts:
         self._paused: dict[str, datetime] = {}  # agencies whose topic the broker did not take
 
     def __len__(self) -> int:
-        """How many batches are under way."""
+        """The number of batches under way."""
         return len(self._under_way)
 
     def landed(self) -> list[ReceiptSending]:
@@ -77,19 +79,19 @@ class Receipts:
                 receipts_owed.failed(tx, flight.owed.numbers, failure)
 
     def forget(self, landed: Collection[ReceiptSending]) -> None:
-        """Once what follows from it is committed."""
+        """Removes landed batches from those under way; call it after the transaction of `settle` is committed."""
         for flight in landed:
             del self._under_way[flight.owed.addressee]
 
     def send(self) -> None:
-        """One batch to everybody who is owed something and has none under way."""
+        """Sends one batch to each agency that is owed receipts, has no batch under way, and is not paused."""
         now, register = self._clock(), self._register()
         self._paused = {to: until for to, until in self._paused.items() if timedelta(0) < until - now <= BROKER_RETRY}
         with self._ledger.read() as tx:
             batches = receipts_owed.next_batches(tx, {*self._under_way, *self._paused}, ITEMS)
             incarnation = own_incarnation(tx) if batches else 1
         inboxes = {owed.addressee: register.inbox(owed.addressee) for owed in batches}
-        self._forget_nobodys([owed for owed in batches if inboxes[owed.addressee] is None])
+        self._drop_without_inbox([owed for owed in batches if inboxes[owed.addressee] is None])
         if any(inboxes.values()):
             self._before_sending()
         for owed in batches:
@@ -108,8 +110,8 @@ class Receipts:
             items=owed.items,
         )
 
-    def _forget_nobodys(self, batches: Sequence[OwedReceipts]) -> None:
-        """Their addressees have no inbox, or are in the register no more."""
+    def _drop_without_inbox(self, batches: Sequence[OwedReceipts]) -> None:
+        """Drops receipts that cannot be sent: their addressees have no inbox, or have left the register."""
         if batches:
             with self._ledger.write() as tx:
                 receipts_owed.sent(tx, [number for owed in batches for number in owed.numbers])

@@ -1,5 +1,5 @@
-"""From what is wrong with a request or a word to what a person is told: each mistake with its place, what to do, and
-the form that is taken there."""
+"""Turns the mistakes found in a request, or in a later word, into refusals for a person: each with its place, what to
+do, and the form that is accepted there."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -17,16 +17,17 @@ _LOCAL_REF: TypeAdapter[str] = TypeAdapter(Annotated[str, line(120)])
 _REASONS: dict[ProblemKind, tuple[Reason, str]] = {
     "missing": (Reason.FIELD_MISSING, "this field is needed"),
     "unknown_field": (Reason.FIELD_UNKNOWN, "holds a field that is not part of a referral; check the spelling"),
-    "wrong_type": (Reason.TYPE_WRONG, "this is not the kind of value that belongs here"),
+    "wrong_type": (Reason.TYPE_WRONG, "this field takes another type of value"),
     "naive_time": (Reason.TIME_NAIVE, "give the time with its offset, as in 2026-11-23T19:00:00+05:00"),
     "too_long": (Reason.TOO_LARGE, "it is longer than allowed; shorten it"),
     "bad_value": (Reason.VALUE_REFUSED, "this value is not allowed here"),
-    "not_json": (Reason.NOT_JSON, "this is no JSON with a referral, or a list of referrals, in it"),
+    "not_json": (Reason.NOT_JSON, "this is not a referral, or a list of referrals, as JSON"),
 }
 
 
 def refused(problem: Problem, model: type[BaseModel] | None = None) -> Refused:
-    """`model` is what the path begins at; with it the codes of a coded field are told, and an object's fields."""
+    """The refusal for one problem. `model`: the model at which the problem's path begins; with it the advice lists the
+    codes of a coded field, and the fields of an object."""
     reason, advice = _REASONS[problem.kind]
     if problem.kind == "unknown_field":
         whose = "it" if problem.path else "the request"
@@ -42,7 +43,7 @@ def _names(model: type[BaseModel] | None, path: str) -> str:
 
 
 def unknown_code_refusals(said: BaseModel, at: str = "") -> list[Refused]:
-    """Every code in it that is on no list. `at` stands before each path."""
+    """One refusal for each code in `said` that its code list does not have. `at` is put before each path."""
     return [_unknown_code(type(said), path, at) for path in unknown_codes(said)]
 
 
@@ -53,7 +54,8 @@ def _unknown_code(model: type[BaseModel], path: str, at: str) -> Refused:
 
 
 def tidy_local_ref(text: str) -> str:
-    """A case number as it is kept, by the same rule as in a request."""
+    """A case number in the form in which it is kept, by the rule that also holds for `local_ref` in a request. Raises
+    `Refused`."""
     try:
         kept: str = _LOCAL_REF.validate_python(tidy(text))
     except ValidationError as error:

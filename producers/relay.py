@@ -1,8 +1,9 @@
-"""The relay: the one sender of everything that leaves an agency.
+"""The relay: sends everything that leaves an agency for Kafka; nothing else in its service sends.
 
     tick:  collect what the broker has answered  ->  seal and keep what is due  ->  send  ->  receipts, announcement
 
-An event is due until its addressee's signed receipt says that it is stored; the broker's word only paces it.
+An event stays in the outbox, and is sent again, until its addressee's signed receipt says that it is stored. An
+acknowledgement of the broker only sets when it is sent again.
 """
 
 import threading
@@ -41,12 +42,12 @@ from schemas.events import (
     StatusEvent,
 )
 
-AT_ONCE = 200  # events under way to one addressee: a long backlog leaves room for the others, and memory stays small
+AT_ONCE = 200  # events under way to one addressee: a long backlog must not delay the others or fill the memory
 GIVE_UP_EVERY = timedelta(minutes=1)
-IDLE_S = 0.5  # looked again at least so often, in case a deadline passes unnoticed
-IN_FLIGHT_S = 0.005  # while records are on their way
-LONGEST_IN_FLIGHT_S = 0.1  # while none of them lands: during an outage each look costs a query
-SLOWER = 1.25
+IDLE_S = 0.5  # longest pause between two rounds
+IN_FLIGHT_S = 0.005  # pause while records are under way
+LONGEST_IN_FLIGHT_S = 0.1  # that pause grows to this while no answer comes: during an outage each round costs a query
+SLOWER = 1.25  # factor by which it grows
 
 
 @dataclass(slots=True)
@@ -56,8 +57,9 @@ class _EventFlight:
 
 
 class Relay:
-    """One thread runs it. `resend_after` is the pause before an event without a receipt is sent again; `before_sending`
-    makes durable, outside the ledger, what the ledger may not fall behind (see `rollback_guard`)."""
+    """One thread calls `tick`. `resend_after`: the first pause before an event without a receipt is sent again; later
+    pauses are longer. `before_sending` is called before anything is sent: it notes durably, outside the ledger, how far
+    the ledger has come, so that an older copy of it is recognized (see `rollback_guard`)."""
 
     def __init__(
         self,
@@ -87,7 +89,7 @@ class Relay:
         self._receipts = Receipts(ledger, self._sender, register, signing_key, clock, new_id, before_sending)
         self._in_flight_s = IN_FLIGHT_S
         self._give_up_at = clock()
-        self._worked_by = 0  # the register's version when the above was looked at last
+        self._worked_by = 0  # version of the register at the last `_give_up`
         self._notices = Notices(ledger, self._sender, register, signing_key, clock, new_id)
         self._failures = SendFailureNotices(ledger, self._sender, register, signing_key, clock, new_id)
         self._announcement: AgencyAnnouncement | None = None
@@ -96,7 +98,7 @@ class Relay:
             outbox.restarted(tx, clock())
 
     def announce(self, announcement: AgencyAnnouncement) -> None:
-        """Takes an announcement to send; a newer one replaces one that has not left yet. From any thread."""
+        """Queues an announcement to send; it replaces one that has not been sent yet. May be called from any thread."""
         with self._lock:
             self._announcement = announcement
 
@@ -104,7 +106,8 @@ class Relay:
         self._sender.close()
 
     def tick(self) -> float:
-        """One round; returns how many seconds may pass before the next one unless something is written."""
+        """One round. Returns the seconds until the next one is due, unless something is written to the ledger
+        before."""
         landed = self._collect()
         owing = self._serve_restored_peers()
         self._send_events()
@@ -127,7 +130,7 @@ class Relay:
     # what the broker has answered
 
     def _collect(self) -> bool:
-        """Tells whether there was an answer."""
+        """Writes down the broker's answers that have come; returns whether there was any."""
         events = [(number, flight) for number, flight in self._events.items() if _done(flight.sending)]
         receipts = self._receipts.landed()
         if not events and not receipts:
@@ -153,7 +156,7 @@ class Relay:
         return failure
 
     def _serve_restored_peers(self) -> bool:
-        """A little of what they are owed; tells whether there was anything."""
+        """Queues one bounded step of what restored agencies must get again; returns whether there was anything."""
         with self._ledger.read() as tx:
             owing = restored_peers.waiting(tx, self._clock())
         if owing:
@@ -202,9 +205,10 @@ class Relay:
         return Leaving(row.number, value, key_id, row.next_send_at(now, self._backoff))
 
     def _give_up(self, now: datetime, over: Sequence[int] = ()) -> None:
-        """Once a minute, and when the register is another: what a revoked key said is forgotten; what can never be
-        delivered any more is shown, not tried for ever; what can be again, goes. What is over by our clock alone, which
-        may be wrong, rests."""
+        """Once a minute, and when the register has changed, or when `over` names events whose time is over: forgets
+        what was said under revoked keys, marks as undeliverable the events that can never be delivered any more, and
+        wakes those that can be delivered again. Events that are over by our clock alone, which may be wrong, rest for
+        one retry pause."""
         register = self._register()
         looked = timedelta(0) < self._give_up_at - now <= GIVE_UP_EVERY  # a clock that was set back ends it as well
         if looked and register.version == self._worked_by:
@@ -216,7 +220,8 @@ class Relay:
             ended = 0 if agreed is None else outbox.give_up(tx, register.departed(agreed), agreed)
             ended += outbox.let_go(tx, register.listed if agreed is None else register.believed(agreed), now)
             sweep(tx, now, self._backoff)
-            outbox.rest(tx, over, now + self._backoff.first)  # or `bring_forward` ends the pause
+            # Not longer: `sweep` brings forward what is due later than any retry pause allows.
+            outbox.rest(tx, over, now + self._backoff.first)
         if ended:
             self._log.warning("undeliverable", count=ended)
 

@@ -1,4 +1,5 @@
-"""Reading what `publish FILE` is given: one referral as JSON, or a list. Bounded, and never quoted in an error."""
+"""Reads the file given to `publish`: one referral as JSON, or a list of them. Its size is bounded, and no error quotes
+from it."""
 
 import json
 import re
@@ -18,31 +19,33 @@ from schemas.problems import Problem, problems
 from schemas.referral_request import MOST_REQUESTS, ReferralRequest, parse_requests
 from schemas.text import tidy_all
 
-MAX_FILE = 16 * 1024 * 1024  # bytes: 500 referrals of the largest size, with room for JSON's own signs
-BOUNDS = Bounds(size=MAX_FILE, values=900 * MOST_REQUESTS, items=MOST_REQUESTS)  # a full referral has 200
+MAX_FILE = 16 * 1024 * 1024  # bytes: 500 referrals of the largest size, with room for the syntax of JSON
+BOUNDS = Bounds(size=MAX_FILE, values=900 * MOST_REQUESTS, items=MOST_REQUESTS)  # a full referral has 200 values
 
 _OUT_OF_BOUNDS = {
-    "size": "the file is over 16 MiB; hand it in in parts",
-    "items": f"the list holds more than {MOST_REQUESTS} referrals; hand it in in parts",
-    "values": "it holds more values than a list of referrals can; hand it in in parts",
-    "depth": "its brackets are nested deeper than a referral's",
+    "size": "the file is over 16 MiB; split it",
+    "items": f"the list holds more than {MOST_REQUESTS} referrals; split it",
+    "values": "the file holds more values than a list of referrals can; split it",
+    "depth": "the file's brackets are nested deeper than a referral's",
 }
 
 
 Judge = Callable[[ReferralRequest, str], Iterable[Refused]]
-"""What is wrong in one request whose form is wrong elsewhere, of which only the rest is there (see `schemas.partial`);
-the text stands before each path."""
+"""Given a request of which only the well-formed fields are there (see `schemas.partial`), and the text to put before
+each path: what is wrong with these fields."""
 
 
 def read_requests(
     path: str, standard_input: Callable[[], BinaryIO], judge: Judge = lambda _part, _at: ()
 ) -> tuple[ReferralRequest, ...]:
-    """The requests of a file, or of standard input for `-`. Raises `Refused` naming everything that is wrong."""
+    """The requests in the file at `path`, or from standard input for `-`. Raises `Refused` naming everything that is
+    wrong, `Unreachable` where the file cannot be read now."""
     return parse(_read(path, standard_input), judge)
 
 
 def parse(content: bytes, judge: Judge = lambda _part, _at: ()) -> tuple[ReferralRequest, ...]:
-    """Line ends and tabs of the texts are made what may travel; every other character is kept or refused."""
+    """The requests in `content`. Line ends and tabs in texts are brought into the form that a record may carry; every
+    other character is kept, or refused. Raises `Refused` naming everything that is wrong."""
     document = _document(content)
     tidied = tidy_all(document)
     text = json.dumps(tidied, ensure_ascii=False)
@@ -63,7 +66,7 @@ def parse(content: bytes, judge: Judge = lambda _part, _at: ()) -> tuple[Referra
 
 
 def _in_order(found: list[Refused], document: Any, judge: Judge) -> list[Refused]:
-    """In the list's order, with all that can be judged beside it at other places."""
+    """`found`, and the mistakes that `judge` finds in the well-formed fields, in the order of the list."""
     items = enumerate(document) if isinstance(document, list) else [(-1, document)]
     places = {each.path for each in found}
     for place, item in items:
@@ -74,7 +77,7 @@ def _in_order(found: list[Refused], document: Any, judge: Judge) -> list[Refused
 
 
 def _judged(part: ReferralRequest, at: str, judge: Judge) -> list[Refused]:
-    """The rules across fields, the codes, and what `judge` finds; the first of each place."""
+    """What breaks a rule across fields, is an unknown code, or is found by `judge`; the first mistake at each place."""
     rules = [refused(Problem(f"{at}{path}", "bad_value", why), ReferralRequest) for path, why in broken_rules(part)]
     found = [*rules, *unknown_code_refusals(part, at), *judge(part, at)]
     return list({each.path: each for each in reversed(found)}.values())[::-1]
@@ -98,7 +101,7 @@ def _document(content: bytes) -> Any:
 
 
 class _Object(dict[str, Any]):
-    """A JSON object that remembers which field stood in it twice: elsewhere the last one silently wins."""
+    """A JSON object that knows which of its fields stood in it twice. In a plain dict the last one silently wins."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -107,8 +110,8 @@ class _Object(dict[str, Any]):
 
 
 def _repeated(value: Any, path: str, model: type[BaseModel] | None) -> Iterator[Refused]:
-    """Every field that stands twice. Only names of ours come into a path: what an unknown field holds is passed over,
-    and that it is unknown is told anyway."""
+    """One refusal for each field that stands twice. Looks only into fields of the model, so that no name from input
+    gets into a path; unknown fields are refused elsewhere."""
     if isinstance(value, list):
         for place, item in enumerate(value):
             yield from _repeated(item, f"{path}[{place}]", model)

@@ -1,4 +1,4 @@
-"""The bytes of an event that is due: those that were sent before, or newly sealed ones."""
+"""The bytes of an event that is due: those that were sent before, or else newly sealed ones."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,14 +14,16 @@ from schemas.sealing_keys import SealingKey
 
 
 def key_for(row: DueRow, peers: Mapping[str, Peer], now: datetime) -> SealingKey | None:
-    """What to seal a row to now; None while no key is known but one that is gone, or with nothing to seal."""
+    """The key to which a row is sealed now. None where there is nothing to seal, and while the only key known of its
+    addressee is one that the addressee has destroyed."""
     peer = peers.get(row.addressee)
     key = None if peer is None or row.body is None else peer.sealing_key(now)
     return None if key is None or key_id_of(key.public_key) == row.gone_key_id else key
 
 
 def sealed(row: DueRow, key: SealingKey | None) -> tuple[AnyEvent, bytes] | None:
-    """The event and its bytes; None while no key is known."""
+    """The event of a row and its encoded bytes; None while it must be sealed and `key` is None. Raises
+    `LedgerUnusable` where the row holds the bytes of another event."""
     unsealed = decode(row.value or row.unsealed)
     if _event(unsealed).event_id != row.event_id:
         raise damaged()  # the bytes of another event in its row
@@ -31,7 +33,7 @@ def sealed(row: DueRow, key: SealingKey | None) -> tuple[AnyEvent, bytes] | None
         return None
     event = seal(_sealable(unsealed, key), row.body, key.public_key)
     value = encode(event)
-    decode(value)  # what we could not read ourselves never leaves
+    decode(value)  # raises `Undecodable` here rather than at the recipient
     return event, value
 
 

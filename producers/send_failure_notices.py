@@ -1,5 +1,5 @@
-"""Notices for the operators of what Kafka itself does not take: which failure, how often, into which topic. While
-Kafka does not answer at all no notice gets through either: the log, `agency status` and the metrics tell that."""
+"""Notices that tell the operators which records Kafka refuses: the failure, the number, the topic. While Kafka does not
+answer at all no notice gets through either; then the log, `agency status` and the metrics show it."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,7 +22,7 @@ _NO_KAFKA = ("timed_out", "abandoned")
 
 
 class SendFailureNotices:
-    """Part of the relay: one thread runs `tick`. Each notice is about all that fails for one reason."""
+    """Part of the relay, whose thread calls `tick`. One notice stands for all records that fail for one reason."""
 
     def __init__(
         self,

@@ -1,4 +1,5 @@
-"""The verbs: what a person, or an agency's own system, says about a referral. Judged here before it is sent."""
+"""The verbs: what a person, or an agency's own system, says about a referral. Each is checked here before it is
+written."""
 
 import json
 from collections.abc import Mapping
@@ -26,13 +27,13 @@ from schemas.problems import problems
 from schemas.text import tidy_all
 
 SAID_SEVERAL_TIMES = frozenset({"note"})
-"""Verbs that people say again with the very same words and mean it: two attempts to reach a person are two notes."""
+"""Verbs whose repetition in the very same words is intended: two attempts to reach a person are two notes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, by which idempotency key if by any. Without a key the very same words are a second try for ten
-    minutes, unless they are `meant`, or of a verb that people say several times."""
+    """The client that asks, `caller`, and its idempotency key if it gives one. Without a key the very same words count
+    as a second try for ten minutes, unless `meant` is true, or the verb is one of `SAID_SEVERAL_TIMES`."""
 
     caller: str = "local"
     key: str | None = None
@@ -41,7 +42,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A referral as it is after a verb. `again` is true when the same had been said before: nothing new was said."""
+    """A referral as it is after a verb. `again` is true where the call was a second try, so nothing new was written."""
 
     referral: Referral
     again: bool = False
@@ -57,9 +58,10 @@ def move(
     *,
     register: Register,
 ) -> Referral:
-    """Says `verb` about a referral, durably, and returns it as it is then. `referral_id` may be shortened to what is
-    unambiguous, and may name its sender too, as in `family-women/3f2a91`. Raises `Refused`: unknown id, illegal move,
-    missing, wrong or implausible detail; then nothing is written."""
+    """Says `verb` about a referral, durably, and returns the referral as it is after it. `referral_id` may be shortened
+    to its first characters if they are unambiguous, and may name the sender too, as in `family-women/3f2a91`. `detail`:
+    fields of a `StatusBody`. Raises `Refused`: unknown id, illegal move, missing, wrong or implausible detail; then
+    nothing is written."""
     return move_once(ledger, verb, referral_id, detail, writing, local_ref, register=register).referral
 
 
@@ -74,7 +76,7 @@ def move_once(
     *,
     register: Register,
 ) -> Moved:
-    """As `move`; where it is told who asks, a second try of the same words says nothing new."""
+    """As `move`; with `asked`, a second try of the same words writes nothing."""
     wanted = MOVE_BY_VERB[verb]
     with ledger.write() as tx:
         referral = the_referral(tx, referral_id)
@@ -101,9 +103,9 @@ def _words(verb: str, referral: Referral, detail: Mapping[str, Any], local_ref: 
 
 
 def _said_before(tx: Tx, asked: Asked, words: bytes, referral: Referral, now: datetime) -> bool:
-    """Under the same key; or, without one, within the last ten minutes, when nothing was said by either side since:
-    of hold, resume, hold the third is no second try of the first. Whether something was said goes by the ledger's
-    order: the other side's clock may be behind."""
+    """Whether these words are a second try: they were said under the same key, or, without a key, within the last ten
+    minutes, and neither side has said anything about the referral since. So in hold, resume, hold the third is no
+    second try of the first. *Since* is judged by the order in the ledger, as the other side's clock may be behind."""
     if asked.key is not None:
         return idempotency.recall(tx, asked.caller, asked.key, words, "idempotency_key") is not None
     earlier = {} if asked.meant else repeated_requests.recall(tx, asked.caller, words, now)
@@ -132,21 +134,22 @@ def _legal(tx: Tx, wanted: Move, referral: Referral) -> Status:
 
 
 def _allowed(referral: Referral) -> str:
-    """The verbs that we may say now."""
+    """The end of an error: the verbs that our side may say now."""
     asked = referral.cancel_requested_at is not None
     verbs = [each.verb for each in MOVES if not isinstance(judge(each, referral.side, referral.status, asked), Illegal)]
     return f"; it allows {', '.join(verbs)}" if verbs else "; it has ended, and only withdraw is left"
 
 
 def _refuse_if_left(register: Register, recipient: str, now: datetime, verb: str) -> None:
-    """Nothing reaches an agency that has left the register, and nothing that it says counts."""
+    """Raises `Refused` where the recipient has left the register: nothing can be delivered to it, and nothing that it
+    says counts."""
     if recipient not in register.believed(now):
-        advice = f"its recipient has left the register, so this reaches no one; {anew(register, recipient)}"
+        advice = f"its recipient has left the register and cannot get this; {anew(register, recipient)}"
         raise Refused(Reason.TRANSITION_REFUSED, advice, verb)
 
 
 def anew(register: Register, recipient: str) -> str:
-    """What is left to do about a referral to an agency that has left."""
+    """The advice for a referral whose recipient has left the register."""
     agency = register.agency(recipient)
     successor = None if agency is None else agency.succeeded_by
     return f"refer anew{f' to {successor}' if successor else ''}, then withdraw this one"
@@ -175,12 +178,12 @@ def _check_needs(wanted: Move, said: Mapping[str, Any]) -> None:
     for need in wanted.needs:
         if need not in said:
             accepted = f"; accepted: one of {', '.join(sorted(NOTES))}" if wanted.verb == "note" else _accepted(need)
-            raise Refused(Reason.FIELD_MISSING, f"{wanted.verb} needs it{accepted}", need)
+            raise Refused(Reason.FIELD_MISSING, f"{wanted.verb} needs this field{accepted}", need)
     if said.get("outcome") == NOT_PROVIDED and "outcome_reason" not in said:
         advice = f"what was {NOT_PROVIDED} needs its reason{_accepted('outcome_reason')}"
         raise Refused(Reason.FIELD_MISSING, advice, "outcome_reason")
     if wanted.verb != "note" and "business_status" in said:
-        raise Refused(Reason.FIELD_UNKNOWN, "only a note takes it", "business_status")
+        raise Refused(Reason.FIELD_UNKNOWN, "only a note takes this field", "business_status")
     if wanted.verb == "note" and said["business_status"] not in NOTES:
         raise Refused(Reason.CODE_UNKNOWN, f"a note takes one of: {', '.join(sorted(NOTES))}", "business_status")
 
@@ -191,7 +194,7 @@ def _accepted(field: str) -> str:
 
 
 def _wrong(error: ValidationError) -> Refused:
-    """The form of a code or a text, of everything that is wrong."""
+    """The refusal of a body that does not have its form: one mistake for each field, with the form that is accepted."""
     return refused_together(
         [
             Refused(Reason.VALUE_REFUSED, each.advice, each.path)

@@ -11,16 +11,16 @@ from schemas.lifecycle import ErasureReason, Side
 
 
 def withdraw(ledger: Ledger, referral_id: str, reason: ErasureReason, writing: Writing) -> Tombstone:
-    """Erases a referral here, at once and whatever its status, and asks the other side to. Said twice it changes
-    nothing. Raises `Refused`: an id that is not whole or not known, or *entered in error* by another than the
-    sender."""
+    """Erases a referral in this ledger, at once and whatever its status, and asks the other side to erase it. A second
+    call changes nothing. Raises `Refused` where the id is not whole or not known, and for *entered in error* by the
+    recipient: only the sender can say that."""
     with ledger.write() as tx:
         about = to_withdraw(tx, referral_id, reason)
         return erasures.ask(tx, about.key, about.side, about.peer, reason, writing)
 
 
 def to_withdraw(tx: Tx, referral_id: str, reason: ErasureReason) -> Referral | Tombstone:
-    """What `withdraw` would erase; changes nothing, and raises the same."""
+    """The referral, or its tombstone, that `withdraw` would erase. Changes nothing; raises the same."""
     check_whole(referral_id)
     about = the_referral_or_its_tombstone(tx, referral_id)
     if reason is ErasureReason.ENTERED_IN_ERROR and about.side is not Side.SENDER:

@@ -1,4 +1,4 @@
-"""The agency's heartbeat: how to seal to it, what it reads, how it does."""
+"""The agency's heartbeat, an `AgencyAnnouncement`: its sealing keys, the schemas that it reads, and its open work."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from schemas.lifecycle import Side
 from schemas.schema_index import by_fingerprint
 from schemas.sealing_keys import SealingKey
 
-EXPIRES_AFTER = timedelta(days=60)  # as long as the announced keys last; silence is judged by `issued_at`
+EXPIRES_AFTER = timedelta(days=60)  # as long as the announced sealing keys; readers judge silence by `issued_at`
 
 
 def next_announcement(
@@ -25,7 +25,8 @@ def next_announcement(
     software_version: str,
     limits: Limits = DEFAULT_LIMITS,
 ) -> AgencyAnnouncement:
-    """The next one in order: its counter is written down first, so that no two ever have the same."""
+    """The next announcement in order. Its counter is committed to the ledger before it is returned, so that no two
+    announcements of this agency ever have the same one."""
     with ledger.read() as tx:
         to_us = [
             count

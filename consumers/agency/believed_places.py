@@ -1,4 +1,5 @@
-"""The places in a referral's order that another agency has used, as far as it is believed."""
+"""Which places in a referral's order another agency has used. Words under a signing key that was revoked do not count
+as used."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,14 +10,15 @@ from referral_bus.ledger.tombstones import Tombstone
 from schemas.events import NOWHERE, Place, ReferralKey
 
 Believes = Callable[[str], bool]
-"""Whether what a signing key of this id has said still counts; see `Register.believes`."""
+"""Given the id of a signing key: whether what was signed with it still counts. See `Register.believes`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """`held` is the last place that is believed: it keeps out what is not above it. `reached` is the place up to which
-    an event can follow. They differ only where the last word was said under a key that is revoked, so that the next
-    one corrects it: a place of that key keeps nothing out, but can be followed, since its agency may have used it."""
+    """`held` is the last place used under a key that is still believed: an event at or below it is refused. `reached`
+    is the highest place that an arriving event may name in `follows`. The two differ only where the last word was
+    signed with a key that is revoked since: the place of such a word refuses no event, yet an event may follow it,
+    since its agency did use it. Then `corrects` is true, and the arriving event replaces what that key said."""
 
     held: Place
     reached: Place
@@ -24,7 +26,7 @@ class Places:
 
 
 def places_of(tx: Tx, referral: ReferralKey, writer: str, follows: Place, believes: Believes) -> Places:
-    """As an event meets them that follows `follows`."""
+    """The places of `writer` in a referral, for an arriving event of this writer whose predecessor is `follows`."""
     last, key_id = referrals.place_said(tx, referral, writer)
     if key_id is None or believes(key_id):
         return Places(last, last)
@@ -35,7 +37,8 @@ def places_of(tx: Tx, referral: ReferralKey, writer: str, follows: Place, believ
 
 
 def place_taken(left: Tombstone | None, believes: Believes) -> Place:
-    """The place of the peer's last word that a tombstone has taken, if that is believed."""
+    """The place of the peer's last word that a tombstone records; NOWHERE if there is none, or if the key that signed
+    that word is no longer believed."""
     if left is None or left.status_key_id is None or not believes(left.status_key_id):
         return NOWHERE
     return left.status_place

@@ -1,4 +1,4 @@
-"""What somebody at the agency can do about dead letters: let what waits be tried again, or decide against it."""
+"""The agency's two decisions about its dead letters: retry those that wait, or discard them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -22,34 +22,35 @@ from schemas.lifecycle import Side, Status
 from schemas.outcomes import CODES, Code, Outcome
 from schemas.personal import StatusBody
 
-MOST = 10_000  # in one go
-MOST_NAMED = 5  # in an error
+MOST = 10_000  # dead letters in one command
+MOST_NAMED = 5  # numbers of dead letters in one error
 UNREADABLE = "it cannot be read yet, so its place in the order is not known; upgrade, then retry it"
 
 
 @dataclass(frozen=True, slots=True)
 class DueAgain:
-    """It is handed over again at once, its attempts counted from nought."""
+    """The event is due for hand-over at once, and its attempts are counted from zero again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """`answered` tells whether the referral's sender was told that it is rejected."""
+    """The dead letter is discarded. `answered`: the sender of its referral was told that the referral is rejected."""
 
     answered: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A dead letter as it was, and what became of it. `result` is None where somebody else was faster."""
+    """A dead letter as it was before, and what became of it. `result` is None where another command, or the service,
+    settled it first."""
 
     letter: DeadLetter
     result: Verdict | DueAgain | Discarded | None
 
 
 def keep_places(tx: Tx, batch: Sequence[Delivery], verdicts: Sequence[Verdict], most: int) -> int:
-    """Completes what taking in a batch has kept: where each record stands, and no more than `most` of the refused.
-    Returns how many older ones made room."""
+    """After `batch` was taken in: notes partition and offset of each dead letter, and keeps the bytes of at most `most`
+    refused records. Beyond that it drops the oldest of the writer that holds most. Returns how many it dropped."""
     not_taken = [each for each, verdict in zip(batch, verdicts, strict=True) if _is_dead_letter(verdict)]
     for each in not_taken:
         dead_letters.stood_at(tx, hashlib.sha256(each.record.value).digest(), each.partition, each.offset)
@@ -65,24 +66,24 @@ def still_held(verdict: Verdict) -> bool:
 
 
 def waiting(ledger: Ledger, choice: Choice) -> list[DeadLetter]:
-    """The dead letters that somebody means and that wait. Raises `Refused` where a number is no dead letter's, or that
-    of one that waits for nothing."""
+    """The waiting dead letters that `choice` names. Raises `Refused` where a number belongs to no dead letter, or to
+    one that is refused or discarded already, and where `choice` names none at all."""
     if choice.everything:
-        raise Refused(Reason.FIELD_MISSING, "say which: by their numbers, with --code, or with --from-agency", "NUMBER")
+        raise Refused(Reason.FIELD_MISSING, "name them: by their numbers, with --code, or with --from-agency", "NUMBER")
     with ledger.read() as tx:
         found = chosen(tx, choice, MOST, None if choice.numbers else WAITING)
-    if len(found) < len(set(choice.numbers)) or not found:  # not said which: what was typed may be anything
+    if len(found) < len(set(choice.numbers)) or not found:  # the error repeats no input
         raise Refused(Reason.DEAD_LETTER_UNKNOWN, "there is no such dead letter; see `referral-bus dead-letters list`")
     final = [letter.number for letter in found if letter.state not in WAITING]
     if final:
-        advice = "refused or discarded: nothing waits any more"
+        advice = "these are refused or discarded: there is nothing left to decide"
         raise Refused(Reason.DEAD_LETTER_FINAL, advice, _numbers(final))
     return found
 
 
 def retry(ledger: Ledger, letters: Sequence[DeadLetter], context: IngestContext, by: str) -> list[Done]:
-    """A held one is judged anew from the very start, one that was given up is due at once. Each has a transaction of
-    its own. `by` is who asked, for the audit."""
+    """Judges a held dead letter again from the first check, and makes one whose hand-over was given up due at once.
+    Each has a transaction of its own. `by`: the person or service that asked, for the audit."""
     done = []
     for letter in letters:
         with ledger.write() as tx:
@@ -116,7 +117,7 @@ def _same_still(tx: Tx, letter: DeadLetter) -> bool:
 
 
 def check_discardable(letters: Sequence[DeadLetter]) -> None:
-    """Raises `Refused` for what nobody may decide against."""
+    """Raises `Refused` where one of them must not be discarded: an erasure, or a held event that cannot be read yet."""
     erasures = [letter.number for letter in letters if letter.record == ErasureEvent.record]
     if erasures:
         advice = "an erasure is never discarded: erase in your own system, then retry it"
@@ -129,13 +130,14 @@ def check_discardable(letters: Sequence[DeadLetter]) -> None:
 
 
 def _numbers(numbers: Sequence[int]) -> str:
-    """Which of our dead letters it is about, for the place of an error."""
+    """The place of an error about these dead letters; names at most `MOST_NAMED`."""
     return ", ".join(f"NUMBER {number}" for number in numbers[:MOST_NAMED])
 
 
 def discard(ledger: Ledger, letters: Sequence[DeadLetter], reason: str, context: IngestContext, by: str) -> list[Done]:
-    """Decides against them, each in a transaction of its own. The writer of a held event is told that it is refused;
-    what was given up counts as handed over, and a new referral that nobody has seen is answered as rejected."""
+    """Discards them, each in a transaction of its own. The writer of a held event gets a receipt that it is refused. An
+    event whose hand-over was given up counts as handed over; if it started a referral that is still *requested*, the
+    referral is answered as *rejected*. Raises `Refused` as `check_discardable`."""
     check_discardable(letters)
     done = []
     for letter in letters:
@@ -155,7 +157,7 @@ def _refuse(tx: Tx, letter: DeadLetter, reason: str, writing: Writing, context: 
     verdict = _judge_against(tx, released, context)
     held_events.judged(tx)
     if not isinstance(verdict, NotTaken) or verdict.code is not Code.DISCARDED:
-        return None  # meanwhile another event has taken its place
+        return None  # since the choice was made another event has used its place
     dead_letters.discarded(tx, letter.number, reason, writing.now)
     return Discarded(answered=False)
 

@@ -1,11 +1,12 @@
-"""Hand-over: what came in goes to the agency's own system, in order for each referral, different referrals in parallel.
+"""Hand-over: passes received events to the agency's own system, in order for each referral, and different referrals in
+parallel. The system answers each event with one of these:
 
-    Taken   the system has it
-    Down    the system is not there: no attempt is used up, and all of it rests, longer each time
-    Failed  it did not take this event: an attempt is used up, and only this referral waits, longer each time; after the
-            last attempt it is a dead letter
+    HandedOver  the system has the event
+    Down        the system cannot be reached: uses up no attempt; all hand-overs pause, longer each time
+    Failed      the system did not take this event: uses up an attempt; only its referral pauses, longer each time;
+                after the last attempt the event is a dead letter
 
-At least once, with a stable id.
+An event is handed over at least once; a repeated one has the same `event_id`.
 """
 
 import time
@@ -26,8 +27,8 @@ from schemas.events import ReferralKey
 from schemas.outcomes import Code
 
 IDLE_S = 0.5
-SLOW_S = 60.0  # so long one event may be at the endpoint before somebody is told
-LOOK_S, LONGEST_LOOK_S, SLOWER = 0.005, 0.1, 1.25  # while something is at work; less and less while it hangs
+SLOW_S = 60.0  # a hand-over that takes longer is logged as `handover_slow`
+LOOK_S, LONGEST_LOOK_S, SLOWER = 0.005, 0.1, 1.25  # pause between looks for answers; grows while none comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +38,32 @@ class HandedOver:
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """The agency's system could not be asked. `why` is a short word of ours."""
+    """The agency's system could not be reached. `why` names the error or the HTTP status, never text from input."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The agency's system did not take this event. `why` is a short word of ours, or where its code failed."""
+    """The agency's system did not take this event. `why` names the error or the HTTP status, or the line of code at
+    which the agency's handler failed; never text from input."""
 
     why: str
 
 
 Answer = HandedOver | Down | Failed
 Endpoint = Callable[[Received], Answer]
-"""Where events are handed over. It ends within a bounded time, and whatever it raises counts as `Failed`."""
+"""Hands one event over and returns the system's answer. It must return within a bounded time. An exception counts as
+`Failed`, except `NotNow`, which counts as `Down`."""
 
 Handler = Callable[[Received], None]
-"""The agency's own Python code. It has taken the event when it returns. Raising `NotNow` means that nothing can be
-taken now, raising anything else that this event could not be. It may be called again with an `event_id` that it has
-seen, and must not take it twice."""
+"""The agency's own Python code. When it returns, the event counts as handed over. It raises `NotNow` while it can take
+no event at all; any other exception means that it could not take this one. It may be called again with an `event_id`
+that it has seen, and must not take that event twice."""
 
 
 class NotNow(Exception):
-    """What a handler raises while the agency's system is down. It uses up no attempt."""
+    """A handler raises this while the agency's system is down. It uses up none of the event's attempts."""
 
 
 def endpoint_of(handler: Handler) -> Endpoint:
@@ -73,7 +76,7 @@ def endpoint_of(handler: Handler) -> Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class _AtWork:
-    """An event that the endpoint has been given, and since when it has it."""
+    """An event that the endpoint is working on. `since`: when it was given the event, on the monotonic clock."""
 
     received: Received
     future: Future[Answer]
@@ -81,7 +84,8 @@ class _AtWork:
 
 
 class _Rest:
-    """Whether the endpoint rests. The pauses grow as long as it answers nothing, and one event alone ends a rest."""
+    """Pauses hand-over while the endpoint is down. Each pause is longer than the one before. When one is over a single
+    event is handed over as a probe; an answer other than `Down` ends the pauses."""
 
     def __init__(self, first: timedelta) -> None:
         self._backoff = Backoff(first, LONGEST_REST)
@@ -97,7 +101,8 @@ class _Rest:
         return 0 if resting or busy else 1
 
     def begin(self, now: datetime) -> datetime:
-        """Rests from now on; when it is over. What was on its way when the rest began makes it no longer."""
+        """Begins a pause at `now` and returns when it ends. Hand-overs that were under way when a pause began, and then
+        answer `Down` too, do not lengthen it."""
         if self._until is None or now >= self._until:
             self._rests += 1
             self._pause = self._backoff.pause(self._rests)
@@ -109,7 +114,7 @@ class _Rest:
 
 
 class Handover:
-    """One thread runs `tick`; the endpoint is asked from a few others."""
+    """One thread calls `tick`; `workers` further threads call the endpoint."""
 
     def __init__(
         self,
@@ -135,7 +140,8 @@ class Handover:
         self._seldom = Seldom(time.monotonic)
 
     def tick(self) -> float:
-        """One round; returns how many seconds may pass before the next one unless something happens."""
+        """One round. Returns the seconds until the next one is due, unless something is written to the ledger
+        before."""
         moves = self._collect()
         now = self._writing().now
         room = self._rest.room(now, self._workers, len(self._busy))
@@ -150,7 +156,7 @@ class Handover:
         return self._look_s if self._busy else IDLE_S
 
     def _collect(self) -> bool:
-        """Tells whether there was an answer."""
+        """Writes down the answers that have come; returns whether there was any."""
         finished = [(each.received, _answer(each.future)) for each in self._busy.values() if each.future.done()]
         if not finished:
             return False
@@ -168,14 +174,15 @@ class Handover:
         return True
 
     def _tell_of_slow_ones(self) -> None:
-        """A handler may take as long as it likes; one that never returns has to be seen by somebody."""
+        """Logs each hand-over that takes longer than `SLOW_S`: a handler has no time limit, so one that never returns
+        shows in the log only."""
         for each in self._busy.values():
             seconds = time.monotonic() - each.since
             if seconds > SLOW_S and self._seldom("slow", str(each.received.cursor)):
                 self._log.warning("handover_slow", cursor=each.received.cursor, seconds=round(seconds))
 
     def _write_down(self, tx: Tx, finished: Sequence[tuple[Received, Answer]]) -> list[int]:
-        """What follows from the answers; the cursors of events that have had their last attempt."""
+        """Stores what follows from the answers. Returns the cursors of events that have had their last attempt."""
         writing = self._writing()
         down, given_up = [], []
         for received, answer in finished:
@@ -195,7 +202,7 @@ class Handover:
         return given_up
 
     def close(self) -> None:
-        """Waits for hand-overs that are at work."""
+        """Waits for the hand-overs that are under way and stores their answers."""
         self._pool.shutdown(wait=True)
         self._collect()
 

@@ -1,9 +1,11 @@
-"""The ingest loop: read our inbox and the others' announcements, take each record in, remember how far we are.
+"""The ingest loop: reads this agency's inbox and the other agencies' announcements, takes each record in, and keeps the
+position that it has read up to.
 
     poll  ->  one ledger transaction: take in every record, receipts owed, positions  ->  commit to Kafka (for lag)
 
-Kafka's committed offset is a courtesy to others. The position that counts is in the ledger, in the same transaction as
-what was read; so a crash at any moment repeats records at worst, and a repeated record is known.
+The committed offset in Kafka serves lag monitoring only. The loop resumes from the position in the ledger, which is in
+the same transaction as what was read. So a crash at any moment at worst makes it read records again, and it recognizes
+a record that it has taken in before.
 """
 
 import threading
@@ -48,13 +50,13 @@ from schemas.outcomes import Code
 
 BATCH = 200  # records in one transaction: a commit each 200, yet commands wait well under 100 ms for the write lock
 POLL_S = 0.5
-TOPICS_EVERY_S = 5.0  # how often we look whether a topic was made, or made anew
+TOPICS_EVERY_S = 5.0  # between two looks for topics that were made, removed, or made anew
 RETRY_S = 0.5
 HELD_BY_ITSELF = (Code.REGISTER_NEWER, Code.SCHEMA_UNKNOWN, Code.CODE_UNKNOWN)
 
 
 class Ingest:
-    """One thread runs it; it never calls the agency's own system."""
+    """One thread calls `run`. It never calls the agency's own system."""
 
     def __init__(
         self,
@@ -82,13 +84,13 @@ class Ingest:
         self._account = IngestReport(metrics, log)
         self._topics = Subscriptions(ledger, broker, register, clock)
         self._looked = 0.0
-        self._judged_with = 0  # the register's version when what is held was last judged anew
+        self._judged_with = 0  # version of the register with which the held events were last judged
         self._progress: Callable[[], None] = lambda: None
-        self.reading = False  # whether our inbox is there and being read
+        self.reading = False  # whether our inbox topic exists and is being read
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
-        """Reads until `stop`. Raises `Unreachable` while Kafka or the ledger does not answer; begun again it goes on
-        where the ledger says, so that nothing is skipped."""
+        """Reads until `stop` is set. Raises `Unreachable` when Kafka or the ledger does not answer. Called again it
+        resumes at the position in the ledger, so that no record is skipped."""
         self._progress = progress
         while not stop.is_set():
             progress()
@@ -109,7 +111,7 @@ class Ingest:
         return self._broker.reader(f"referral-bus.{self._ledger.code}")
 
     def assign(self, reader: Reader) -> None:
-        """Looks which of our topics are there, and goes on in each where the ledger says."""
+        """Looks which of our topics exist, and has `reader` resume in each at the position in the ledger."""
         self._topics.look()
         self._looked = time.monotonic()
         self._judge_held_if_it_can_help()
@@ -117,7 +119,8 @@ class Ingest:
         self.reading = self._topics.inbox_is_there
 
     def step(self, reader: Reader, timeout_s: float = POLL_S) -> bool:
-        """One poll, taken in. False when topics have come, gone, or were made anew: assign again."""
+        """Polls once and takes in what came. Returns False when a topic was made, removed, or made anew since `assign`:
+        then call `assign` again."""
         batch = reader.poll(timeout_s, BATCH)
         passed, standing = reader.passed_over(), self._topics.moved(reader.reached())
         if batch or passed or standing:
@@ -130,8 +133,9 @@ class Ingest:
     def take(
         self, batch: Sequence[Delivery], passed: Sequence[Unreadable] = (), standing: Sequence[Position] = ()
     ) -> list[Position]:
-        """Takes a batch in, with what was passed over in it, and returns the positions reached. `standing` is where the
-        reader stands after it. A batch that fails is repeated record by record."""
+        """Takes a batch in and returns the positions reached, one for each partition. `passed`: Kafka batches in
+        between that cannot be unpacked. `standing`: the positions of the reader after this batch. A batch that fails
+        is repeated record by record. Raises `Unreachable` or `LedgerUnusable`."""
         try:
             return self._take_together(batch, passed, standing)
         except (Unreachable, LedgerUnusable):  # no fault of the record's: nothing is skipped
@@ -161,7 +165,8 @@ class Ingest:
         return reached
 
     def _judge_held_if_it_can_help(self) -> None:
-        """Once after the start, when our software may be newer, and then with each version of the register."""
+        """Judges the held events again, once after the start, since the software may be newer than what held them, and
+        then once for each version of the register."""
         version = self._register().version
         if version != self._judged_with:
             self._disbelieve()
@@ -169,13 +174,14 @@ class Ingest:
             self._judged_with = version
 
     def _disbelieve(self) -> None:
-        """Before anything is judged by another register: what it does not stand by any more is forgotten."""
+        """Forgets what was said under signing keys that the current register no longer believes. Must be done before
+        anything is judged with that register."""
         register, now = self._register(), self._clock()
         with self._ledger.write() as tx:
             disbelieve(tx, lambda code, key_id: register.believes(code, key_id, now), now)
 
     def judge_held(self) -> None:
-        """Events that waited for a newer register, or for newer software, are judged anew."""
+        """Judges again the events that were held because they need a newer register or newer software."""
         last: int | None = 0
         most = BATCH
         while last is not None:
@@ -209,8 +215,8 @@ class Ingest:
     def _move(
         self, batch: Sequence[Delivery], passed: Sequence[Unreadable], standing: Sequence[Position]
     ) -> list[Position]:
-        """The positions alone. A record that we cannot judge for a defect of ours has no receipt, so its writer sends
-        it again, and it is not lost."""
+        """Stores the positions only, and returns them. A record that a defect of ours keeps from being judged gets no
+        receipt, so its writer sends it again, and it is not lost."""
         reached = self._topics.reached(batch, standing)
         with self._ledger.write() as tx:
             received_events.read_up_to(tx, reached)

@@ -1,4 +1,4 @@
-"""What was taken in, and what was not: counted each time, logged as a sample."""
+"""Reports what ingest has taken in and what it has not: counts every record, and logs some of those not taken."""
 
 import time
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class IngestReport:
                 assert_never(verdict)
 
     def passed_over(self, batches: Sequence[Unreadable]) -> None:
-        """Batches in Kafka that cannot be unpacked at all. Their writers have no receipts, so they send again."""
+        """Reports Kafka batches that cannot be unpacked. Their writers get no receipts for them, so they send again."""
         for batch in batches:
             self._not_taken("unknown", batch.code)
 
@@ -50,7 +50,8 @@ class IngestReport:
         self._metrics.process_failures("unknown", "DEFECT")
 
     def _not_taken(self, record: str, code: str) -> None:
-        """A sample: whoever writes a hundred thousand wrong records fills no disk. The metrics count each."""
+        """Counts every record; logs only some of each code and kind, so that a writer of a hundred thousand wrong
+        records does not fill the disk with log lines."""
         self._metrics.process_failures(record, code)
         if self._seldom(code, record):
             self._log.warning("not_taken", code=code, record=record)

@@ -1,4 +1,5 @@
-"""One authentic ErasureEvent: it takes effect at once, whatever is missing, held or blocked.
+"""Judges one authentic ErasureEvent. It takes effect at once: also when events before it are missing or held, or when
+their hand-over waits.
 
 known already?  ->  codes, status?  ->  about a referral of ours, by one of its two agencies?
 ->  the recipient's retention: its last word   or   erased here, answered *erased*, handed over to be confirmed
@@ -24,7 +25,7 @@ from schemas.outcomes import Code, Outcome
 
 @dataclass(frozen=True, slots=True)
 class _Party:
-    """The other agency of a referral and which side we are."""
+    """The other agency of a referral, `peer`, and our own side in it."""
 
     side: Side
     peer: str
@@ -59,11 +60,12 @@ def take_erasure(tx: Tx, event: ErasureEvent, digest: bytes, raw: RawRecord, con
 
 
 def _party(tx: Tx, event: ErasureEvent) -> _Party | Code:
-    """A referral that we do not know can be erased beforehand, but by its sender only."""
+    """The two sides of the referral to erase, or why its writer may not erase it. A referral that we do not know can be
+    erased before it arrives, but by its sender only."""
     if (event.status is None) != event.from_sender or (event.status is not None and event.status not in ENDED):
         return Code.VALUE_REFUSED
     about = referrals.load(tx, event.referral) or tombstones.load(tx, event.referral)
-    if about is None or about.peer != event.writer:  # to who is no party a referral is unknown
+    if about is None or about.peer != event.writer:  # to any other agency: unknown
         return _Party(Side.RECIPIENT, event.writer, known=False) if event.from_sender else Code.REFERRAL_UNKNOWN
     return _Party(about.side, about.peer)
 
@@ -91,7 +93,8 @@ def _apply(tx: Tx, event: ErasureEvent, party: _Party, key_id: str, context: Ing
 
 
 def _last_word(tx: Tx, event: ErasureEvent, key_id: str, context: IngestContext) -> LastWord | None:
-    """The final status that it says, unless a later word of its writer was taken before."""
+    """The final status that the event carries; None without one, and where a later word of its writer was taken in
+    before."""
     key, believes = event.referral, context.believes(event.writer)
     held = places_of(tx, key, event.writer, NOWHERE, believes).held
     status_place = place_taken(tombstones.load(tx, key), believes)

@@ -1,9 +1,10 @@
-"""One authentic ReferralEvent or StatusEvent on its way into the ledger: the rules, in their order.
+"""Judges one authentic ReferralEvent or StatusEvent on its way into the ledger. The checks, in their order:
 
     erased?  known already?  place taken?  in order?  ->  register, party, agreement, opens?  values, codes, consent,
     life cycle?  ->  stored
 
-Only what stands in order is judged by its content, so that an event is refused or stored once and for all.
+The content of an event is judged only when everything before it in its referral's order is there. So an event that is
+stored or refused stays stored or refused.
 """
 
 from dataclasses import dataclass, replace
@@ -79,9 +80,10 @@ class Judging:
         return self._judge()
 
     def _erased(self) -> bool:
-        """No late copy passes a tombstone, nor the end that the recipient's retention has put to its words. A recipient
-        that does not know of our retention any more, because its ledger was restored, is asked to erase too. To an
-        agency that is no party a referral is unknown, whether it is open, erased, or never was."""
+        """Whether the referral was erased here, or its recipient has forgotten it by its own retention; then a late
+        copy of an event takes no effect. A recipient that was restored, and so does not know that our retention has
+        erased the referral, is asked to erase it too. To an agency that is no party the referral is unknown, whether it
+        is open, erased, or never existed: then this is false."""
         if self.referral is not None:
             return self.referral.peer_forgot_at is not None
         left = tombstones.load(self.tx, self.event.referral)
@@ -95,9 +97,10 @@ class Judging:
         return True
 
     def discard(self) -> Verdict:
-        """Somebody here has decided against a held event. Its place is used up, as by any refusal."""
+        """Refuses a held event because a person at this agency has discarded it. That uses up its place, as any refusal
+        does."""
         if self._erased() or self.event.follows > self.places.reached or self.event.place <= self.places.held:
-            return self.take()  # meanwhile it is over, or another has taken its place
+            return self.take()  # since then it was erased, or another event has used its place
         return self._refuse(_No(Code.DISCARDED), self.referral if isinstance(self.event, StatusEvent) else None)
 
     def _judge(self) -> Verdict:
@@ -138,7 +141,7 @@ class Judging:
             return self._refuse(_No(Code.CONSENT_INVALID))
         referral = received_events.store_referral(self.tx, event, body, self.raw.key_id, self.context.now)
         self._owe(Outcome.STORED, None, event.place)
-        if own_incarnation(self.tx) > 1:  # our ledger was restored, and may have said other things about it before
+        if own_incarnation(self.tx) > 1:  # our ledger was restored; before, it may have answered otherwise
             write_note(self.tx, referral, self.context.writing)
         return TakenIn(event.record)
 
@@ -159,21 +162,23 @@ class Judging:
         return TakenIn(event.record)
 
     def _may_follow(self, referral: Referral, status: Status) -> bool:
-        """The first event of a higher incarnation sets the status unchecked: its writer's ledger was restored. So does
-        the first one after those of a revoked key."""
+        """Whether the recipient may set this status now. The first event of a higher incarnation sets it without a
+        check against the life cycle, since its writer's ledger was restored; so does the first event that replaces
+        words under a revoked key."""
         restored = self.event.incarnation > self.places.reached.incarnation > 0
         return restored or self.places.corrects or may_follow(referral.status, status)
 
     def _by_itself(self) -> bool:
-        """The first word of an incarnation above 1 is always its service's automatic one."""
+        """Whether the writer's service wrote this event automatically: the first event of an incarnation above 1 is
+        always such a one."""
         return self.event.incarnation > max(1, self.places.reached.incarnation)
 
     def _written_at(self) -> datetime:
-        """As the writer says; but nothing was written in the future."""
+        """When the event was written by its writer's clock, but never later than now."""
         return min(self.event.occurred_at, self.context.now)
 
     def _refuse(self, no: _No, referral: Referral | None = None) -> Verdict:
-        """Refused for good. A recipient's status counts even though its body had to be refused."""
+        """Refuses the event for good. The status of a recipient's event counts even where its body is refused."""
         event = self.event
         if self.context.arriving:
             quotas.charge(self.tx, event.writer, event.record, self.context.now)
@@ -187,7 +192,8 @@ class Judging:
         return NotTaken(event.record, no.code, owed=True)
 
     def _hold(self, code: Code) -> Verdict:
-        """Can be judged later: its bytes are kept, its place is not used, and its writer waits."""
+        """Holds an event that can be judged only later: keeps its bytes, does not use its place, and tells its writer
+        to wait."""
         event = self.event
         hold(self.tx, self._letter(_No(code)), self.context.now)
         self._owe(Outcome.HELD, code)
@@ -203,7 +209,8 @@ class Judging:
 
 
 def _not_forgotten(referral: Referral | None, believes: Believes) -> Referral | None:
-    """The referral as before its recipient's retention, where that was said under a key that is revoked since."""
+    """The referral without the note that its recipient has forgotten it, where that was said under a key that is
+    revoked since; else the referral as it is."""
     if referral is None or referral.peer_forgot_key_id is None or believes(referral.peer_forgot_key_id):
         return referral
     return replace(referral, peer_forgot_at=None, peer_forgot_key_id=None)
@@ -220,6 +227,6 @@ def _refer(event: ReferralEvent, referral: Referral | None, context: IngestConte
 
 
 def _status(event: SealableEvent) -> Status | None:
-    """The status that an event says, where it says one that we know."""
+    """The status that an event sets; None for one that sets none, or a code that we do not know."""
     said = event.status if isinstance(event, StatusEvent) else None
     return Status(said) if said is not None and code_known("status", said) else None

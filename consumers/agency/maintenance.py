@@ -1,8 +1,9 @@
-"""The keeper: what has to be done to the ledger from time to time, by nobody's wish.
+"""The keeper: a thread of the service that maintains the ledger. It empties the write-ahead log of erased content, and
+erases by retention what has been kept for its full time.
 
-Erased content leaves the write-ahead log, and what was kept long enough goes. A clock that ran a year ahead would have
-us erase what is still needed, and nothing brings it back: so time has passed only when two other agencies' signed
-announcements agree with our clock, or that of the only one that we hear.
+A clock that runs a year ahead would make it erase what is still needed, and nothing brings that back. So retention
+counts a time as passed only when the signed announcements of two other agencies agree with our clock, or of one where
+this agency hears only one.
 """
 
 import threading
@@ -24,7 +25,7 @@ SAY_EVERY_S = 86_400.0
 
 
 class Keeper:
-    """One thread runs it."""
+    """One thread calls `run`."""
 
     def __init__(
         self,
@@ -58,13 +59,13 @@ class Keeper:
             stop.wait(LOOK_EVERY_S)
 
     def keep_log_short(self) -> None:
-        """One attempt; logs about once a minute that an open read keeps the log from being emptied."""
+        """Tries once to empty the write-ahead log. While an open read prevents it, logs that about once a minute."""
         if not keep_short(self._ledger) and self._seldom("held_up"):
             self._log.warning("ledger_log_held_up", bytes=log_bytes(self._ledger))
 
     def retain(self) -> int:
-        """One small step; returns how many things went. Nothing goes while too few others have been heard,
-        which is said once a day."""
+        """One bounded step of retention; returns how many rows it erased. Erases nothing while fewer than `witnesses`
+        other agencies confirm our clock, and logs that once a day."""
         writing = self._writing()
         with self._ledger.read() as tx:
             agreed = agreed_time(tx, writing.now, self._witnesses())
@@ -76,7 +77,8 @@ class Keeper:
 
 
 def scrub(ledger: Ledger, writing: Writing) -> bool:
-    """Empties the write-ahead log if something was erased since; False while a reader keeps it from being done."""
+    """Empties the write-ahead log if something was erased since it was last emptied. Returns False while an open read
+    prevents it."""
     with ledger.read() as tx:
         if not tombstones.unscrubbed(tx):
             return True

@@ -1,4 +1,4 @@
-"""Which topics an agency reads, and where in each of them it goes on."""
+"""Which topics an agency reads, and the position at which it resumes in each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,12 +10,13 @@ from referral_bus.ledger import outbox_sweep, received_events
 from referral_bus.ledger.store import Ledger
 
 NEWEST = 1_000
-"""Of the announcements of an agency that we have not read before. Only its newest counts; a month has 43,000."""
+"""How many records of an announcement topic that we have never read are read. Only the newest announcement counts, and
+a month has 43,000."""
 
 
 class Subscriptions:
-    """Our inbox, the announcements of everybody we have an agreement with, and the register's; as they were when we
-    looked last."""
+    """Our inbox, the announcement topics of all agencies that we have an agreement with, and the register topic; those
+    that existed at the last `look`."""
 
     def __init__(self, ledger: Ledger, broker: Broker, register: Callable[[], Register], clock: Clock) -> None:
         self._ledger = ledger
@@ -38,8 +39,9 @@ class Subscriptions:
         return self._register().inbox(self._ledger.code) in self._there
 
     def positions(self) -> list[Position]:
-        """Where to go on. A topic made anew under the same name is read from its start; so is the register's each time,
-        because what it tells is not kept in the ledger. Of announcements that are new to us the newest are enough."""
+        """The position at which to resume in each partition. A topic that was made anew under the same name is read
+        from its start; so is the register topic each time, because the ledger does not keep registers. Of an
+        announcement topic that we have never read the last `NEWEST` records are read."""
         with self._ledger.read() as tx:
             saved = received_events.positions(tx)
         wanted = [
@@ -61,8 +63,8 @@ class Subscriptions:
         return replace(start, offset=max(0, self._broker.ends(topic).get(partition, 0) - NEWEST))
 
     def reached(self, batch: Sequence[Delivery], standing: Sequence[Position]) -> list[Position]:
-        """The furthest in each partition that a batch has moved: where its reader stands after it, or behind the last
-        record of a part of it."""
+        """The position after a batch in each partition that it moved: where the reader stands (`standing`), or, for a
+        part of a batch, behind its last record."""
         ends = [(one.record.topic, one.partition, one.offset + 1) for one in batch]
         ends += [(one.topic, one.partition, one.offset) for one in standing]
         furthest = {(name, partition): offset for name, partition, offset in sorted(ends)}
@@ -73,7 +75,7 @@ class Subscriptions:
         ]
 
     def moved(self, standing: Sequence[Position]) -> list[Position]:
-        """Those that are not saved yet."""
+        """Those of the reader's positions that the ledger does not hold yet."""
         return [one for one in standing if self._saved.get((one.topic, one.partition)) != one.offset]
 
     def saved(self, reached: Sequence[Position]) -> None:
@@ -89,7 +91,7 @@ class Subscriptions:
         return found
 
     def _look_at_inboxes(self, topic_ids: Mapping[str, str]) -> None:
-        """What stood in an inbox that was made anew is sent again."""
+        """Where a peer's inbox was made anew under the same name, marks what stood in the old one to be sent again."""
         if topic_ids != self._inboxes:
             with self._ledger.write() as tx:
                 for peer, topic_id in topic_ids.items():

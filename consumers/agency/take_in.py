@@ -1,4 +1,5 @@
-"""What becomes of one record. One call, inside one ledger transaction: who wrote it, what it is, who judges it."""
+"""Takes one record in, inside one ledger transaction: authenticates it, finds its kind, and has the judge of that kind
+decide."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -31,14 +32,16 @@ from schemas.outcomes import CODES, Code, Outcome
 
 
 def take_in(tx: Tx, raw: RawRecord, context: IngestContext) -> Verdict:
-    """Judges one raw record from our inbox or an announcement topic, and writes down what follows from it."""
+    """Judges one raw record from our inbox, an announcement topic or the register topic, and writes what follows from
+    it to the ledger. Raises `QuotaExceeded`, before it writes anything, for a writer whose quota of the day is used
+    up."""
     found = authenticate(raw, context.register, context.here, context.now)
     match found:
         case Unbelieved(code):
             return NotTaken("unknown", code, owed=False)
         case Undecoded(writer, digest, code, path):
             outcome = CODES[code].outcome
-            if outcome is None or raw.topic != context.register.inbox(context.here):  # elsewhere nothing is for us
+            if outcome is None or raw.topic != context.register.inbox(context.here):  # no receipt outside our inbox
                 return NotTaken("unknown", code, owed=False)
             if _erased(tx, raw.key, writer, context.here):
                 receipts_owed.owe(tx, [Owed(writer, digest, None, Outcome.ERASED)])
@@ -58,7 +61,7 @@ def take_in(tx: Tx, raw: RawRecord, context: IngestContext) -> Verdict:
 
 
 def _erased(tx: Tx, key: bytes, writer: str, here: str) -> bool:
-    """Whether a record's key names a referral between us and its writer that was erased here."""
+    """Whether the Kafka key of a record names a referral between `here` and `writer` that was erased here."""
     try:
         referral_id = UUID(key.decode("ascii"))
     except ValueError:
@@ -69,15 +72,15 @@ def _erased(tx: Tx, key: bytes, writer: str, here: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class JudgedAnew:
-    """`last` is the number of the last dead letter that was looked at; None when none was left."""
+    """The verdicts of one step. `last`: number of the last held event that was judged; None when none was left."""
 
     verdicts: tuple[Verdict, ...]
     last: int | None
 
 
 def judge_held(tx: Tx, codes: Collection[Code], context: IngestContext, after: int, most: int) -> JudgedAnew:
-    """Judges anew, from the start, what was held for one of these reasons: at most so many, with a number after
-    `after`. All or none of them."""
+    """Judges again, from the first check, events that are held for one of `codes`: at most `most` of them, those with a
+    number above `after`, in one transaction."""
     released = release(tx, codes, after, most)
     verdicts = tuple(take_in(tx, each.raw, context) for each in released)
     judged(tx)

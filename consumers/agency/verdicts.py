@@ -1,4 +1,4 @@
-"""What taking in a record needs beside the ledger, and what can come of it."""
+"""The context that taking in a record needs beside the ledger, and its possible outcomes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from schemas.outcomes import Code
 
 @dataclass(frozen=True, slots=True)
 class IngestContext:
-    """What taking in needs beside the ledger. `here` is our agency code; `arriving` what comes from the broker now,
-    so that more of it than is kept of one writer can be left: its writer sends it again."""
+    """What taking in needs beside the ledger. `here`: our agency code. `arriving`: the record comes from the broker
+    now, so it counts against its writer's quota; beyond that it is not kept, and its writer sends it again."""
 
     here: str
     register: Register
@@ -27,52 +27,54 @@ class IngestContext:
 
     @property
     def writing(self) -> Writing:
-        """For what the service answers by itself."""
+        """For events that the service writes automatically."""
         return Writing(self.now, self.register.version, self.new_id)
 
     def believes(self, code: str) -> Believes:
-        """Whether what a signing key of this agency has said still counts."""
+        """A function that tells whether words under a signing key of agency `code` still count, by the id of the
+        key."""
         return lambda key_id: self.register.believes(code, key_id, self.now)
 
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """Done: stored, or a receipt or announcement heard."""
+    """An event was stored, or a receipt or an announcement was taken into account."""
 
     record: str
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Known already; its receipt is owed once more."""
+    """The event was known already; its receipt is owed once more."""
 
     record: str
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Something before it has not arrived; not kept."""
+    """An event before it in its referral's order has not arrived. The record is not kept."""
 
     record: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reseal:
-    """Sealed to a key that is gone; not kept, its writer seals it anew."""
+    """The event was sealed to a key that was destroyed. It is not kept; its writer seals it to another key."""
 
     record: str
 
 
 @dataclass(frozen=True, slots=True)
 class NoRoom:
-    """As much of its writer is kept as may be; not kept and not receipted, so its writer sends it again."""
+    """Its writer's quota of the day is used up. The record is not kept and gets no receipt, so its writer sends it
+    again."""
 
     record: str
 
 
 @dataclass(frozen=True, slots=True)
 class NotTaken:
-    """Refused, held back or not believed, by this code. `owed` tells whether its writer is told."""
+    """The record was refused, held or not believed, for the reason `code`. `owed`: its writer gets a receipt."""
 
     record: str
     code: Code
@@ -81,8 +83,8 @@ class NotTaken:
 
 @dataclass(frozen=True, slots=True)
 class RegisterHeard:
-    """A register version from a steward. Whether it is taken is judged by its own signatures, once this transaction
-    is over: the register lives in the home folder."""
+    """A steward has sent a version of the register. It is checked by its own signatures after this transaction, since
+    the register is a file in the home folder."""
 
     version: RegisterVersion
 

@@ -1,6 +1,6 @@
-"""The webhook: ids only, posted to one address of the settings, signed as Standard Webhooks say.
+"""The webhook: posts the ids of a received event to the address in the settings, signed as Standard Webhooks specify.
 
-Whoever gets it knows that there is something to read, and reads it from the agency's own ledger.
+The call only tells the agency's system that there is an event to read; the system reads it from the agency's ledger.
 """
 
 import io
@@ -25,14 +25,14 @@ from referral_bus.ledger.handovers import Received
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-CONNECT_S = 3.0  # for each of a name's addresses
-MOST_READ = 4096  # bytes of an answer, which are thrown away: its status says all
+CONNECT_S = 3.0  # for each address that the host's name has
+MOST_READ = 4096  # bytes of an answer that are read and thrown away: only its status counts
 NOT_NOW = frozenset({429, 502, 503, 504})
 
 
 class WebhookEndpoint:
-    """An `Endpoint` for hand-over. `secrets` is asked each time, so that a rotation needs no restart. Follows no
-    redirect and asks no proxy; a call ends after `timeout_s` in all, however slowly the other side talks."""
+    """An `Endpoint` for hand-over. Calls `secrets` before each request, so that a rotation needs no restart. Follows no
+    redirect and uses no proxy. A call ends `timeout_s` seconds after its begin, however slowly the server answers."""
 
     def __init__(
         self, url: str, secrets: Callable[[], Sequence[bytes]], timeout_s: float, clock: Clock, trust: ssl.SSLContext
@@ -67,7 +67,7 @@ class WebhookEndpoint:
         kind = HTTPSConnection if self._secure else HTTPConnection
         with self._connect(deadline) as line:
             call = kind(self._host, self._port)
-            call.sock = told = _Line(line, deadline)  # it does all that is asked of a socket there
+            call.sock = told = _Line(line, deadline)  # has every method that `http.client` calls on a socket
             call.request("POST", self._target, body.encode(), headers)
             answer = call.getresponse()
             if told.cut_off:  # the library takes half a status line, or half the headers, for a whole answer
@@ -89,7 +89,8 @@ class WebhookEndpoint:
 
 
 def notification(received: Received) -> str:
-    """What is posted: which event, of which referral, and its cursor. Nothing of a status, nothing of a person."""
+    """The JSON body of a call: the ids of event and referral, the referral's sender, and the cursor. No status, nothing
+    about a person."""
     ids = {
         "event_id": str(received.event_id),
         "referral_id": str(received.referral.referral_id),
@@ -100,9 +101,9 @@ def notification(received: Received) -> str:
 
 
 def signature(event_id: str, body: str, secrets: Sequence[bytes], now: datetime) -> dict[str, str]:
-    """The three headers of Standard Webhooks, with a signature for each secret. The id is the event's, so that a
-    repeated call is known by it."""
-    moment = now.astimezone(UTC)  # the library takes the figures as they stand for UTC
+    """The three headers of Standard Webhooks, with one signature for each secret. `webhook-id` is the id of the event,
+    by which the receiver recognizes a repeated call."""
+    moment = now.astimezone(UTC)  # the library ignores the offset
     signatures = [Webhook(secret).sign(event_id, moment, body) for secret in secrets]
     return {
         "webhook-id": event_id,
@@ -112,7 +113,7 @@ def signature(event_id: str, body: str, secrets: Sequence[bytes], now: datetime)
 
 
 class _Deadline:
-    """When a call ends, whatever the other side does."""
+    """The moment at which a call ends, whatever the server does."""
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
@@ -125,8 +126,8 @@ class _Deadline:
 
 
 class _Line:
-    """A socket as `http.client` uses it, each wait of which ends at the deadline; the library's own time-out begins
-    anew with every byte. Whoever has opened it closes it."""
+    """The methods of a socket that `http.client` uses. Every wait ends at the deadline, whereas the time-out of a plain
+    socket begins anew with every byte. Does not close the socket; `_post` does."""
 
     def __init__(self, line: socket, deadline: _Deadline) -> None:
         self._line = line
@@ -142,11 +143,11 @@ class _Line:
 
     @property
     def cut_off(self) -> bool:
-        """Whether the other side has ended while it was still being read."""
+        """Whether the server closed the connection while the answer was still being read."""
         return self._incoming.ended
 
     def close(self) -> None:
-        """Left to whoever has opened it: the rest of the answer is still to be read."""
+        """Does nothing: `http.client` calls it before the answer is read to its end; `_post` closes the socket."""
 
 
 class _Incoming(io.RawIOBase):

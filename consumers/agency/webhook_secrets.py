@@ -1,7 +1,7 @@
-"""The webhook's secrets, in the home folder beside the keys. While one takes another's place both are valid.
+"""The webhook's secrets, in the home folder beside the keys. During a rotation both the old and the new one are valid.
 
 keys/webhook.secret        32 random bytes, hex
-keys/webhook-next.secret   the one that will take its place
+keys/webhook-next.secret   during a rotation: the one that will replace it
 """
 
 import base64
@@ -16,20 +16,21 @@ CURRENT, NEXT = "webhook.secret", "webhook-next.secret"
 
 
 def valid_secrets(keys: Path) -> list[bytes]:
-    """One, or two during a rotation; none before the first was made."""
+    """The valid secrets, 32 bytes each: one, two during a rotation, none before the first was made."""
     found = [find_key(keys / name) for name in (CURRENT, NEXT)]
     return [secret for secret in found if secret is not None]
 
 
 def shown(secret: bytes) -> str:
-    """As Standard Webhooks libraries take it."""
+    """The secret in the text form that Standard Webhooks libraries take: `whsec_` and Base64."""
     return f"whsec_{base64.b64encode(secret).decode('ascii')}"
 
 
 def new_secret(keys: Path) -> bytes:
-    """The first one, or one beside it: hand-overs are signed with both until `finish_rotation`."""
+    """Makes and returns the first secret, or begins a rotation: until `finish_rotation` each call is signed with both.
+    Raises `Refused` during a rotation, or where the file cannot be written."""
     if (keys / NEXT).exists():
-        advice = "two are valid already; once your endpoint knows the newer one say --finish"
+        advice = "two secrets are valid already; once your endpoint knows the newer one, end the rotation with --finish"
         raise Refused(Reason.HOME_INVALID, advice, f"keys/{NEXT}")
     path = keys / (NEXT if (keys / CURRENT).exists() else CURRENT)
     try:
@@ -40,9 +41,9 @@ def new_secret(keys: Path) -> bytes:
 
 
 def finish_rotation(keys: Path) -> None:
-    """From now on the newer one alone is valid."""
+    """Ends a rotation: from now on only the newer secret is valid. Raises `Refused` where no rotation was begun."""
     if not (keys / NEXT).exists():
-        raise Refused(Reason.HOME_INVALID, "there is no newer one to go on with", f"keys/{NEXT}")
+        raise Refused(Reason.HOME_INVALID, "no rotation was begun, so there is no newer secret", f"keys/{NEXT}")
     try:
         (keys / NEXT).replace(keys / CURRENT)
     except OSError as error:

@@ -110,7 +110,7 @@ def test_the_sender_can_say_nothing_more_to_a_recipient_that_has_left(pair: Benc
     pair.settle()
     _leaves(pair, RECIPIENT)
     before = len(pair[SENDER].history(referral_id))
-    with pytest.raises(Refused, match="has left the register, so this reaches no one; refer anew, then withdraw"):
+    with pytest.raises(Refused, match="has left the register and cannot get this; refer anew, then withdraw"):
         pair[SENDER].say(verb, referral_id, text="Synthetic example: any text.")
     assert len(pair[SENDER].history(referral_id)) == before
 
