@@ -1,4 +1,4 @@
-"""How each agency does: what it says of itself, and what the monitor knows. Pure."""
+"""The state of each agency: what it announces of itself, and what the monitor has counted. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from referral_bus.federation.register_models import Contact
 
 @dataclass(frozen=True, slots=True)
 class AgencyState:
-    """One agency. `announced` is what it says of itself; `open` and `overdue` are what we know."""
+    """One agency. `announced`: its own newest announcement. `open`, `overdue`: referrals to it, as the monitor counts
+    them. `heard_at`: when the monitor read that announcement."""
 
     code: str
     connection: str | None  # None: not in the register
@@ -31,7 +32,7 @@ def agency_states(
     reading: ReadSpan,
     limits: Mapping[str, timedelta],
 ) -> Iterator[AgencyState]:
-    """Those of the register that have an inbox, and those it has lost that still have open referrals."""
+    """The agencies of the register that have an inbox, then those that have left it and still have open referrals."""
     known = [agency.code for agency in register.content.agencies if register.has_inbox(agency.code)]
     for code in [*known, *sorted({count.recipient for count in counts} - set(known))]:
         agency, said = register.agency(code), announced.get(code)
@@ -50,6 +51,6 @@ def agency_states(
 
 
 def contact_of(register: Register, code: str) -> Contact | None:
-    """Whom to call: the first contact that the register has."""
+    """The contact to call: the first that the register lists for this agency."""
     agency = register.agency(code)
     return agency.contacts[0] if agency is not None and agency.contacts else None

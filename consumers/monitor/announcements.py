@@ -1,4 +1,4 @@
-"""What agencies say of themselves: announcements, of which the newest counts, and notices of dead letters."""
+"""Stores what agencies say of themselves: announcements, of which the newest counts, and notices of dead letters."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -15,9 +15,9 @@ from referral_bus.broker.send_failures import NOTICE_CODES
 from schemas.events import AgencyAnnouncement, DeadLetterNotice
 from schemas.outcomes import CODES, Outcome
 
-MOST_NOTICES = 10_000  # of one agency; each stands for many dead letters of a kind
-MOST_COUNTED = 1_000_000  # for one notice, whatever it says
-_FINAL = frozenset(code for code, rule in CODES.items() if rule.outcome is Outcome.REFUSED)  # nobody waits for these
+MOST_NOTICES = 10_000  # kept of one agency; each may stand for many dead letters
+MOST_COUNTED = 1_000_000  # dead letters counted for one notice, even if it says more
+_FINAL = frozenset(code for code, rule in CODES.items() if rule.outcome is Outcome.REFUSED)  # final: no retry follows
 _NEW = insert(tables.agencies)
 _HELD = tables.agencies.c
 _NEWEST = _NEW.on_conflict_do_update(
@@ -28,8 +28,8 @@ _NEWEST = _NEW.on_conflict_do_update(
 
 
 def save_announcements(tx: Connection, announcements: Sequence[tuple[AgencyAnnouncement, datetime, str]]) -> None:
-    """Each with when it was heard and the id of its signing key. An older one that the host replays changes nothing,
-    the time of the heartbeat included."""
+    """Stores announcements, each with the time at which it was heard and the id of its signing key. An older one that
+    the host of Kafka replays changes nothing, not even `heard_at`."""
     found = [
         {
             "code": announcement.agency,
@@ -73,7 +73,7 @@ def save_notices(tx: Connection, notices: Sequence[tuple[DeadLetterNotice, datet
     again = {(str(row["agency"]), str(row["code"])): row for row in found.values() if row["code"] in NOTICE_CODES}
     for row in found.values():
         row["settled"] = row["settled"] or again.get((str(row["agency"]), str(row["code"])), row) is not row
-    for agency, code in again:  # the newest stands for all that fails now
+    for agency, code in again:  # the newest notice of this kind covers all that fails now
         here = (columns.agency == agency, columns.code == code, sa.not_(columns.settled))
         tx.execute(sa.update(tables.notices).where(*here).values(settled=True))
     if found:
@@ -82,7 +82,8 @@ def save_notices(tx: Connection, notices: Sequence[tuple[DeadLetterNotice, datet
 
 
 def _drop_beyond(tx: Connection, agencies: Collection[str]) -> None:
-    """An agency that tells of more dead letters than any has, or has others tell in its name, pushes out its own."""
+    """Drops the oldest notices of each agency beyond `MOST_NOTICES`, so that a flood of notices in one agency's name
+    pushes out only that agency's."""
     columns = tables.notices.c
     for agency in agencies:
         newest = sa.select(columns.notice_id).where(columns.agency == agency)
@@ -91,7 +92,8 @@ def _drop_beyond(tx: Connection, agencies: Collection[str]) -> None:
 
 
 def settle_notices(tx: Connection, settled: Collection[tuple[str, UUID]]) -> None:
-    """Final receipts: by (the agency that wrote it, the event). What was a dead letter there is none any more."""
+    """Settles notices by final receipts, each given as (the agency that wrote the receipt, the event's id): at that
+    agency the event is no longer a dead letter."""
     columns = tables.notices.c
     waiting = sa.select(columns.agency).where(sa.not_(columns.settled)).distinct()
     for agency in tx.execute(waiting).scalars().all() if settled else ():

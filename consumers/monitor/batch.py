@@ -1,4 +1,5 @@
-"""What follows from a batch of judged records, inside one transaction: flows, events, heartbeats, notices, counts."""
+"""Applies a batch of judged records to the database, inside one transaction: flows, events, heartbeats, notices,
+counts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,15 +21,17 @@ from schemas.outcomes import FINAL_OUTCOMES
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What records are held against. What was written longer ago than `keep` is forgotten, so a copy of it that the
-    host replays would look new: it is counted, and begins no flow."""
+    """The register against which records are judged, and how long the monitor remembers. An event written longer than
+    `keep` before it was heard may be a replayed copy of one that the monitor has forgotten: it is counted, but begins
+    no flow."""
 
     register: Register
     keep: timedelta
 
 
 def take_batch(tx: Connection, judged: Sequence[Judged], rules: Rules) -> Tally:
-    """Everything is read once, folded in memory, and written once."""
+    """Applies the batch and returns what it adds to the counters. Reads all rows it needs at once, changes them in
+    memory, and writes each changed row once."""
     said = [one for one in judged if isinstance(one, Attributed)]
     batch = _Batch(tx, said, rules)
     for one in judged:
@@ -114,7 +117,8 @@ class _Batch:
             self._apply(receipt)
 
     def _after(self, before: Flow | None, key: FlowKey, event: AnyEvent, at: datetime, key_id: str) -> Flow | None:
-        """None where nothing is known of the referral and its sender merely adds a word."""
+        """The flow after an event. None where the monitor does not know the referral, and the event is a further word
+        of its sender."""
         if isinstance(event, ReferralEvent):
             return started(before or self._new(key), event, at, self._agreed(event, key, at))
         if event.from_sender:
@@ -127,7 +131,7 @@ class _Batch:
         return Flow(number, key, self._may(key))
 
     def _may(self, key: FlowKey) -> bool:
-        """Whether the two ever had an agreement: as much as can be told before the referral itself was read."""
+        """Whether the two agencies ever had an agreement; all that can be said before the referral itself was read."""
         return key.recipient in self.rules.register.parties(key.sender)
 
     def _agreed(self, event: AnyEvent, key: FlowKey, at: datetime) -> bool:
@@ -167,13 +171,15 @@ class _Batch:
                 self.early.setdefault(name, []).append(found)
 
     def _waits(self, receipt: EarlyReceipt) -> bool:
-        """Whether one of the same agency for the same event waits already, so that this one takes no further room."""
+        """Whether an early receipt of the same agency for the same event is stored already, so that this one takes no
+        further room."""
         return any(each.recipient == receipt.recipient for each in self.early.get(receipt.event, ()))
 
     def _apply(self, receipt: EarlyReceipt) -> None:
-        """Only the recipient's word counts, and only on the event that began the referral."""
+        """Applies a receipt to its flow. It counts only if the recipient wrote it, and only for the event that began
+        the referral."""
         number = self.known[receipt.event]
-        before = None if number is None else self.flows.get(self.by_number.get(number, _NOBODY))
+        before = None if number is None else self.flows.get(self.by_number.get(number, _NO_FLOW))
         if before is None or before.key.recipient != receipt.recipient:
             return
         after = receipted(before, receipt.outcome, receipt.code, receipt.incarnation, receipt.issued_at)
@@ -183,11 +189,12 @@ class _Batch:
             self._put(before, after if agreed == after.agreed else after._replace(agreed=agreed))
 
     def _agreed_since(self, flow: Flow, at: datetime) -> bool:
-        """Whether its recipient has taken a referral for whose agreement our register was too old, and is no more."""
+        """Whether the recipient has stored a referral whose agreement our register did not have when we read it, and
+        has now."""
         return flow.refused is None and self.rules.register.agreed(flow.key.sender, flow.key.recipient, at)
 
 
-_NOBODY = FlowKey("", UUID(int=0), "")
+_NO_FLOW = FlowKey("", UUID(int=0), "")
 
 
 def _flow_key(event: AnyEvent) -> FlowKey | None:

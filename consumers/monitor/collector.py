@@ -1,4 +1,4 @@
-"""The monitor's metrics for Prometheus, read from the database whenever somebody asks."""
+"""The monitor's metrics for Prometheus, read from the database at each scrape."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
@@ -26,7 +26,7 @@ _COUNT = "_total"
 
 
 class MonitorCollector(Collector):
-    """Consistent: one view of the database for all of a scrape."""
+    """Reads one consistent view of the database for each scrape."""
 
     def __init__(self, store: Store, register: Callable[[], Register], clock: Clock, restarts: Restarts) -> None:
         self._store = store
@@ -54,7 +54,7 @@ class MonitorCollector(Collector):
 def monitor_registry(
     store: Store, register: Callable[[], Register], clock: Clock, restarts: Restarts = MappingProxyType({})
 ) -> CollectorRegistry:
-    """`restarts`: how often each thread was started again, as it is at each scrape."""
+    """A registry of the monitor's metrics. `restarts`: how often each thread was started again; read at each scrape."""
     registry = CollectorRegistry()
     registry.register(MonitorCollector(store, register, clock, restarts))
     return registry
@@ -88,8 +88,8 @@ def _cumulated(metric: str, labels: Labels, counters: Mapping[CounterName, float
 
 
 def _referrals(found: Iterable[queries.OpenCount], register: Register) -> dict[str, Samples]:
-    """Zero where nothing is open, so that an alert sees the difference to a series that is gone. An agency that the
-    register has lost stays for as long as it has open referrals."""
+    """Open and overdue referrals by agency and stage. Zero where nothing is open, so that an alert can tell that from a
+    series that has vanished. An agency that has left the register stays as long as it has open referrals."""
     here = [agency.code for agency in register.content.agencies if register.has_inbox(agency.code)]
     number: dict[Labels, float] = {(code, stage.value): 0 for code, stage in product(here, STAGES)}
     late = dict(number)

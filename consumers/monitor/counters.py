@@ -1,6 +1,6 @@
-"""The monitor's counters: what one batch adds to them, and which of them a record moves. Pure. They are kept in the
-database beside the position, so that they stay exact. Every label is an agency of the register, a word of ours, or
-`other`."""
+"""The monitor's counters: what one batch adds to them, and which of them a record increases. Pure. They are stored in
+the transaction that stores the positions, so that they stay exact. Every label is an agency of the register, a word
+from a list of this software, or `other`."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -25,7 +25,8 @@ INFINITE = "+Inf"
 
 
 class Tally:
-    """Counts by metric and labels. A histogram is a counter for each bucket, not cumulated, and one for the sum."""
+    """What a batch adds, by metric and labels. A histogram is stored as one counter for each bucket, not cumulated, and
+    one for the sum in seconds."""
 
     def __init__(self) -> None:
         self.added: dict[CounterName, float] = {}
@@ -34,7 +35,8 @@ class Tally:
         self._add(metric, _checked(metric, labels), 1)
 
     def observe(self, metric: str, span: timedelta, *labels: str) -> None:
-        """Clocks differ: an answer that seems to come before its question took no time."""
+        """Adds one observation to a histogram. A negative `span` counts as zero: clocks differ, so an answer may seem
+        to come before its question."""
         seconds = max(0.0, span.total_seconds())
         checked = _checked(metric, labels)
         bucket = next((str(bound) for bound in BUCKETS_S if seconds <= bound), INFINITE)
@@ -47,14 +49,15 @@ class Tally:
 
 
 def _checked(metric: str, labels: Labels) -> Labels:
-    """KeyError or ValueError for what the table of metrics does not have: a defect of ours."""
+    """The labels. Raises `KeyError` or `ValueError`, a defect of ours, where `MONITOR_METRICS` has no such metric, or
+    another number of labels for it."""
     if len(labels) != len(_RULES[metric].labels):
         raise ValueError(metric)
     return labels
 
 
 def count_record(tally: Tally, judged: Judged) -> None:
-    """What every record counts for, a copy too."""
+    """Increases the counters that count every record, copies included."""
     match judged:
         case Forged(source, target):
             tally.count("forged_events_total", source, target, UNKNOWN)
@@ -63,7 +66,7 @@ def count_record(tally: Tally, judged: Judged) -> None:
         case Unread(source):
             tally.count("schema_events_total", source, OTHER, OTHER)
         case Attributed(RegisterVersion()):
-            pass  # the stewards' word, and no agency's
+            pass  # written by the stewards, not by an agency
         case Attributed(_, fingerprint, source):
             schema = by_fingerprint()[fingerprint]
             tally.count("schema_events_total", source, schema.record, str(schema.version))
@@ -72,13 +75,14 @@ def count_record(tally: Tally, judged: Judged) -> None:
 
 
 def count_event(tally: Tally, event: AnyEvent, agreed: bool) -> None:
-    """What an event counts for that was not read before."""
+    """Increases the counters for an event that was not read before."""
     metric = "flow_events_total" if agreed else "unagreed_flow_events_total"
     tally.count(metric, event.writer, event.addressee, event.record)
 
 
 def count_change(tally: Tally, before: Flow | None, after: Flow) -> None:
-    """What is known of a referral since it changed: that it was answered, that it ended, and how long that took."""
+    """Increases the counters for a change of a referral: that it was acknowledged or has ended, and how long that
+    took."""
     if not after.agreed or after.started_at is None:
         return
     labels = (after.key.recipient, after.priority or OTHER)
@@ -93,5 +97,5 @@ def count_change(tally: Tally, before: Flow | None, after: Flow) -> None:
 
 
 def reason_label(code: str) -> str:
-    """The code of a notice, if it is one of ours."""
+    """The code of a notice as a label; `other` for one that this software does not know."""
     return code if code in Code.__members__ or code in NOTICE_CODES else OTHER

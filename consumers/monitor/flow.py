@@ -1,7 +1,7 @@
 """One referral as an observer knows it: facts gathered from authentic records, in whatever order they come. Pure.
 
-An answer may be read before its referral, because they stand in different topics; so nothing here needs an order, and
-a referral of which only answers were read yet is known as far as they tell.
+An answer may be read before its referral, because they are in different topics. So no function here needs an order, and
+a flow may begin with an answer.
 """
 
 from datetime import datetime
@@ -17,7 +17,8 @@ Word = StatusEvent | ErasureEvent
 
 
 class FlowKey(NamedTuple):
-    """With the recipient: whoever else speaks about somebody's referral speaks about one of his own invention."""
+    """Identifies a flow. The recipient is part of the key, so that a third agency that writes about another's referral
+    id makes a flow of its own, and does not change that of the two parties."""
 
     sender: str
     referral_id: UUID
@@ -25,44 +26,45 @@ class FlowKey(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """Times are those at which the monitor heard it, unless they are said to be another's. A tuple, because a changed
-    copy of one costs a fifth of that of a dataclass, and every event makes one.
+    """One referral. Times are those at which the monitor heard it, except where a comment names another clock. A named
+    tuple, because every event makes a changed copy, which costs a fifth of one of a dataclass.
 
-    A recipient whose ledger was restored goes on under a higher incarnation with what it still knows. So its events and
-    receipts of the highest incarnation say where a referral is; what was said under a lower one is history."""
+    A recipient whose ledger was restored continues under a higher incarnation with what that ledger still holds. So its
+    events and receipts of the highest incarnation tell the state of a referral; those of lower ones are history."""
 
     number: int
     key: FlowKey
-    agreed: bool  # whether an agreement stands behind it
+    agreed: bool  # whether the register has an agreement for it
     priority: str | None = None  # None while the referral itself was not read
     acknowledge_by: datetime | None = None  # the sender's clock
     respond_by: datetime | None = None
     started_at: datetime | None = None
     status: Status = Status.REQUESTED
-    status_place: Place = NOWHERE  # of the recipient's event that said it
-    spoken_in: int = 0  # the highest incarnation in which the recipient has said anything
-    acted_in: int = 0  # the same, of words of people; what a restored service says by itself is none
-    stored_at: datetime | None = None  # the recipient's clock, as its hand-overs are
-    refused: str | None = None  # by which code the recipient refused the referral itself
-    receipt_incarnation: int = 0
-    acknowledged_at: datetime | None = None  # the first time, whatever was lost since
+    status_place: Place = NOWHERE  # of the recipient's event that set the status
+    spoken_in: int = 0  # highest incarnation of the recipient's events about it
+    acted_in: int = 0  # the same, without events that a restored service wrote automatically
+    stored_at: datetime | None = None  # the recipient's clock, as is its `handed_over_before`
+    refused: str | None = None  # the code by which the recipient refused the referral itself
+    receipt_incarnation: int = 0  # of the recipient's final receipt that counts; 0: none yet
+    acknowledged_at: datetime | None = None  # by the first event that a person wrote, even if a restore lost it
     ended_at: datetime | None = None
-    last_at: datetime | None = None  # of the newest word, when it was written
-    key_id: str | None = None  # the recipient's signing key of what it said under its highest incarnation
+    last_at: datetime | None = None  # when the newest event was written, by its writer's clock, not after it was heard
+    key_id: str | None = None  # signing key of the recipient's events and receipts of the highest incarnation
 
     @property
     def undelivered(self) -> bool:
-        """Whether the recipient has refused the referral itself, and has not spoken about it under that incarnation."""
+        """Whether the recipient has refused the referral itself, and has written no event about it since, under that
+        incarnation or a higher one."""
         return self.refused is not None and self.spoken_in < self.receipt_incarnation
 
     @property
     def open(self) -> bool:
-        """Whether it waits for the recipient. An undelivered one waits for its sender alone."""
+        """Whether the recipient must still act. An undelivered referral waits for its sender only, and is not open."""
         return self.agreed and self.status not in ENDED and not self.undelivered
 
 
 def started(flow: Flow, event: ReferralEvent, at: datetime, agreed: bool) -> Flow:
-    """With the referral itself, which comes once: a second one under the same id changes nothing."""
+    """The flow after its ReferralEvent. A second one under the same id changes nothing."""
     if flow.started_at is not None:
         return flow
     return flow._replace(
@@ -76,7 +78,7 @@ def started(flow: Flow, event: ReferralEvent, at: datetime, agreed: bool) -> Flo
 
 
 def spoken(flow: Flow, event: Word, at: datetime) -> Flow:
-    """With a word of the recipient, which is also proof that it has stored the referral."""
+    """The flow after an event of the recipient, which also proves that it has stored the referral."""
     status = Status(event.status) if event.status is not None and known("status", event.status) else None
     changed = flow if status is None else _with_status(flow, status, event.place, at)
     acts = not is_automatic(event)
@@ -91,13 +93,13 @@ def spoken(flow: Flow, event: Word, at: datetime) -> Flow:
 
 
 def nudged(flow: Flow, event: Word, at: datetime) -> Flow:
-    """With a word of the sender, which changes nothing but that there is some news."""
+    """The flow after a later event of the sender, which changes `last_at` only."""
     return flow._replace(last_at=_later(flow.last_at, min(event.occurred_at, at)))
 
 
 def receipted(flow: Flow, outcome: str, code: str | None, incarnation: int, issued_at: datetime) -> Flow:
-    """With its recipient's final word on whether it is stored: that of the highest incarnation, and within one the
-    first."""
+    """The flow after a receipt of the recipient for the ReferralEvent. The final receipt of the highest incarnation
+    counts, and within one incarnation the first."""
     if outcome not in FINAL_OUTCOMES or incarnation <= flow.receipt_incarnation:
         return flow
     if outcome == Outcome.REFUSED:
@@ -107,18 +109,20 @@ def receipted(flow: Flow, outcome: str, code: str | None, incarnation: int, issu
 
 
 def signed(flow: Flow, incarnation: int, key_id: str) -> Flow:
-    """With the recipient's word under this incarnation already in it: notes the key that signed it."""
+    """Notes the key that signed an event or receipt of `incarnation` which the flow already includes."""
     highest = max(flow.spoken_in, flow.receipt_incarnation)
     return flow if incarnation < highest else flow._replace(key_id=key_id)
 
 
 def is_automatic(event: Word) -> bool:
-    """The first event of an incarnation above 1 is written by a restored service by itself, and meets no deadline."""
+    """Whether a restored service wrote the event automatically, so that it meets no deadline: the first event of an
+    incarnation above 1 always is such a one."""
     return isinstance(event, SealedEvent) and event.follows_incarnation < event.incarnation and event.incarnation > 1
 
 
 def _with_status(flow: Flow, status: Status, place: Place, at: datetime) -> Flow:
-    """The highest place wins; but within an incarnation the first end stands, since an end is final."""
+    """The flow with this status, if its place is higher than that of the present one. Within one incarnation the first
+    status that ends the referral stays, since an end is final."""
     if _rank(flow.status, flow.status_place) > _rank(status, place):
         return flow
     ended_at = (flow.ended_at or at) if status in ENDED else None

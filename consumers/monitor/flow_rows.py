@@ -1,4 +1,4 @@
-"""Flows, events and early receipts between memory and database, many at a time."""
+"""Reads and writes flows, events and early receipts, many rows at a time."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,13 @@ from schemas.events import Place
 from schemas.lifecycle import Status
 
 EventName = tuple[str, UUID]
-"""An event's id counts only together with its writer."""
+"""Writer and id of an event: an id identifies an event only together with its writer."""
 
 
 @dataclass(frozen=True, slots=True)
 class EarlyReceipt:
-    """A final receipt for an event that was not read yet. `recipient` wrote it."""
+    """A final receipt for an event that the monitor has not read yet. `recipient`: the agency that wrote the
+    receipt."""
 
     event: EventName
     recipient: str
@@ -36,14 +37,15 @@ class EarlyReceipt:
 
 
 def among(column: sa.ColumnElement[Any], values: Iterable[object]) -> sa.ColumnElement[bool]:
-    """`column IN values` as one prepared statement, however many values there are."""
+    """`column IN values`, with one bound parameter for any number of values."""
     plain = [value.hex if isinstance(value, UUID) else value for value in values]
     listed = sa.func.json_each(sa.bindparam(None, plain, type_=sa.JSON)).table_valued("value")
     return sa.type_coerce(column, sa.String).in_(sa.select(listed.c.value))
 
 
 def read_events(tx: Connection, ids: Collection[UUID]) -> dict[EventName, int | None]:
-    """Those of the events that were read before, with the number of the flow that they began."""
+    """The events among `ids` that were read before, each with the number of the flow that it began; None for an event
+    that began none."""
     if not ids:
         return {}
     columns = tables.events.c
@@ -52,7 +54,7 @@ def read_events(tx: Connection, ids: Collection[UUID]) -> dict[EventName, int | 
 
 
 def read_flows(tx: Connection, ids: Collection[UUID], numbers: Collection[int]) -> list[Flow]:
-    """By referral id, or by number."""
+    """The flows with one of these referral ids, or one of these numbers."""
     columns = tables.flows.c
     wanted = [(columns.referral_id, ids), (columns.number, numbers)]
     found: dict[int, Flow] = {}
@@ -87,7 +89,8 @@ def save_events(tx: Connection, events: Iterable[tuple[EventName, int | None, da
 
 
 def save_early(tx: Connection, receipts: Iterable[EarlyReceipt]) -> None:
-    """The receipt of the highest incarnation of each recipient is kept; within one incarnation the first."""
+    """Stores early receipts. For each event and recipient the one of the highest incarnation is kept, within one
+    incarnation the first."""
     rows = [_early_row(receipt) for receipt in receipts]
     if rows:
         tx.execute(_UPSERT_EARLY, rows)
@@ -110,7 +113,7 @@ def _flow(row: Sequence[Any]) -> Flow:
 
 
 def _row(flow: Flow) -> tuple[Any, ...]:
-    """In the order of the table's columns, as the driver takes it: every event writes one."""
+    """A row in the order of the table's columns, in the driver's own types; one is written for every event."""
     return (
         flow.number,
         flow.key.sender,
@@ -157,8 +160,8 @@ def _moment(value: datetime | None) -> int | None:
 
 
 def _sql(statement: Insert) -> str:
-    """For the driver itself, which takes a row in a fifth of the time that it takes to bring one into the form of its
-    columns."""
+    """The SQL text of a statement, to be executed by the driver directly: a row then costs a fifth of what SQLAlchemy
+    needs to convert its columns."""
     return str(statement.compile(dialect=_DIALECT))
 
 

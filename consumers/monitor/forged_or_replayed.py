@@ -1,7 +1,8 @@
-"""What stands behind a record that no recipient may believe: a forgery, or a copy of a genuine record. Pure.
+"""Tells forgeries from misplaced copies of genuine records, among records that no recipient may believe. Pure.
 
-Topic, Kafka key and value are signed, so a genuine record that is copied elsewhere fails there, and its writer has done
-nothing wrong. Such a value names the place for which it was signed: one further look at the signature tells.
+The signature covers topic, Kafka key and value. So a genuine record that is copied into another topic fails there,
+though its writer has done nothing wrong. Its value tells the topic and key for which it was signed: if the signature is
+valid for those, the record is a copy.
 """
 
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from schemas.outcomes import Code
 
 @dataclass(frozen=True, slots=True)
 class Forged:
-    """`source` is the agency whose key signed it for this very place. Without a valid signature that is UNKNOWN: the
-    id of a key is public, and says nothing about who wrote the record."""
+    """A forged record in a topic of `target`. `source`: the agency whose key signed it for this topic and Kafka key;
+    UNKNOWN without a valid signature, since the id of a key is public and does not prove who wrote the record."""
 
     source: str
     target: str
@@ -28,7 +29,8 @@ class Forged:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A copy of a genuine record of `source`, out of its place. Every writer of the topic can have put it there."""
+    """A copy of a genuine record of `source` in a topic of `target`. Any client that may write to that topic can have
+    put it there."""
 
     source: str
     target: str
@@ -36,7 +38,8 @@ class Replayed:
 
 
 def doubted(raw: RawRecord, code: Code, register: Register, target: str) -> Forged | Replayed:
-    """`code` is why the record is not believed, `target` the agency whose topic it stands in."""
+    """Whether an unbelieved record is forged or a copy. `code`: why it is not believed. `target`: the agency in whose
+    topic it was read."""
     name = (raw.header("rb_keyid") or b"").decode("ascii", errors="replace")
     found, signature = register.signing_key(name), raw.header("rb_signature")
     if found is None or signature is None:
@@ -50,8 +53,8 @@ def doubted(raw: RawRecord, code: Code, register: Register, target: str) -> Forg
     record = _decoded(raw.value)
     genuine = record is not None and writer_of(record) == owner and key.usable(_written_at(record))
     if signed_for(raw.topic, raw.key):
-        # The headers are not signed: a copy may have too many of them. A key that was valid once has signed what it
-        # wrote then, and anybody may keep a copy of that.
+        # Headers are not signed, so a copy may have too many of them. And a copy of what a revoked key signed while it
+        # was valid is still genuine.
         copied = genuine and code in (Code.TOO_LARGE, Code.SENDER_REVOKED)
         return Replayed(source, target, record.record) if record is not None and copied else Forged(source, target)
     if record is not None and genuine:
@@ -85,10 +88,10 @@ def _decoded(value: bytes) -> AnyRecord | None:
 
 
 def _written_at(record: AnyRecord) -> datetime:
-    """As the record says."""
+    """When the record was written, by its writer's clock."""
     return record.occurred_at if isinstance(record, Event) else record.issued_at
 
 
 def expected_writers(register: Register, agency: str) -> tuple[str, ...]:
-    """The agencies that have a reason to write into the topics of this one: those with an agreement, and itself."""
+    """The agencies that have a reason to write to the topics of `agency`: those with an agreement, and itself."""
     return tuple(sorted({agency, *register.parties(agency)})) if register.agency(agency) is not None else ()

@@ -1,4 +1,4 @@
-"""The monitor's home folder: settings, register and database, readable by its owner only. No key of any kind.
+"""The monitor's home folder: settings, register and database, readable by its owner only. It holds no keys.
 
 settings.toml   register/   register.pin.json   monitor.sqlite   run.json   unpacking
 """
@@ -31,7 +31,7 @@ class MonitorHome:
 
     @property
     def unpacking(self) -> Path:
-        """Which batches of Kafka are being unpacked (see `broker.kafka.unpacking`)."""
+        """The file that notes which batches of Kafka are being unpacked (see `broker.kafka.unpacking`)."""
         return self.folder / "unpacking"
 
     @property
@@ -39,7 +39,7 @@ class MonitorHome:
         return RegisterFolder(self.folder, known_services(), "monitor accept")
 
     def register(self, now: datetime) -> Register:
-        """The accepted register, checked against its pin each time."""
+        """The accepted register, read and checked against its pin at each call. Raises `Refused`."""
         return self.registers.read(now)
 
     def open_store(self, federation: str, now: datetime) -> Store:
@@ -48,7 +48,7 @@ class MonitorHome:
 
 
 def create_monitor_home(folder: Path, settings: MonitorSettings) -> MonitorHome:
-    """A new home. Refuses a folder that has anything in it."""
+    """Makes a new home. Raises `Refused` for a folder that has anything in it."""
     work_as_owner_of(folder)
     with private():
         make_home_folder(folder)
@@ -57,19 +57,21 @@ def create_monitor_home(folder: Path, settings: MonitorSettings) -> MonitorHome:
 
 
 def open_monitor_home(folder: Path) -> MonitorHome:
-    """Raises `Refused` when it is no monitor's home, when it belongs to another user, or when others can read it: it
-    says who refers to whom, and when. A process of root goes on as the home's owner."""
+    """Opens a home. Raises `Refused` where the folder is no monitor's home, belongs to another user, or can be read by
+    others: its database tells which agency refers to which, and when. A process of root continues as the owner of the
+    folder."""
     return MonitorHome(open_home_folder(folder, False, "this folder is no monitor's home; see `monitor init`"))
 
 
 def accept_register(home: MonitorHome, data: bytes, signatures: bytes, now: datetime, sha256: str | None) -> Register:
-    """Takes a register in place of the pinned one, as an agency does: the first one needs the SHA-256 that the stewards
-    told by another way."""
+    """Accepts a register in place of the pinned one, by the rules that hold for an agency. `sha256`: needed for the
+    first one, as the stewards tell it by another way. Raises `Refused`."""
     return home.registers.accept(data, signatures, now, home.settings().federation, sha256)
 
 
 class CurrentRegister:
-    """The register as it is now: a running monitor takes a newer one as soon as it was accepted into its home."""
+    """The register that a running monitor works by; `refresh` replaces it once a newer one is accepted into the
+    home."""
 
     def __init__(self, home: MonitorHome, clock: Clock, log: Log) -> None:
         self._home = home
@@ -82,7 +84,7 @@ class CurrentRegister:
         return self._register
 
     def refresh(self) -> None:
-        """Looks whether another one was accepted. One that cannot be read leaves the one before in force."""
+        """Looks whether another register was accepted. Where it cannot be read, keeps the present one."""
         stamp = self._pinned()
         if stamp == self._stamp:
             return

@@ -1,4 +1,4 @@
-"""What one delivery is worth: who certainly wrote it, between whom, and as of when it is judged. Pure."""
+"""Judges one delivery: which agency certainly wrote it, to which, and at what time it was heard. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from schemas.outcomes import Code
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A topic that we read. `owner` is "" for the notices and the register, which are no agency's."""
+    """A topic that the monitor reads. `owner`: the agency that it belongs to; "" for the notices and the register."""
 
     kind: Literal["inbox", "announcement", "notices", "register"]
     owner: str
@@ -26,14 +26,15 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Certainly from `source`, yet not readable here: malformed, or a schema newer than our software."""
+    """A record certainly from `source` that cannot be read: it is malformed, or its schema is newer than our
+    software."""
 
     source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """Certainly from `source`, and where it belongs."""
+    """A record certainly from `source`, in the topic in which it belongs."""
 
     record: AnyRecord
     schema: bytes  # fingerprint
@@ -57,7 +58,7 @@ def watched_topics(register: Register) -> Mapping[str, Watched]:
 
 
 def judge(delivery: Delivery, watched: Watched, register: Register, heard_at: datetime) -> Judged:
-    """Judged as its recipient would judge it: in an inbox it must be addressed to the inbox's owner."""
+    """Judges a record as its recipient would: one in an inbox must be addressed to the inbox's owner."""
     raw = delivery.record
     here = watched.owner if watched.kind == "inbox" else ""
     found = authenticate(raw, register, here, heard_at)
@@ -87,7 +88,7 @@ def _belongs(record: AnyRecord, watched: Watched) -> bool:
 
 
 def heard(appended_at: datetime, not_before: datetime | None, now: datetime) -> datetime:
-    """When a record came, as well as we can tell. While we keep up that is our own clock, because `not_before`, the
-    last time at which we had read everything, is only seconds ago. Of what came while we were away the broker's clock
-    tells, between the two bounds: its word alone could make an expired key look valid, or an answer early."""
+    """When a record came: the broker's time `appended_at`, but not before `not_before`, the last time at which the
+    monitor had read everything, and not after `now`. While the monitor keeps up, the two bounds are seconds apart, so
+    its own clock decides. Without the bounds the broker could make an expired key look valid, or an answer early."""
     return min(now, appended_at if not_before is None else max(appended_at, not_before))

@@ -1,6 +1,6 @@
-"""How many bytes of one day each agency has the monitor keep: its events, the flows that they begin, and receipts that
-wait for their event. Rows stay for as long as the monitor remembers, so they are bounded where they come in, and no
-agency fills the monitor's disk. What is beyond is counted, and enters no flow."""
+"""Bounds the bytes of one day that the monitor keeps of each agency: its events, the flows that they begin, and
+receipts that wait for their event. These rows stay for the whole retention time, so without a bound one agency could
+fill the monitor's disk. What is beyond it is counted in `not_kept_total`, and changes no flow."""
 
 from datetime import UTC, datetime
 
@@ -10,21 +10,21 @@ from sqlalchemy.dialects.sqlite import insert
 
 from consumers.monitor import tables
 
-MOST_A_DAY = 64 * 1024 * 1024  # of one agency: some 100,000 referrals
+MOST_A_DAY = 64 * 1024 * 1024  # bytes of one agency: some 100,000 referrals
 EVENT, FLOW, EARLY_RECEIPT = 100, 500, 250  # bytes of a row with its indexes on the disk, rounded up
 _K = tables.kept.c
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Kept:
-    """Within one transaction."""
+    """The bytes kept so far, within one transaction; `save` stores them."""
 
     def __init__(self, tx: Connection) -> None:
         self._tx = tx
         self._bytes: dict[tuple[str, int], int] = {}
 
     def takes(self, agency: str, heard_at: datetime, size: int) -> bool:
-        """Whether so much more of it is kept, of the day on which it was heard."""
+        """Whether `size` more bytes of this agency may be kept for the day of `heard_at`; if so, counts them."""
         of_day = (agency, day(heard_at))
         before = self._bytes[of_day] if of_day in self._bytes else self._read(*of_day)
         if before + size > MOST_A_DAY:

@@ -1,4 +1,4 @@
-"""How far agencies' services are behind, from what Kafka tells. Pure."""
+"""How far the agencies' services are behind in reading, by what Kafka tells. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,8 @@ GroupName = str
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """One service in one topic. `seconds`: age of the first unread record, None if Kafka could not tell."""
+    """The lag of one service in one topic. `records`: not read yet. `seconds`: age of the first of them; None where
+    Kafka could not tell. `committed`: sum of the committed offsets of all partitions."""
 
     group: GroupName
     topic: str
@@ -24,7 +25,7 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What Kafka told at one moment. `committed` was asked for before the extents; None where Kafka did not tell."""
+    """What Kafka told at one moment. `committed`, asked for before `extents`, is None where Kafka did not tell it."""
 
     at: datetime
     topics: Mapping[str, Topic] = field(default_factory=dict)
@@ -35,7 +36,8 @@ class Look:
         return (self.committed or {}).get(group, {})
 
     def next_unread(self, group: GroupName, place: Partition) -> Position:
-        """Whoever has committed nothing begins at the beginning, as does whoever is before or beyond what is there."""
+        """The position from which a group would read on: its committed offset, or the beginning of the partition where
+        it has committed none, or one outside of what the partition holds."""
         extent = self.extents[place]
         offset = self.committed_by(group).get(place, extent.begin)
         within = offset if extent.begin <= offset <= extent.end else extent.begin
@@ -46,7 +48,8 @@ class Look:
 
 
 def groups_and_topics(look: Look, inboxes: Mapping[GroupName, str]) -> Iterator[tuple[GroupName, str, list[Partition]]]:
-    """Each group in its inbox, and in every other topic of ours in which it has committed anything."""
+    """Each group with its inbox, and with every other topic in `look` in which it has committed an offset; and the
+    partitions of that topic whose extent is known."""
     for group, inbox in inboxes.items():
         for topic in sorted({inbox, *(name for name, _ in look.committed_by(group))} & set(look.topics)):
             places = [(topic, number) for number in range(look.topics[topic].partitions)]
@@ -56,7 +59,7 @@ def groups_and_topics(look: Look, inboxes: Mapping[GroupName, str]) -> Iterator[
 
 
 def waiting_since_before(look: Look, before: Look | None, inboxes: Mapping[GroupName, str]) -> Collection[Position]:
-    """The first unread records that were there already when we looked before: only of those the age matters."""
+    """The first unread records that were there already at the look before. Only their age must be asked of Kafka."""
     found = {
         position
         for group, _, places in groups_and_topics(look, inboxes)
@@ -69,7 +72,8 @@ def waiting_since_before(look: Look, before: Look | None, inboxes: Mapping[Group
 def lags(
     look: Look, before: Look | None, appended: Mapping[Position, datetime], groups: Mapping[GroupName, tuple[str, str]]
 ) -> list[Lag]:
-    """`groups`: the code and the inbox of each group's agency."""
+    """The lag of every group in every topic that it reads. `groups`: code and inbox of each group's agency. `appended`:
+    when the records of `waiting_since_before` were appended, by Kafka's clock."""
     found = []
     inboxes = {group: inbox for group, (_, inbox) in groups.items()}
     for group, topic, places in groups_and_topics(look, inboxes):
@@ -92,7 +96,7 @@ def _age(
 
 
 def _since(position: Position, before: Look | None) -> bool:
-    """Whether a record came after we looked before. Then it is younger than that, by our own clock."""
+    """Whether a record came after the look before. Then it is younger than that look, by our own clock."""
     if before is None or position.topic not in before.topics:
         return False
     same = before.topics[position.topic].topic_id == position.topic_id

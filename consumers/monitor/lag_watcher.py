@@ -1,4 +1,5 @@
-"""Beside the reading: how far everybody has read, up to when we know everything, and forgetting what is old."""
+"""A second thread beside the reader: measures how far each agency's service has read, notes up to when the monitor has
+read everything, and deletes old rows."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,7 @@ PAUSE_S = 0.5
 
 
 class LagWatcher:
-    """One thread runs it."""
+    """One thread calls `run`."""
 
     def __init__(
         self,
@@ -46,13 +47,13 @@ class LagWatcher:
         self._keep = keep
         self._log = log
         self._before: Look | None = None
-        self._aim: Look | None = None  # what was there then is being read
+        self._aim: Look | None = None  # an earlier look whose records are still being read
         self._appended: Mapping[Position, datetime] = {}
         self._forgot_at: datetime | None = None
         self._gap = GAP
 
     def run(self, every_s: float, stop: threading.Event, progress: Callable[[], None]) -> None:
-        """Looks at every interval until `stop`."""
+        """Calls `look` every `every_s` seconds until `stop` is set."""
         waited_s = every_s
         self._gap = max(GAP, 3 * timedelta(seconds=every_s))
         while not stop.is_set():
@@ -67,7 +68,7 @@ class LagWatcher:
             waited_s += PAUSE_S
 
     def look(self) -> None:
-        """Once. Raises `Unreachable`."""
+        """Looks once, and stores what it found. Raises `Unreachable` where Kafka or the database does not answer."""
         groups = groups_of(self._register())
         look = self._ask(list(groups))
         if not look.topics:
@@ -91,7 +92,8 @@ class LagWatcher:
         return Look(at, topics, committed, extents)
 
     def _committed(self, groups: Sequence[GroupName]) -> Mapping[GroupName, Mapping[Partition, int]] | None:
-        """None where Kafka does not tell: how far we ourselves are does not depend on it."""
+        """Committed offsets by group; None where Kafka does not tell them. The monitor's own progress does not need
+        them."""
         try:
             return self._source.committed(groups)
         except Unreachable as error:
@@ -115,8 +117,8 @@ class LagWatcher:
             return {}
 
     def _note_complete(self, tx: Connection, look: Look) -> None:
-        """Everything that was there at some look has been read: told by our own clock alone. While records keep coming
-        there may always be some more than at the newest look, so an older one is waited for."""
+        """Stores the time of a look whose records have all been read, by our own clock. While records keep coming the
+        reader may never reach the newest look, so an older one is remembered until it is reached."""
         reached = read_positions(tx)
         aims = [look] if self._aim is None or self._aim.topics != look.topics else [look, self._aim]
         done = next((aim for aim in aims if has_reached(aim, reached)), None)
@@ -127,7 +129,7 @@ class LagWatcher:
 
 
 def has_reached(look: Look, reached: Mapping[Partition, Reached]) -> bool:
-    """Whether everything has been read that was there at a look."""
+    """Whether everything that was there at a look has been read."""
     for place, extent in look.extents.items():
         position = reached[place].position if place in reached else None
         if position is not None and position.topic_id != look.topics[place[0]].topic_id:
@@ -138,7 +140,7 @@ def has_reached(look: Look, reached: Mapping[Partition, Reached]) -> bool:
 
 
 def groups_of(register: Register) -> Mapping[GroupName, tuple[str, str]]:
-    """The consumer group of every agency with an inbox: its code, and the inbox."""
+    """By consumer group: the code and the inbox of its agency, for every agency that has an inbox."""
     codes = [agency.code for agency in register.content.agencies]
     return {f"referral-bus.{code}": (code, inbox) for code in codes if (inbox := register.inbox(code)) is not None}
 
@@ -154,7 +156,8 @@ _REPLACE = _NEW.on_conflict_do_update(
 
 
 def save_lags(tx: Connection, found: Sequence[Lag], at: datetime) -> None:
-    """In place of those of the last look; when each last moved on is carried over."""
+    """Replaces the lags of the last look. `moved_at` changes only where a service has read on, or has nothing to
+    read."""
     names = [f"{lag.group}\n{lag.topic}" for lag in found]
     gone = (_HELD.group + "\n" + _HELD.topic).not_in(names)
     tx.execute(sa.delete(tables.lags).where(gone))

@@ -17,20 +17,20 @@ MONITOR_METRICS: tuple[MetricRule, ...] = (
         "referral_completion_duration_seconds", "histogram", _TARGET, "From a referral to its end, of any kind."
     ),
     MetricRule("referral_acks_total", "counter", _TARGET, "Referrals that have had a first word."),
-    MetricRule("referral_acks_within_deadline_total", "counter", _TARGET, "Those that had it in time."),
-    MetricRule("not_kept_total", "counter", ("agency",), "What it said beyond what is kept of an agency in a day."),
+    MetricRule("referral_acks_within_deadline_total", "counter", _TARGET, "Those of them within the deadline."),
+    MetricRule("not_kept_total", "counter", ("agency",), "Records not kept: beyond the agency's quota of a day."),
     MetricRule("referrals_open", "gauge", _STAGE, "Referrals that are not ended, by how far they have come."),
     MetricRule("referrals_overdue", "gauge", _STAGE, "Those of them past the deadline of their stage."),
-    MetricRule("overdue_unseen", "gauge", ("agency",), "Overdue ones that it announces beyond those counted here."),
+    MetricRule("overdue_unseen", "gauge", ("agency",), "Overdue referrals that it announces beyond our count."),
     MetricRule("agency_heartbeat_timestamp_seconds", "gauge", ("agency",), "When its newest announcement came."),
-    MetricRule("agency_expected", "gauge", ("agency",), "1 if its service should always be there, 0 if it may rest."),
+    MetricRule("agency_expected", "gauge", ("agency",), "1 if its service should run always, 0 if it may be off."),
     MetricRule("consumer_lag_records", "gauge", _LAG, "Records that an agency's service has not read yet."),
-    MetricRule("consumer_lag_seconds", "gauge", _LAG, "Age of the first of them."),
-    MetricRule("consumer_committed_offset_sum", "gauge", _LAG, "How far it has read, over all partitions."),
-    MetricRule("dead_letter_notices_total", "counter", ("agency", "reason"), "Notices that something waits there."),
-    MetricRule("dead_letters_waiting", "gauge", ("agency", "reason"), "Those of which nothing final was heard since."),
+    MetricRule("consumer_lag_seconds", "gauge", _LAG, "Age of the first such record."),
+    MetricRule("consumer_committed_offset_sum", "gauge", _LAG, "Its committed offsets, summed over all partitions."),
+    MetricRule("dead_letter_notices_total", "counter", ("agency", "reason"), "Notices of dead letters that it sent."),
+    MetricRule("dead_letters_waiting", "gauge", ("agency", "reason"), "Dead letters that it told of, not settled yet."),
     MetricRule("schema_events_total", "counter", ("source_agency", "schema", "version"), "Authentic records read."),
-    MetricRule("monitor_position_timestamp_seconds", "gauge", (), "Everything up to then was read; 0: nothing yet."),
+    MetricRule("monitor_position_timestamp_seconds", "gauge", (), "Up to when everything was read; 0: nothing yet."),
     MetricRule("register_expiry_timestamp_seconds", "gauge", (), "When our register expires."),
     MetricRule("thread_restarts_total", "counter", ("thread",), "How often a failed thread was started again."),
     MetricRule("build_info", "gauge", ("version",), "1, with the version as its label."),
@@ -38,12 +38,13 @@ MONITOR_METRICS: tuple[MetricRule, ...] = (
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 BUCKETS_S = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, 12 * _HOUR, _DAY, 3 * _DAY, 7 * _DAY, 14 * _DAY)
-"""From a minute to two weeks, with every deadline that a priority sets among them."""
+"""Bounds of the histograms' buckets, in seconds: a minute to two weeks, and among them the deadlines of all
+priorities."""
 
 OTHER = "other"
-"""Stands in a label for a code that is on no list."""
+"""The label for a code that is on no list of this software."""
 
 UNKNOWN = "unknown"
-"""Stands in a label for what cannot be told without believing."""
+"""The label for an agency or a kind of record that only an unbelieved record names."""
 
 __all__ = ["BUCKETS_S", "MONITOR_METRICS", "OTHER", "PREFIX", "UNKNOWN"]

@@ -1,8 +1,10 @@
-"""The reading loop: every inbox, announcement and notices topic of the register, and its own; each record once.
+"""The reading loop: reads every inbox and announcement topic of the register, the notices and the register topic, and
+counts each record once.
 
     poll  ->  judge (no lock held)  ->  one transaction: what follows, the counters, the positions  ->  commit to Kafka
 
-A crash at any moment repeats records at worst, and since their effects were not kept either, every count stays exact.
+After a crash at any moment records are at worst read again. Their effects had not been stored either, so every count
+stays exact.
 """
 
 import threading
@@ -30,7 +32,7 @@ from referral_bus.federation.register import Register
 from referral_bus.logs import Log, Seldom, defect
 from schemas.events import RegisterVersion
 
-GROUP = "referral-bus-monitor"  # no agency's group can look like this: theirs have a dot
+GROUP = "referral-bus-monitor"  # no agency's group has this name: theirs contain a dot
 BATCH = 1500  # in one transaction: larger ones write fewer pages of the database, smaller ones take less memory
 POLL_S = 0.5
 TOPICS_EVERY_S = 5.0
@@ -38,7 +40,7 @@ RETRY_S = 0.5
 
 
 class MonitorReader:
-    """One thread runs it."""
+    """One thread calls `run`."""
 
     def __init__(
         self,
@@ -62,17 +64,18 @@ class MonitorReader:
         self._looked = 0.0
         self._reached: dict[Partition, Reached] = {}
         self._watched: Mapping[str, Watched] = {}
-        self.topics: Mapping[str, Topic] = {}  # those that are there and being read
+        self.topics: Mapping[str, Topic] = {}  # those that exist and are being read
         self.kafka_answers = False
-        self.complete_at: datetime | None = None  # set by whoever has compared our positions with Kafka's
+        self.complete_at: datetime | None = None  # `LagWatcher` sets it
 
     @property
     def lacking(self) -> bool:
-        """Whether a topic of the register is not there, or not being read."""
+        """Whether a topic of the register does not exist, or is not being read."""
         return not self.topics or set(self.topics) != set(self._watched)
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
-        """Reads until `stop`. Ends by raising only on a defect; the supervisor starts it again."""
+        """Reads until `stop` is set. Waits while Kafka or the database does not answer; raises only on a defect, after
+        which the supervisor starts it again."""
         while not stop.is_set():
             progress()
             reader = self.reader()
@@ -93,7 +96,7 @@ class MonitorReader:
         return self._broker.reader(GROUP)
 
     def assign(self, reader: Reader) -> None:
-        """Looks which topics are there, and goes on in each where the database says."""
+        """Looks which topics exist, and has `reader` resume in each at the position in the database."""
         self._watched = watched_topics(self._register())
         topics = dict(self._broker.topics(list(self._watched)))
         self.kafka_answers = True
@@ -110,7 +113,8 @@ class MonitorReader:
         self.topics = topics
 
     def step(self, reader: Reader, timeout_s: float = POLL_S) -> bool:
-        """One poll, taken in. False when topics have come, gone, or were made anew, or the register has changed."""
+        """Polls once and takes in what came. Returns False when a topic was made, removed, or made anew, or the
+        register has changed: then call `assign` again."""
         batch = reader.poll(timeout_s, BATCH)
         passed, standing = reader.passed_over(), self._moved_on(reader.reached())
         for code in sorted({one.code for one in passed}):
@@ -125,8 +129,8 @@ class MonitorReader:
         return watched == self._watched and dict(self._broker.topics(list(watched))) == self.topics
 
     def take(self, batch: Sequence[Delivery], standing: Sequence[Position] = ()) -> list[Position]:
-        """Takes a batch in and returns the positions reached. `standing` is where the reader stands after it. A batch
-        that fails is repeated record by record."""
+        """Takes a batch in and returns the positions reached. `standing`: the positions of the reader after this batch.
+        A batch that fails is repeated record by record. Waits while the database does not answer."""
         while True:
             try:
                 positions, judged = self._take_together(batch, standing)
@@ -178,7 +182,8 @@ class MonitorReader:
         return heard(delivery.appended_at, known or before, now)
 
     def _after(self, batch: Sequence[Delivery], standing: Sequence[Position], now: datetime) -> list[Reached]:
-        """How far each partition will have been read with this batch, and with what its reader has passed over."""
+        """How far each partition will have been read with this batch, and with what the reader has passed over in
+        it."""
         first = {(one.record.topic, one.partition): one for one in reversed(batch)}
         last = {(one.record.topic, one.partition): one for one in batch}
         reached = {
@@ -193,7 +198,7 @@ class MonitorReader:
         return list(reached.values())
 
     def _moved_on(self, standing: Sequence[Position]) -> list[Position]:
-        """Those that are not saved yet."""
+        """Those of the reader's positions that the database does not hold yet."""
         return [one for one in standing if self._reached[one.topic, one.partition].position != one]
 
     def _moved(self, reached: Sequence[Reached]) -> list[Position]:
@@ -202,7 +207,7 @@ class MonitorReader:
         return [one.position for one in reached]
 
     def _move(self, batch: Sequence[Delivery], standing: Sequence[Position]) -> list[Position]:
-        """Passes over what we cannot judge for a defect of ours."""
+        """Stores the positions only: passes over records that a defect of ours keeps from being judged."""
         reached = self._after(batch, standing, self._clock())
         with self._store.write() as tx:
             save_positions(tx, reached)
@@ -210,7 +215,8 @@ class MonitorReader:
 
 
 def _resumed(saved: Reached | None, topic: Topic, partition: int) -> Reached:
-    """A topic made anew under the same name is read from its start; what is known stays."""
+    """Where to resume in a partition. A topic that was made anew under the same name is read from its start; the times
+    at which its records were heard stay."""
     start = Position(topic.name, topic.topic_id, partition, 0)
     if saved is None:
         return Reached(start, None, None, None)

@@ -1,4 +1,5 @@
-"""What needs a person now, and whom to call. Pure. No id of a person, and no text that an agency could have chosen."""
+"""Which situations need a person now, and which contact to call. Pure. A need holds no id of a person, and no text that
+an agency could have chosen."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -41,8 +42,10 @@ class NeedKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One thing for a person. `agency` is whom to call, with `contact` from the register; where the operators of the
-    bus must act themselves there is no contact, and `operators_do` says what."""
+    """One thing for a person to do. `agency`: the agency to call, by `contact` from the register. Where the operators
+    of the bus must act themselves there is no contact, and `operators_do` says what to do. `number`: how many records
+    or referrals it is about. `since`: when the newest such record came, or when the agency was last heard or last read
+    on."""
 
     kind: NeedKind
     agency: str | None
@@ -62,8 +65,9 @@ def behind(complete: datetime | None, now: datetime, kafka_answers: bool) -> Ite
 
 
 def alarms(counters: Mapping[CounterName, Counted], register: Register, now: datetime) -> Iterator[Need]:
-    """What was forged, copied, or sent without an agreement, within the last day. Whom to call is the agency whose key
-    was used, or else the one whose topic it is; never the writer of a record that another has copied."""
+    """Records forged, copied, or sent without an agreement within the last day. The agency to call is the one whose key
+    signed them, or, without a valid signature, the one in whose topic they are; for a copied record always the latter,
+    since its writer did not put it there."""
     for (metric, labels), counted in sorted(counters.items()):
         if now - counted.last_at > RECENT or metric not in _ALARMS:
             continue
@@ -96,9 +100,10 @@ def _signed_by(source: str) -> str:
 
 
 def _possible_writers(register: Register, target: str) -> str:
-    """By the register. Kafka's own access lists may let others write there."""
+    """The agencies that the register has write to the topics of `target`, and the host of Kafka. Kafka's own access
+    lists may let others write there too."""
     members = expected_writers(register, target) or ("every agency",)
-    return ", ".join((*members, "who runs Kafka"))
+    return ", ".join((*members, "the host of Kafka"))
 
 
 def overdue(counts: list[OpenCount], register: Register) -> Iterator[Need]:
@@ -111,7 +116,7 @@ def overdue(counts: list[OpenCount], register: Register) -> Iterator[Need]:
 def unseen(found: Mapping[str, int], register: Register) -> Iterator[Need]:
     for code, number in sorted(found.items()):
         if number:
-            what = "it announces so many more than are counted here: ask which, and go by the agency"
+            what = "it announces so many more overdue ones than are counted here: ask which; rely on its answer"
             yield Need(NeedKind.UNSEEN, code, what, number, None, contact_of(register, code))
 
 
@@ -125,7 +130,8 @@ def silent(agencies: tuple[AgencyState, ...]) -> Iterator[Need]:
 
 
 def stalled(lags: tuple[LagRow, ...], agencies: tuple[AgencyState, ...], read_until: datetime) -> Iterator[Need]:
-    """A service that lives, and yet reads nothing of what is there, or too little. One that is silent is named so."""
+    """Services that send heartbeats, and yet read nothing of what waits for them, or too slowly. A service without
+    heartbeats is left to `silent`."""
     there = {state.code: state for state in agencies if state.presence is PresenceCode.THERE}
     for lag in lags:
         stalled = lag.records > 0 and read_until - lag.moved_at >= STALLED
@@ -149,7 +155,8 @@ def dead_letters(found: Mapping[tuple[str, ...], int], register: Register) -> It
 
 
 def clocks(agencies: tuple[AgencyState, ...]) -> Iterator[Need]:
-    """An agency whose announcements say another time than ours when they come, or come late."""
+    """Agencies whose newest announcement carries another time than our clock showed when it came: their clock is off,
+    or it came late."""
     for state in agencies:
         said = state.announced
         if said is not None and abs(said.heard_at - said.issued_at) > CLOCK_OFF:

@@ -1,5 +1,5 @@
-"""What operators see at a glance, as data: what needs a person now, agencies, flows, what waits longest. Pure, but for
-reading the database. No id of a person, and no text that an agency could have chosen freely."""
+"""The operators' overview as data: what needs a person now, the agencies, the flows, and the referrals that wait
+longest. Only reads the database. Holds no id of a person, and no text that an agency could have chosen freely."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,8 +20,9 @@ MOST_WAITING = 20
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`complete_at`: everything up to then was read. `knows_since`: what happened before then may be missing.
-    `kafka_answers`: as far as the running monitor can tell."""
+    """The overview at `now`. `complete_at`: everything that was in Kafka by then was read; None before that was so for
+    the first time. `knows_since`: what happened before then may be missing. `kafka_answers`: as the running monitor
+    says."""
 
     now: datetime
     kafka_answers: bool
@@ -73,5 +74,6 @@ def overview(
 
 
 def _inboxes(register: Register) -> frozenset[str | None]:
-    """Of announcements only the newest counts: what is gone of them was replaced."""
+    """The inboxes, whose beginnings tell since when the monitor knows everything. Announcement topics do not: of those
+    only the newest record counts."""
     return frozenset(register.inbox(agency.code) for agency in register.content.agencies)

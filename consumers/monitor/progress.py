@@ -1,4 +1,4 @@
-"""How far the monitor has read, and its counters: kept in the transaction that holds what was read."""
+"""Stores how far the monitor has read, and its counters, in the transaction that stores what was read."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,12 +12,13 @@ from consumers.monitor import tables
 from consumers.monitor.counters import CounterName, Tally
 from referral_bus.broker.protocols import Position
 
-GAP = timedelta(minutes=2)
+GAP = timedelta(minutes=2)  # without having read everything; a longer time counts as a gap
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far one partition was read; `heard_at` and what came first are None before anything was."""
+    """How far one partition was read: the next position, when the last record was heard, and the first record ever
+    read. The last three are None before any record was read."""
 
     position: Position
     heard_at: datetime | None
@@ -25,14 +26,14 @@ class Reached:
     first_heard_at: datetime | None
 
     def moved(self, first: int, first_heard_at: datetime, last: int, heard_at: datetime) -> "Reached":
-        """After more records, by the offsets of the first and the last of them."""
+        """This after more records were read; `first` and `last` are the offsets of the first and the last of them."""
         position = replace(self.position, offset=last + 1)
         if self.first_heard_at is not None:
             first, first_heard_at = self.first_offset or 0, self.first_heard_at
         return Reached(position, heard_at, first, first_heard_at)
 
     def passed(self, next_offset: int) -> "Reached":
-        """After what was never handed out: nothing was heard by it."""
+        """This after the reader has passed over offsets that hold no readable record, up to before `next_offset`."""
         return replace(self, position=replace(self.position, offset=next_offset))
 
 
@@ -75,8 +76,9 @@ def save_positions(tx: Connection, reached: Iterable[Reached]) -> None:
 
 
 def knows_since(reached: Iterable[Reached], created_at: datetime) -> datetime:
-    """From when on the monitor knows everything, by how far it has read the inboxes. Where the first record of one was
-    gone already when it began to read, that is the time of the first it found; else the time of the oldest."""
+    """From when on the monitor knows everything. `reached`: how far it has read the inboxes. Where Kafka had already
+    deleted the begin of an inbox when the monitor first read it, that is the time of the first record found there, the
+    latest over all such inboxes; else the time of the oldest record, or `created_at` without any record."""
     known = [one for one in reached if one.first_heard_at is not None]
     cut = [one.first_heard_at for one in known if one.first_offset and one.first_heard_at]
     return max(cut) if cut else min([one.first_heard_at for one in known if one.first_heard_at], default=created_at)
@@ -103,7 +105,7 @@ def save_tally(tx: Connection, tally: Tally, at: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A counter's value, and when it last grew."""
+    """A counter's value, and when it was last increased."""
 
     value: float
     last_at: datetime
@@ -115,19 +117,20 @@ def read_counters(tx: Connection) -> Mapping[CounterName, Counted]:
 
 
 def complete_at(tx: Connection) -> datetime | None:
-    """Everything that was in Kafka by then has been read."""
+    """The time up to which everything that was in Kafka has been read; None before that was so for the first time."""
     moment: datetime | None = tx.execute(sa.select(tables.monitor.c.complete_at)).scalar_one()
     return moment
 
 
 def gap_ended_at(tx: Connection) -> datetime | None:
-    """When it could read again, the last time that it could not for a while; None if it always could."""
+    """When the last gap in reading ended; None if there was none. See `GAP`."""
     moment: datetime | None = tx.execute(sa.select(tables.monitor.c.gap_ended_at)).scalar_one()
     return moment
 
 
 def save_complete_at(tx: Connection, moment: datetime, gap: timedelta = GAP) -> None:
-    """A longer time than `gap` since the one before is noted: meanwhile Kafka or we were away."""
+    """Stores that everything up to `moment` was read. Where the time before is more than `gap` earlier, `moment` is
+    also noted as the end of a gap, in which Kafka or the monitor did not run."""
     before = complete_at(tx)
     values = {"complete_at": moment}
     if before is not None and moment - before > gap:

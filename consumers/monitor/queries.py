@@ -1,4 +1,4 @@
-"""What operators ask of the database. Changes nothing."""
+"""The queries behind the operators' overview and the metrics. They change nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _F, _A, _N = tables.flows.c, tables.agencies.c, tables.notices.c
 
 @dataclass(frozen=True, slots=True)
 class OpenCount:
-    """Open referrals to one agency in one stage."""
+    """How many open referrals to one agency are in one stage, and how many of them are past its deadline."""
 
     recipient: str
     stage: Stage
@@ -38,8 +38,8 @@ def open_counts(tx: Connection, now: datetime) -> list[OpenCount]:
 
 @dataclass(frozen=True, slots=True)
 class FlowRow:
-    """What one agency has referred to another, as far back as the monitor remembers. `refused`: not taken by the
-    recipient's service, so that its sender has to act."""
+    """Numbers of referrals from one agency to another, as far back as the monitor remembers. `refused`: by the
+    recipient's service, so that the sender must act."""
 
     sender: str
     recipient: str
@@ -71,7 +71,7 @@ def flow_table(tx: Connection, now: datetime) -> list[FlowRow]:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An open referral. `due` is None where the referral itself was not read, only words about it."""
+    """An open referral. `due`: deadline of its stage; None where only later events about the referral were read."""
 
     sender: str
     recipient: str
@@ -83,7 +83,7 @@ class Waiting:
 
 
 def waiting(tx: Connection, most: int) -> list[Waiting]:
-    """Open referrals, the earliest deadline first."""
+    """At most `most` open referrals, the earliest deadline first."""
     columns = (_F.sender, _F.recipient, _F.referral_id, stage_column, _F.priority, due_column, _F.started_at)
     query = (
         sa.select(*columns)
@@ -100,7 +100,8 @@ def waiting(tx: Connection, most: int) -> list[Waiting]:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """An agency's newest announcement. `issued_at` is by its clock; the counts are its own."""
+    """An agency's newest announcement. `issued_at` is by the agency's clock, `heard_at` by ours; the counts are the
+    agency's own."""
 
     heard_at: datetime
     issued_at: datetime
@@ -124,9 +125,11 @@ def announced(tx: Connection) -> Mapping[str, Announced]:
 
 
 def dead_letters(tx: Connection) -> Mapping[tuple[str, ...], int]:
-    """Dead letters that wait, by agency and reason. One that a hand-over gave up has its receipt already: it waits
-    until everything up to it has been handed over. A notice for several waits for as long as the newest of them. What
-    Kafka does not take is told again for as long as it lasts."""
+    """The number of waiting dead letters, by agency and reason. A notice counts until a final receipt settles it, with
+    two exceptions. An event whose hand-over was given up has its receipt already: its notice counts until the agency
+    announces that everything up to then was handed over. A notice that Kafka refuses records is repeated as long as
+    that lasts: it counts until the agency has announced itself `MENDED_AFTER` without another one. A notice for several
+    events counts as long as the newest of them."""
     given_up = sa.and_(_N.code == Code.HANDOVER_EXHAUSTED.value, _A.handed_over_before > _N.issued_at)
     query = sa.select(_N.agency, _N.code, sa.func.sum(_N.count))
     query = query.select_from(tables.notices.outerjoin(tables.agencies, _A.code == _N.agency))
@@ -142,7 +145,8 @@ def dead_letters(tx: Connection) -> Mapping[tuple[str, ...], int]:
 
 @dataclass(frozen=True, slots=True)
 class LagRow:
-    """How far one agency's service is in one topic. `moved_at`: when it last read on, or had nothing to read."""
+    """The lag of one agency's service in one topic; see `lag.Lag`. `moved_at`: when it last read on, or had nothing to
+    read."""
 
     group: str
     topic: str

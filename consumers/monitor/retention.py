@@ -1,4 +1,4 @@
-"""Retention: what has ended is forgotten after a while. What is open stays, however old."""
+"""Retention: deletes flows that have ended, some time after their last event. Open flows stay, however old."""
 
 from datetime import datetime
 
@@ -10,7 +10,8 @@ from consumers.monitor.kept import day
 
 
 def forget(tx: Connection, before: datetime) -> None:
-    """Forgets what ended, or was never open, and was not spoken of since `before`. Counters stay."""
+    """Deletes the flows that are not open and have had no event since `before`, and events, early receipts and notices
+    that were heard before it. Events of a flow that stays, and counters, stay."""
     flows, events = tables.flows.c, tables.events.c
     tx.execute(sa.delete(tables.flows).where(sa.not_(flows.open), flows.last_at < before))
     still = sa.exists().where(flows.number == events.flow)

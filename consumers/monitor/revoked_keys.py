@@ -1,8 +1,9 @@
-"""What agencies have said under signing keys that a register has revoked or dropped no longer outranks their own words.
+"""Takes back the rank of what was signed with keys that a register has revoked or dropped, so that the agency's own
+words outrank it from then on.
 
-announcement        forgotten, until the agency announces itself again
-receipts            those that wait for their event are forgotten, and a refusal of a referral does not stand
-words               what is known stays, but whatever the agency says from now on counts as newer
+announcement        deleted, until the agency announces itself again
+receipts            those that wait for their event are deleted, and a refusal of a referral no longer counts
+events              what follows from them stays, but every later event of the agency counts as newer
 """
 
 from collections.abc import Callable
@@ -17,8 +18,8 @@ _F, _A, _R = tables.flows.c, tables.agencies.c, tables.early_receipts.c
 
 
 def disbelieve(tx: Connection, believed: Callable[[str, str], bool]) -> None:
-    """`believed` is asked for an agency's code and the id of a key; see `Register.believes`. Reads all flows: for when
-    the register has changed."""
+    """Applies a changed register. `believed`: given an agency's code and the id of a key, whether the register still
+    believes it; see `Register.believes`. Reads all flows, so it is called only when the register has changed."""
 
     def fallen(code: sa.Column[str], key_id: sa.Column[str]) -> list[sa.ColumnElement[bool]]:
         pairs = tx.execute(sa.select(code, key_id).where(key_id.is_not(None)).distinct()).all()
@@ -33,7 +34,7 @@ def disbelieve(tx: Connection, believed: Callable[[str, str], bool]) -> None:
 
 
 def _outrank(tx: Connection, here: sa.ColumnElement[bool]) -> None:
-    """As if all had been said under the lowest incarnation."""
+    """Lowers these flows to the lowest incarnation, so that any later event or receipt outranks them."""
     acted = sa.and_(_F.acted_in > 0, _F.acted_in == _F.spoken_in)
     lowest = {
         "status_incarnation": 0,

@@ -1,5 +1,5 @@
-"""The monitor's settings: one frozen object, from `settings.toml` in its home folder and REFERRAL_BUS_MONITOR_
-variables."""
+"""The monitor's settings: one frozen object, read from `settings.toml` in its home folder and from
+REFERRAL_BUS_MONITOR_ variables. A variable overrides the file, and an unknown name is an error."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -30,8 +30,8 @@ class MonitorSettings(HomeSettings):
     federation: FederationId
     kafka: Kafka
     http_port: HttpPort = 9465  # 0 takes a free one; `monitor status` tells which
-    look_every_s: Seconds = 15.0  # at how far others have read
-    heartbeat_every_s: Seconds = 60.0  # as agencies announce themselves; three missed ones are silence
+    look_every_s: Seconds = 15.0  # between two looks at how far the agencies' services have read
+    heartbeat_every_s: Seconds = 60.0  # between two announcements of an agency; three missed ones count as silence
     keep_days: Annotated[int, Field(ge=15, le=3650)] = 90  # after a referral's end; longer than Kafka keeps its records
     time_zone: TimeZone = "Asia/Tashkent"
 

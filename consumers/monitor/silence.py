@@ -1,4 +1,4 @@
-"""Whether an agency is silent, for how it is connected. Pure."""
+"""Judges whether an agency is silent, by its kind of connection. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ CLOCK_OFF = timedelta(minutes=5)
 
 
 class PresenceCode(StrEnum):
-    """How an agency's service is there."""
+    """Whether an agency's service is heard."""
 
     THERE = "there"
     SILENT = "silent"
@@ -22,15 +22,16 @@ class PresenceCode(StrEnum):
 
 
 def silent_after(heartbeat_every: timedelta) -> Mapping[str, timedelta]:
-    """By kind of connection. Who is always connected is silent after three missed heartbeats; an office that closes at
-    night, and a laptop that is opened when there is something to do, have limits of their own."""
+    """After how long without an announcement an agency counts as silent, by kind of connection: `always` after three
+    missed heartbeats. Offices that close at night, and laptops that are used now and then, have the longer limits of
+    `SILENT_AFTER`."""
     return {**SILENT_AFTER, "always": MISSED_HEARTBEATS * heartbeat_every}
 
 
 @dataclass(frozen=True, slots=True)
 class ReadSpan:
-    """Since when, and up to when, the monitor itself could read without a gap; by its own clock. `until` is None where
-    it has not read everything yet, `since` where there was no gap."""
+    """The time in which the monitor itself read without a gap, by its own clock. `until` is None before it has read
+    everything for the first time, `since` where there never was a gap."""
 
     since: datetime | None
     until: datetime | None
@@ -39,8 +40,8 @@ class ReadSpan:
 def presence(
     agency: Agency, heard_at: datetime | None, reading: ReadSpan, limits: Mapping[str, timedelta]
 ) -> PresenceCode:
-    """As of the time up to which the monitor has read: an agency is not silent because we did not listen. After a gap
-    each has the time of some heartbeats to be heard again."""
+    """Whether an agency is silent, as of the time up to which the monitor has read: a time in which the monitor did not
+    read is not held against the agency. After a gap each agency gets the time of some heartbeats to be heard again."""
     if reading.until is None:
         return PresenceCode.UNKNOWN
     if heard_at is not None and reading.until - heard_at <= limits[agency.connection]:

@@ -1,4 +1,5 @@
-"""How far an open referral has come, and until when somebody must act: told by the database, for very many at once.
+"""The stage of each open referral, and the deadline of that stage, as SQL expressions: the database computes them for
+very many referrals at once.
 
 not-stored > not-handed-over > not-seen > not-answered > in-service
 """
@@ -19,10 +20,10 @@ _MILLISECONDS = 1000
 
 
 STAGES = (Stage.NOT_STORED, Stage.NOT_HANDED_OVER, Stage.NOT_SEEN, Stage.NOT_ANSWERED, Stage.IN_SERVICE)
-"""Those of an open referral that can be told apart from outside."""
+"""The stages of an open referral that an observer can tell apart, in their order."""
 
 _ANSWERED = _F.status.in_([status.value for status in PAST_ANSWER])
-_ACTED = sa.and_(_F.acted_in > 0, _F.acted_in == _F.spoken_in)  # not only under an incarnation whose words are lost
+_ACTED = sa.and_(_F.acted_in > 0, _F.acted_in == _F.spoken_in)  # not in an incarnation before a restore
 _SEEN = sa.or_(_F.status != Status.REQUESTED.value, _ACTED)
 _HANDED_OVER = sa.func.coalesce(_A.handed_over_before > _F.stored_at, sa.false())  # both by the recipient's clock
 
@@ -39,11 +40,11 @@ _IDLE = sa.type_coerce(_F.last_at, sa.BigInteger) + int(DEFAULT_LIMITS.idle.tota
 due_column: sa.ColumnElement[Any] = sa.type_coerce(
     sa.case((_ANSWERED, _IDLE), (_SEEN, sa.type_coerce(_F.respond_by, sa.BigInteger)), else_=_F.acknowledge_by), Moment
 )
-"""A column of `flows_with_agencies`: when its stage must be over; of one in service, when some word is due."""
+"""A column of `flows_with_agencies`: the deadline of the stage; in service, when the next word about it is due."""
 
 flows_with_agencies = tables.flows.outerjoin(tables.agencies, _A.code == _F.recipient)
 
 
 def overdue(now: datetime) -> sa.ColumnElement[bool]:
-    """By our own clock."""
+    """A condition on `flows_with_agencies`: the deadline is before `now`; false without a deadline."""
     return sa.func.coalesce(due_column < sa.bindparam(None, now, type_=Moment()), sa.false())

@@ -1,5 +1,5 @@
-"""The monitor's own database, and its transactions. What is committed holds together: what was read, what follows from
-it, and how far it was read. A power cut may take the last commits away as a whole; they are then read again."""
+"""The monitor's own database, and its transactions. One transaction holds what was read, what follows from it, and how
+far it was read. A power cut may lose the last transactions as a whole; the monitor then reads those records again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,14 +18,14 @@ from referral_bus.sqlite_errors import advice_for, trouble_of
 
 BUSY_TIMEOUT_S = 10.0
 CACHE_KIB = 8 * 1024
-CHECKPOINT_PAGES = 4000  # ids are random, so every batch writes many pages: this long they are gathered in the log
+CHECKPOINT_PAGES = 4000  # of the log before it is written back; random ids touch many pages in each batch
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON", f"wal_autocheckpoint={CHECKPOINT_PAGES}")
 _REBUILD = "move it away, and the monitor reads everything from Kafka again"
 
 
 class Store:
-    """`write()` and `read()` are its only doors. One connection writes, whoever asks: its page cache is large, and each
-    further one would have its own."""
+    """Gives access by `write()` and `read()` only. All writers share one connection, because its page cache is large
+    and each further connection would have its own."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -40,7 +40,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view that holds nobody up."""
+        """A consistent view of the database; it blocks no writer."""
         with _reachable(self._path), self._reader.begin() as connection:
             yield connection
 
@@ -58,8 +58,8 @@ def _engine(path: Path, pragma: str, begin: str, **pool: int) -> sa.Engine:
 
 @contextmanager
 def _reachable(path: Path) -> Iterator[None]:
-    """Turns what the disk or another process does to us into `Unreachable` or `LedgerUnusable`. Any other error is a
-    defect and passes."""
+    """Turns errors that come from the disk, or from another process that uses the file, into `Unreachable` or
+    `LedgerUnusable`. Any other error is a defect and is raised as it is."""
     try:
         yield
     except DBAPIError as error:
@@ -74,7 +74,8 @@ def _reachable(path: Path) -> Iterator[None]:
 
 
 def open_store(path: Path, federation: str, now: datetime) -> Store:
-    """Opens the database, or makes it. Refuses another federation's, and one of another version of this software."""
+    """Opens the database, or makes it. Raises `Refused` for one of another federation, or one that another version of
+    this software made."""
     try:
         path.touch(0o600, exist_ok=False)
     except FileExistsError:
@@ -100,7 +101,7 @@ def open_store(path: Path, federation: str, now: datetime) -> Store:
 
 
 def _make(tx: Connection, federation: str, now: datetime) -> None:
-    if not sa.inspect(tx).has_table(tables.monitor.name):  # nobody was faster
+    if not sa.inspect(tx).has_table(tables.monitor.name):  # unless another process made it meanwhile
         tables.metadata.create_all(tx)
         first = {"version": tables.VERSION, "federation": federation, "created_at": now}
         tx.execute(sa.insert(tables.monitor).values(first))

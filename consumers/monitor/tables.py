@@ -1,5 +1,5 @@
-"""Every table of the monitor's own database: opaque ids, agencies, times, codes, counts. All of it can be read from
-Kafka again, as far back as Kafka keeps it."""
+"""Every table of the monitor's own database. They hold opaque ids, agencies, times, codes and counts. The monitor can
+read all of it from Kafka again, as far back as Kafka keeps records."""
 
 import sqlalchemy as sa
 
@@ -15,7 +15,7 @@ monitor = sa.Table(  # one row
     sa.Column("federation", sa.String, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("complete_at", Moment),  # everything that was in Kafka by then has been read
-    sa.Column("gap_ended_at", Moment),  # when it could read again after it could not for a while
+    sa.Column("gap_ended_at", Moment),  # when the last gap in reading ended; see `progress.GAP`
 )
 
 positions = sa.Table(
@@ -30,7 +30,7 @@ positions = sa.Table(
     sa.Column("first_heard_at", Moment),
 )
 
-flows = sa.Table(  # the columns in the order of `flow.Flow`, its key and its place unfolded
+flows = sa.Table(  # columns in the order of `flow.Flow`, with the fields of its key and place
     "flows",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True),
@@ -53,13 +53,13 @@ flows = sa.Table(  # the columns in the order of `flow.Flow`, its key and its pl
     sa.Column("acknowledged_at", Moment),
     sa.Column("ended_at", Moment),
     sa.Column("last_at", Moment),
-    sa.Column("key_id", sa.String),  # the recipient's, of what it said under its highest incarnation
+    sa.Column("key_id", sa.String),  # see `flow.Flow.key_id`
     sa.Column("open", sa.Boolean, nullable=False),
     sa.UniqueConstraint("referral_id", "sender", "recipient"),
     sa.Index("ix_flows_open", "recipient", sqlite_where=sa.text("open = 1")),
 )
 
-events = sa.Table(  # every event read, so that a copy is known; of a referral's first one also whose it is
+events = sa.Table(  # every event read, so that a copy is recognized; `flow`: the one that it began
     "events",
     metadata,
     sa.Column("event_id", sa.Uuid, primary_key=True),
@@ -69,7 +69,7 @@ events = sa.Table(  # every event read, so that a copy is known; of a referral's
     sqlite_with_rowid=False,
 )
 
-early_receipts = sa.Table(  # final receipts that were read before what they are about
+early_receipts = sa.Table(  # final receipts that were read before their event
     "early_receipts",
     metadata,
     sa.Column("event_id", sa.Uuid, primary_key=True),
@@ -84,16 +84,16 @@ early_receipts = sa.Table(  # final receipts that were read before what they are
     sqlite_with_rowid=False,
 )
 
-kept = sa.Table(  # how much of each day is kept of each agency
+kept = sa.Table(  # how many bytes of each day are kept of each agency
     "kept",
     metadata,
     sa.Column("agency", sa.String, primary_key=True),
-    sa.Column("day", sa.Integer, primary_key=True),  # since 1970
+    sa.Column("day", sa.Integer, primary_key=True),  # days since 1970-01-01
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
-agencies = sa.Table(  # the newest announcement of each
+agencies = sa.Table(  # the newest announcement of each agency
     "agencies",
     metadata,
     sa.Column("code", sa.String, primary_key=True),
@@ -102,7 +102,7 @@ agencies = sa.Table(  # the newest announcement of each
     sa.Column("issued_at", Moment, nullable=False),  # its clock
     sa.Column("heard_at", Moment, nullable=False),
     sa.Column("handed_over_before", Moment, nullable=False),  # its clock
-    sa.Column("open_referrals", sa.BigInteger, nullable=False),  # as it says
+    sa.Column("open_referrals", sa.BigInteger, nullable=False),  # as the agency counts them
     sa.Column("overdue_referrals", sa.BigInteger, nullable=False),
     sa.Column("register_version", sa.BigInteger, nullable=False),
     sa.Column("software_version", sa.String, nullable=False),

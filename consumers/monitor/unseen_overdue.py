@@ -1,4 +1,5 @@
-"""Where an agency announces more overdue referrals than the monitor sees: one of the two is wrong about who waits."""
+"""Finds agencies that announce more overdue referrals than the monitor counts: then the agency or the monitor is wrong
+about which referrals wait."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,8 +15,9 @@ _F = tables.flows.c
 
 
 def overdue_unseen(tx: Connection, now: datetime) -> Mapping[str, int]:
-    """By agency how many, zero for those that agree. What has changed since an announcement explains a difference, and
-    so does a clock that is a little ahead. Only where there is a difference it is looked for what has changed."""
+    """By agency: how many overdue referrals it announces beyond those counted here; 0 where the two agree. A difference
+    does not count as far as referrals have changed since the announcement, or a clock that is up to `CLOCK_OFF` ahead
+    explains it."""
     seen: Counter[str] = Counter()
     for count in queries.open_counts(tx, now + CLOCK_OFF):
         seen[count.recipient] += count.overdue
@@ -27,6 +29,7 @@ def overdue_unseen(tx: Connection, now: datetime) -> Mapping[str, int]:
 
 
 def _changed_since(tx: Connection, recipient: str, moment: datetime) -> int:
-    """Referrals to it about which anything was written since, by clocks that may be a little behind."""
+    """How many referrals to `recipient` have had an event since `moment`, allowing for clocks that are up to
+    `CLOCK_OFF` behind."""
     query = sa.select(sa.func.count()).where(_F.recipient == recipient, _F.last_at >= moment - CLOCK_OFF)
     return tx.execute(query).scalar_one()

@@ -49,7 +49,7 @@ def test_a_forged_record_is_counted_and_shown_and_enters_no_flow(tmp_path: Path)
         assert (need.agency, need.what) == (
             RECIPIENT,
             f"in the topics of {RECIPIENT}, without a valid signature; "
-            f"can have written it: {SENDER}, {RECIPIENT}, who runs Kafka",
+            f"can have written it: {SENDER}, {RECIPIENT}, the host of Kafka",
         )
 
 

@@ -82,8 +82,9 @@ def test_it_says_who_can_have_written_it_and_names_the_topics_owner(tmp_path: Pa
         parties = ", ".join(sorted({THIRD, *bench.register.parties(THIRD)}))
         assert needs == {
             THIRD: f"ReferralEvent of {SENDER} in the topics of {THIRD}; "
-            f"can have written it: {parties}, who runs Kafka",
-            None: f"ReferralEvent of {SENDER} in the common topics; can have written it: every agency, who runs Kafka",
+            f"can have written it: {parties}, the host of Kafka",
+            None: f"ReferralEvent of {SENDER} in the common topics; "
+            "can have written it: every agency, the host of Kafka",
         }
 
 
