@@ -1,5 +1,5 @@
-"""What a person or a program can do at one agency: refer, answer, look. The command line, handlers and the
-demonstration all work through this."""
+"""The operations of one agency: refer, answer, look. The command line, handlers and the demonstration all use this
+client."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,23 +39,23 @@ from schemas.events import AgencyAnnouncement, ReferralKey
 from schemas.lifecycle import ErasureReason
 from schemas.referral_request import ReferralRequest
 
-COMMAND = "command"  # who asked, where a person did
+COMMAND = "command"  # in the audit: a person or program asked, not the service
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One referral with everything that is known of it here."""
+    """One referral with everything that this agency's ledger and register hold about it."""
 
     referral: Referral
     standing: Standing
-    other: Presence | None  # the other side; None for one that the register does not know any more
+    other: Presence | None  # the other agency; None if it has left the register
     local_ref: str | None
     steps: list[Step]
     own_service: OwnService = OwnService.WORKS
 
 
 class AgencyClient:
-    """Works on a home folder's ledger, beside a running service or without one."""
+    """Works on the ledger in a home folder, beside a running service or without one."""
 
     def __init__(self, home: Home, clock: Clock = system_clock) -> None:
         self.home = home
@@ -79,7 +79,7 @@ class AgencyClient:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """Raises `Refused` when it is older than what was sent from it."""
+        """The ledger, opened at the first use. Raises `Refused` when it is older than what was sent from it."""
         ledger = self.home.open_ledger(self.keyring, self.settings.agency)
         try:
             self.rollback_guard.refuse_if_behind(ledger, self.own_key_counts)
@@ -91,33 +91,35 @@ class AgencyClient:
         return ledger
 
     def own_key_counts(self, key_id: str) -> bool:
-        """Whether what was announced of us under this signing key counts: not any more once it is revoked."""
+        """Whether announcements of this agency under a signing key still count; false once the key is revoked."""
         return self.register.believes(self.settings.agency, key_id, self.clock())
 
     def witnesses(self) -> int:
-        """How many other agencies must agree with our clock before something is destroyed for good."""
+        """The number of other agencies that must agree with our clock before anything is destroyed for good."""
         return self.register.witnesses(self.settings.agency, self.clock())
 
     def renew_keys(self) -> tuple[int, ...]:
-        """Works with the keys of now; returns the epochs whose keys were destroyed, because they are over."""
+        """Makes the sealing keys of the present and coming epochs where they are missing, and destroys those of past
+        ones. Returns the epochs whose keys were destroyed."""
         renewed = renew_keys(self.home.keys, self.ledger, self.clock(), self.witnesses())
         self.__dict__["keyring"] = renewed.keyring
         return renewed.destroyed
 
     def reload_register(self) -> Register:
-        """The register as it stands in the home folder now: the service may have taken a newer one."""
+        """Reads the register from the home folder again: the service may have accepted a newer one."""
         self.__dict__.pop("register", None)
         return self.register
 
     def take_register(self, data: bytes, signatures: bytes) -> Register:
-        """Works by a newer register from now on. Raises `Refused` unless the pinned stewards have signed it."""
+        """Accepts a newer register and uses it from now on. Raises `Refused` unless the pinned stewards have signed
+        it."""
         register = accept_register(self.home, data, signatures, self.clock(), None)
         self.__dict__["register"] = register
         return register
 
     @property
     def believed(self) -> frozenset[str]:
-        """The agencies that the register still has, by our clock."""
+        """The codes of the agencies whose words the register believes now, by our clock."""
         return self.register.believed(self.clock())
 
     def close(self) -> None:
@@ -126,26 +128,28 @@ class AgencyClient:
             self.ledger.close()
 
     def writing(self, by: str = COMMAND) -> Writing:
-        """For what is written now. `by` is who asked, for the audit."""
+        """The context for events that are written now. `by`: the person or service that asked, for the audit."""
         return Writing(self.clock(), self.register.version, uuid4, by)
 
     def publish(
         self, requests: Sequence[ReferralRequest], caller: str = "local", repeat: Repeat = Repeat.IS_NEW
     ) -> list[Published]:
-        """Starts referrals, all or none. Durable when it returns. `repeat` is for requests without an idempotency key:
-        a program that may ask twice uses keys."""
+        """Starts referrals, all or none; they are durable when it returns. Returns one answer for each request.
+        `repeat` is for requests without an idempotency key; a program that may ask twice uses keys. Raises `Refused`
+        naming every mistake."""
         return publish(self.ledger, self.register, requests, self.clock, uuid4, caller, COMMAND, repeat)
 
     def move(self, verb: str, referral_id: str, detail: Mapping[str, Any], local_ref: str | None = None) -> Referral:
-        """Says a verb of the life cycle about a referral. Durable when it returns. `referral_id` may be shortened to
-        what is unambiguous, and may name its sender too, as in `family-women/3f2a91`. Takes each word as meant: a
-        program that may ask twice uses `move_once` with an idempotency key."""
+        """Says a verb of the life cycle about a referral; it is durable when it returns. `referral_id` may be shortened
+        to its first characters if they are unambiguous, and may name the sender too, as in `family-women/3f2a91`.
+        `detail`: fields of a `StatusBody`. A second call with the same words says them again; a program that may ask
+        twice uses `move_once` with an idempotency key. Raises `Refused`."""
         return self.move_once(verb, referral_id, detail, local_ref, None).referral
 
     def move_once(
         self, verb: str, referral_id: str, detail: Mapping[str, Any], local_ref: str | None, asked: Asked | None
     ) -> Moved:
-        """As `move`; where it is told who asks, a second try says nothing new, and the answer tells so."""
+        """As `move`; with `asked`, a second try writes nothing, and `Moved.again` is true."""
         if local_ref is not None:
             local_ref = tidy_local_ref(local_ref)
         return move_once(
@@ -153,50 +157,55 @@ class AgencyClient:
         )
 
     def withdraw(self, referral_id: str, reason: ErasureReason) -> Tombstone:
-        """Erases a referral here and asks the other side to. When it returns it is erased for good: no backup brings it
-        back, and the log of the database holds nothing of it, unless somebody reads there for seconds on end."""
+        """Erases a referral here and asks the other side to erase it. When it returns, no backup brings it back, and
+        the database's write-ahead log holds nothing of it, unless another process keeps a read open for seconds; then
+        the service empties the log later. Raises `Refused`."""
         left = withdraw(self.ledger, referral_id, reason, self.writing())
         self.rollback_guard.keep_up(self.ledger)
         scrub(self.ledger, self.writing())
         return left
 
     def to_withdraw(self, referral_id: str, reason: ErasureReason) -> Case | Tombstone:
-        """What `withdraw` would erase, to be shown before it is asked for; raises the same and changes nothing."""
+        """What `withdraw` would erase, for a person to see first. Raises the same; only notes in the audit that it was
+        shown."""
         with self.ledger.read() as tx:
             about = to_withdraw(tx, referral_id, reason)
         return about if isinstance(about, Tombstone) else self.shown(referral_id)
 
     def erased(self, referral_id: str) -> Tombstone | None:
-        """What is left of an erased referral; None when it was not erased."""
+        """The tombstone of an erased referral; None when the referral was not erased. Raises `Refused` for an unknown
+        id."""
         with self.ledger.read() as tx:
             found = the_referral_or_its_tombstone(tx, referral_id)
         return found if isinstance(found, Tombstone) else None
 
     def unconfirmed(self, most: int) -> list[Tombstone]:
-        """Erasures that an agency's own system has not acknowledged, the oldest first."""
+        """At most `most` erasures that the system of one of the two agencies has not confirmed, the oldest first."""
         with self.ledger.read() as tx:
             return tombstones.list_unconfirmed(tx, most, self.believed)
 
     def count_unconfirmed(self) -> int:
-        """How many of them there are."""
+        """The number of unconfirmed erasures."""
         with self.ledger.read() as tx:
             return tombstones.unconfirmed(tx, self.clock()).count
 
     def received_after(self, cursor: int, most: int) -> list[Received]:
-        """What came in after a cursor. Passing a cursor says that everything up to it has been taken."""
+        """At most `most` events that came in after `cursor`. A cursor above 0 also acknowledges everything up to it, as
+        `take`."""
         if cursor > 0:
             self.take(cursor)
         return self.look_after(cursor, most)
 
     def look_after(self, cursor: int, most: int) -> list[Received]:
-        """The same without taking anything; that it was shown stands in the audit."""
+        """As `received_after`, without acknowledging anything. Notes in the audit that the events were shown."""
         with self.ledger.read() as tx:
             received = handovers.after_cursor(tx, cursor, most)
         self._note_shown([(each.referral, each.event_id) for each in received if each.body is not None])
         return received
 
     def take(self, cursor: int) -> int:
-        """Everything up to the cursor has been taken; returns how many events were not taken before."""
+        """Acknowledges that the agency's system has everything up to `cursor`; returns how many events were not
+        acknowledged before. Raises `Refused` for a cursor that no event has yet."""
         with self.ledger.write() as tx:
             if cursor > handovers.highest_cursor(tx):
                 raise Refused(Reason.VALUE_REFUSED, "nothing with this cursor has come in yet", "--after")
@@ -205,12 +214,12 @@ class AgencyClient:
         return waiting
 
     def count_after(self, cursor: int) -> int:
-        """How many events came in after a cursor."""
+        """The number of events that came in after a cursor."""
         with self.ledger.read() as tx:
             return handovers.count_after(tx, cursor)
 
     def shown(self, referral_id: str) -> Case:
-        """A case for somebody's eyes: that it was shown stands in the audit."""
+        """As `case`, for showing to a person: notes in the audit that it was shown."""
         case = self.case(referral_id)
         self._note_shown([(case.referral.key, None)])
         return case
@@ -223,7 +232,8 @@ class AgencyClient:
                     audit.note(tx, Action.SHOWED, now, by=COMMAND, referral=key, event_id=event_id)
 
     def case(self, referral_id: str) -> Case:
-        """One referral with its history. `referral_id` is as for `move`."""
+        """One referral with its history. `referral_id` as for `move`. Raises `Refused` where it is unknown or
+        ambiguous."""
         with self.ledger.read() as tx:
             referral = the_referral(tx, referral_id)
             steps = queries.history(tx, referral.key)
@@ -238,23 +248,23 @@ class AgencyClient:
             )
 
     def agencies(self) -> list[Presence]:
-        """Everybody in the register, and when we last heard them."""
+        """Every agency in the register, and when its last announcement came."""
         now = self.clock()
         with self.ledger.read() as tx:
             peers = all_peers(tx)
         return [presence(agency, peers.get(agency.code), now) for agency in self.register.content.agencies]
 
     def announced(self, code: str) -> AgencyAnnouncement | None:
-        """The newest announcement of another agency."""
+        """The newest announcement of another agency; None before its first one."""
         with self.ledger.read() as tx:
             peer = all_peers(tx).get(code)
         return None if peer is None else peer.announcement
 
     def silent(self, codes: Collection[str]) -> list[Presence]:
-        """Which of these agencies a sender should know to be silent."""
+        """Those of these agencies that have been silent longer than their kind of connection allows."""
         return [each for each in self.agencies() if each.agency.code in codes and each.silent]
 
 
 def open_client(folder: Path, clock: Clock = system_clock) -> AgencyClient:
-    """Raises `Refused` when the folder is no home, or others can read it."""
+    """A client for the home in `folder`. Raises `Refused` when the folder is no home, or others can read it."""
     return AgencyClient(open_home(folder), clock)

@@ -1,7 +1,7 @@
 """The file of a backup: a first line, the ledger, and a MAC over both under a key of the home.
 
-The MAC is checked over what was copied out, before any of it is opened: a file that was edited by a hand without the
-home's keys, or cut short, is never read as a ledger.
+The ledger is copied out and its MAC checked before SQLite opens the copy. So a file that was cut short, or edited
+without the home's keys, is never read as a ledger.
 """
 
 import hmac
@@ -21,13 +21,14 @@ _CHUNK = 1024 * 1024
 
 
 def backup_key(at_rest: bytes, code: str) -> bytes:
-    """Of one agency's home: another home's backup has another MAC."""
+    """The key for the MAC of a backup, derived from the home's at-rest key and the agency's code, so that backups of
+    another home do not pass."""
     return AtRest(at_rest).digest("backup", code.encode())
 
 
 def write_backup(ledger: BinaryIO, target: Path, key: bytes) -> None:
-    """One new file, which is never another's: not an existing one, nor what a link leads to. After any trouble it is
-    gone again."""
+    """Writes a backup into a new file; never overwrites a file or follows a link. After an error it removes the file.
+    Raises `Refused` or `Unreachable`."""
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
@@ -57,8 +58,8 @@ def _seal(ledger: BinaryIO, file: BinaryIO, key: bytes) -> None:
 
 
 def take_out(backup: Path, ledger: Path, key: bytes) -> None:
-    """Writes the backup's ledger into a new file. Raises `Refused` unless the home's key has made its MAC; then what
-    was written is no ledger to open."""
+    """Writes the ledger in `backup` into the new file `ledger`. Raises `Refused` unless the MAC was made with the key
+    of this home; what was written then must not be opened."""
     with open_backup(backup) as source:
         try:
             descriptor = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -74,7 +75,7 @@ def take_out(backup: Path, ledger: Path, key: bytes) -> None:
 
 
 def open_backup(path: Path) -> BinaryIO:
-    """A plain file, and never one whose opening or reading could wait, such as a pipe."""
+    """Opens a backup. Raises `Refused` for anything but a plain file, such as a pipe, which could block."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Backing up an agency's ledger, and going on after a backup was put back.
+"""Backs up an agency's ledger, and continues after a backup was put back.
 
-Keys, marks and the journal of erasures stay in the home folder and are in no backup: without the home a backup opens
-nothing, and with it nothing comes back that was erased.
+Keys, marks and the journal of erasures stay in the home folder and are in no backup. So a backup cannot be opened
+without its home, and restoring one brings back nothing that was erased.
 """
 
 import fcntl
@@ -30,23 +30,24 @@ from schemas.events import HIGHEST_INCARNATION
 
 _COPY_PREFIX, _COPY_SUFFIX = "ledger.", ".backing-up"
 LOG_FILES = ("-wal", "-shm")
-LONGEST_LEAP = 1 << 16  # of incarnations in one restore; the clock gives as many in 45 days
+LONGEST_LEAP = 1 << 16  # incarnations that one restore may skip; `incarnation_by_clock` grows by as many in 45 days
 
 RandomBelow = Callable[[int], int]
-"""A whole number from 0 up to and not including this one, as `secrets.randbelow` draws it."""
+"""Given n, a random whole number from 0 to n - 1, as `secrets.randbelow` draws it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What `agency restored` has done."""
+    """The result of `agency restored`."""
 
     incarnation: int
-    erased: int  # referrals that the journal says are erased
+    erased: int  # number of erased referrals in the journal
 
 
 def back_up(client: AgencyClient, target: Path) -> None:
-    """One new file; the service may run meanwhile. SQLite writes into the home, where no other user can put a link in
-    its way, and from there the backup is copied to its place."""
+    """Writes a backup into the new file `target`; the service may run meanwhile. SQLite first writes the copy into the
+    home, where no other user can put a link in its way; from there it is copied to `target`. Raises `Refused` where the
+    file exists, `LedgerUnusable` where the ledger is damaged."""
     if os.path.lexists(target):
         raise Refused(Reason.FILE_EXISTS, "this file is there already; name a new one", "FILE")
     home, code = client.home, client.settings.agency
@@ -67,8 +68,8 @@ def back_up(client: AgencyClient, target: Path) -> None:
 
 
 def go_on_after_restore(client: AgencyClient, backup: Path | None) -> Restored:
-    """Puts `backup` in the ledger's place, if one is named, and goes on with what stands there under a new incarnation.
-    Only while the service does not run. Broken off, it can be run again."""
+    """Puts `backup` in the ledger's place, if one is given, and continues with the ledger there under a new
+    incarnation. Raises `Refused` while the service runs. After an interruption it can be run again."""
     home = client.home
     with running(home):
         forget_broken_off(home)
@@ -85,23 +86,25 @@ def go_on_after_restore(client: AgencyClient, backup: Path | None) -> Restored:
 
 
 def _check_what_stays(client: AgencyClient) -> None:
-    """Reads all that a restore needs besides the backup, before anything is replaced. Raises what is wrong with it."""
+    """Reads everything else that a restore needs, before it replaces anything: settings, keys, register, mark, journal.
+    Raises what is wrong with them."""
     _ = client.settings, client.keyring, client.register
     next_incarnation(client.rollback_guard.mark(client.own_key_counts).incarnation)
     client.rollback_guard.journal()
 
 
 def next_incarnation(highest: int) -> int:
-    """The one above `highest`. Raises `Refused` before anything is written when there is none."""
+    """The incarnation above `highest`. Raises `Refused` when there is none."""
     if highest >= HIGHEST_INCARNATION:
-        advice = "the highest one was announced with this agency's key, so a thief has it; have it revoked first"
+        advice = "the highest one was announced with this agency's key: a thief has that key; have it revoked first"
         raise Refused(Reason.INCARNATIONS_USED_UP, advice, "keys/signing.key")
     return highest + 1
 
 
 def unguessed_incarnation(known: int, heard: int, now: datetime, random_below: RandomBelow) -> int:
-    """One above `known`, and above what revoked keys were `heard` to say where that leaves room, at a distance that a
-    thief cannot guess. It stays below `incarnation_by_clock`, for a new start that remembers nothing."""
+    """An incarnation above `known`, at a random distance, so that a thief of the signing key cannot announce it before.
+    `heard`: the highest one that was announced under any key, revoked ones included; the result is above it too, where
+    that leaves room. It stays below `incarnation_by_clock`, which a new home that remembers nothing will use."""
     ceiling = min(incarnation_by_clock(now), HIGHEST_INCARNATION)
     base = heard if known < heard <= ceiling - LONGEST_LEAP else known
     return next_incarnation(base) + random_below(max(1, min(LONGEST_LEAP, ceiling - base)))
@@ -114,7 +117,8 @@ def go_on(
     believed: Believed = every_key,
     random_below: RandomBelow = lambda _: 0,
 ) -> Restored:
-    """Under an incarnation that exceeds every one ever used, but for those that a revoked key has announced."""
+    """Continues under an incarnation above every one used before, except those that only a revoked key has announced.
+    `believed`: given the id of a signing key, whether announcements under it count."""
     with ledger.read() as tx:
         known = max(own_incarnation(tx), rollback_guard.mark(believed).incarnation)
     incarnation = unguessed_incarnation(known, rollback_guard.mark().incarnation, writing.now, random_below)
@@ -128,8 +132,8 @@ def go_on(
 
 
 def forget_broken_off(home: Home) -> None:
-    """A restore or a backup that was killed may have left a copy of the ledger, with what was erased since. Only while
-    no process restores; a backup under way holds its copy."""
+    """Removes copies of the ledger that a killed restore or backup has left: they may hold what was erased since. Call
+    it only while no restore runs. The copy of a backup under way is locked, and stays."""
     _unlink(_partial(home.ledger))
     for copy in home.folder.glob(f"{_COPY_PREFIX}*{_COPY_SUFFIX}"):
         with suppress(FileNotFoundError, BlockingIOError), copy.open("rb") as file:
@@ -138,7 +142,7 @@ def forget_broken_off(home: Home) -> None:
 
 
 def _unlink(ledger: Path) -> None:
-    """With what SQLite lays beside it."""
+    """Removes a ledger and the log files that SQLite keeps beside it."""
     for end in ("", *LOG_FILES):
         Path(f"{ledger}{end}").unlink(missing_ok=True)
 
@@ -148,7 +152,7 @@ def _partial(ledger: Path) -> Path:
 
 
 def restore_from(backup: Path, ledger: Path, agency: str, at_rest: bytes) -> None:
-    """Puts a backup in the ledger's place, after its MAC, its tables and its owner were checked."""
+    """Puts a backup in the ledger's place after checking its MAC, its tables and its agency. Raises `Refused`."""
     partial = _partial(ledger)
     _unlink(partial)
     try:
@@ -159,9 +163,9 @@ def restore_from(backup: Path, ledger: Path, agency: str, at_rest: bytes) -> Non
 
 
 def put_in_place(copy: Path, ledger: Path, agency: str) -> None:
-    """Moves a ledger from beside its place into it. The write-ahead log of the one that was there belongs to that one
-    alone: beside another one it would be read as that one's. What is replaced is not overwritten; the file system has
-    it until it reuses the space."""
+    """Moves a copied ledger into its place. First removes the ledger there with its write-ahead log: SQLite would read
+    that log as the new ledger's. The old file is not overwritten; its blocks stay on the disk until they are reused.
+    Raises `Refused` unless the copy is a whole ledger of `agency`."""
     if not _whole(copy, agency):
         advice = "this file is no whole ledger of this agency with the tables of this software, and nothing besides"
         raise Refused(Reason.HOME_INVALID, advice, "FILE")

@@ -1,8 +1,9 @@
-"""The `referral-bus` command. Each group of commands has a file of its own; here they meet, and here errors end.
+"""The `referral-bus` command: puts the groups of commands together, each of which has a file of its own, and turns
+every error into a line and an exit code.
 
-How each kind of end is told: `deploy.app.exit_codes`, `deploy.app.failures`.
-What only some commands need (Kafka, the service, provisioning) is imported when they are called: the others start
-in half the time.
+See `deploy.app.exit_codes` for the codes and `deploy.app.failures` for the lines.
+Modules that only some commands need (Kafka, the service, provisioning) are imported when such a command is called, so
+that the others start in half the time.
 """
 
 import errno
@@ -87,7 +88,7 @@ for _group in _GROUPS:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code. Every end says at most one line on standard error."""
+    """Runs one command line and returns its exit code."""
     quiet_libraries()
     shut_out_for_good()
     os.umask(0o077)  # whatever a command writes is for its owner only
@@ -115,7 +116,7 @@ def _run(arguments: list[str]) -> tuple[int, Failure | None]:
         result = app(arguments, prog_name="referral-bus", standalone_mode=False)
         sys.stdout.flush()
         if result == ExitCode.INTERRUPTED:
-            raise KeyboardInterrupt  # which typer keeps to itself
+            raise KeyboardInterrupt  # typer has caught it and returned its code
         return (result if isinstance(result, int) else 0), None
     except BusError as error:
         failure = failures.of_bus_error(error)
@@ -129,7 +130,7 @@ def _run(arguments: list[str]) -> tuple[int, Failure | None]:
     except OutputFailed as error:
         let_go_of_standard_output()
         failure = None if error.errno == errno.EPIPE else failures.of_output()
-    except SystemExit:  # typer leaves at once after a completion, and when the reader of our output has gone
+    except SystemExit:  # typer exits at once after a completion, and when the reader of our output has gone
         with suppress(OSError):
             sys.stdout.flush()
         let_go_of_standard_output()

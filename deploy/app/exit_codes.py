@@ -1,10 +1,10 @@
-"""How every command ends: one number for each kind of end. The documents are compared with this list."""
+"""The exit codes of all commands, one for each way to end. A test compares the documents with this list."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a script can tell from a command's end."""
+    """What the exit code of a command tells a script; `MEANS` says it in words."""
 
     DONE = 0
     DEFECT = 1

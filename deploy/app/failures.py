@@ -1,10 +1,10 @@
-"""How a command says that it did not end well: one line on standard error, or with --json one JSON object there.
+"""How a command reports a failure: one line on standard error, or with --json one JSON object there.
 
     {"error": {"reason": ..., "path": ..., "advice": ..., "exit_code": ...}}
 
 Where an input holds several mistakes, each has a line, and `problems` in the object lists all of them, the first too.
 
-Nothing of it quotes what was typed or read.
+None of it quotes what was typed or read.
 """
 
 import json
@@ -24,7 +24,7 @@ from referral_bus.logs import defect
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """`line` is what a person reads, the rest what a program reads."""
+    """`line` is for a person; the other fields become the JSON object. `done`: what was changed before the failure."""
 
     code: int
     line: str
@@ -55,7 +55,7 @@ def of_bus_error(error: BusError) -> Failure:
 
 
 def of_output() -> Failure:
-    """Standard output took nothing, and nothing was changed."""
+    """The failure of a command that changed nothing and could not print its answer."""
     advice = "what was asked for cannot be printed; look at the disk, or at where the output goes"
     return Failure(
         ExitCode.UNREACHABLE,
@@ -77,7 +77,7 @@ def of_defect(error: BaseException) -> Failure:
 
 
 def of_usage(error: TyperException) -> Failure:
-    """What was wrong with the command line, without quoting what was typed: it may be a person's name."""
+    """The failure for a wrong command line. It does not quote what was typed, which may be a person's name."""
     parameter = getattr(error, "param", None)
     name = parameter.metavar if isinstance(parameter, TyperArgument) else parameter and parameter.opts[0]
     hint = f" {name}" if name else ""
@@ -97,7 +97,7 @@ def _or_variable(parameter: object) -> str:
 
 
 def _taken(parameter: object) -> str:
-    """What the option's own type says of it: a closed list, or a range of numbers."""
+    """The values that an option takes, by its type: a closed list, or a range of numbers."""
     least, most = getattr(parameter, "min", None), getattr(parameter, "max", None)
     kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -108,7 +108,7 @@ def _taken(parameter: object) -> str:
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Also of a command line that cannot be understood."""
+    """Whether the command line asks for JSON, even where it cannot be parsed otherwise."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return "--json" in options
 

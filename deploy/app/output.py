@@ -1,5 +1,5 @@
-"""What commands print: lines for people, or with --json one document. Text from other agencies is data: whatever could
-steer a terminal is shown as a mark, never sent."""
+"""Prints what commands say: lines for people, or with --json one document. Text from other agencies is data: characters
+that could control a terminal are replaced by a mark."""
 
 import io
 import json
@@ -17,19 +17,20 @@ from zoneinfo import ZoneInfo
 
 _NOT_ASCII = re.compile(r"[^ -~]")
 
-# Format characters that do more than join or part letters: those that turn text round, and those that hide another
-# text in it.
+# Format characters that do more than join or separate letters: those that reverse the direction of text, and those that
+# can hide other text in it.
 _TURNS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _HIDES = "\u206a-\u206f\ufff9-\ufffb\U000e0000-\U000e007f"
 _STEERING_FORMAT = re.compile(f"[{_TURNS}{_HIDES}]")
 
 
 class OutputFailed(OSError):
-    """Standard output does not take what is printed: its disk is full, its reader has gone, it is closed."""
+    """Writing to standard output failed: its disk is full, its reader has gone, or it is closed."""
 
 
 class NotSaid(Exception):
-    """Something was changed for good, and then the answer could not be printed. `done` says what, with its ids."""
+    """The command has changed something for good, and then could not print its answer. `done`: what it has done, with
+    ids."""
 
     def __init__(self, done: str) -> None:
         super().__init__(done)
@@ -37,7 +38,8 @@ class NotSaid(Exception):
 
 
 class StandardOutput(io.TextIOWrapper):
-    """Tells its own trouble from that of any other file. A terminal without a letter still shows the rest."""
+    """Standard output that raises `OutputFailed`, so that its errors differ from those of any other file. Characters
+    that the terminal's encoding lacks are written as escapes."""
 
     def __init__(self, stream: io.TextIOWrapper) -> None:
         super().__init__(
@@ -47,7 +49,7 @@ class StandardOutput(io.TextIOWrapper):
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )
-        self._stream = stream  # or its end would close the buffer
+        self._stream = stream  # keeps it alive: its finalizer would close the buffer
 
     def write(self, text: str) -> int:
         with _told_apart():
@@ -68,9 +70,9 @@ def _told_apart() -> Iterator[None]:
 
 @contextmanager
 def already_done(what: str) -> Iterator[None]:
-    """Around everything that a command does after it has changed something for good, which is to print its answer.
-    `what` says what is done, with its ids and with nothing of a person. Raises `NotSaid` when the answer cannot be
-    printed, for whatever reason: asking again would do it twice."""
+    """Wraps the code that prints the answer of a command after it has changed something for good. `what`: what it has
+    done, with ids and nothing about a person. Any error becomes `NotSaid`: a caller that sees only the error would ask
+    again, and so do it twice."""
     try:
         yield
         sys.stdout.flush()
@@ -79,14 +81,16 @@ def already_done(what: str) -> Iterator[None]:
 
 
 def let_go_of_standard_output() -> None:
-    """What it has not taken is dropped, or Python would try again at its end, and complain."""
+    """Sends what standard output still buffers to nowhere. Otherwise Python would write it again at exit, and print an
+    error."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str) -> str:
-    """One line without control, bidirectional or unassigned characters, which could move the cursor or turn text round.
-    Joiners are kept: Persian, Dari and Pashto names and many Indian scripts are misspelt without them."""
+    """The text with a mark in place of control, bidirectional and unassigned characters, line ends included: these
+    could move the cursor or reverse text. Joiners stay: without them Persian, Dari and Pashto names, and many Indian
+    scripts, would be misspelt."""
     return _NOT_ASCII.sub(lambda found: "\ufffd" if _steers(found[0]) else found[0], text)
 
 
@@ -107,13 +111,13 @@ def say_all(lines: Iterable[str]) -> None:
 
 
 def say_json(document: Any, *, one_line: bool = False) -> None:
-    """One JSON document; letters as they are, and escaped whatever could steer a terminal."""
+    """Prints one JSON document. Letters stay as they are; characters that could control a terminal are escaped."""
     text = json.dumps(document, default=_plain, ensure_ascii=False, indent=None if one_line else 2)
     sys.stdout.write(_NOT_ASCII.sub(lambda found: _escaped(found[0]), text) + "\n")
 
 
 def answer(document: Any, lines: Iterable[str], as_json: bool) -> None:
-    """What a command says: for a program or for people."""
+    """Prints the answer of a command: `document` for a program, or `lines` for people."""
     if as_json:
         say_json(document)
     else:
@@ -125,8 +129,8 @@ def _escaped(sign: str) -> str:
 
 
 def say_error(line: str, document: str | None = None) -> None:
-    """A line for people, or in its place a document for a program. One that cannot be written is lost: the exit code
-    still tells how the command ended."""
+    """Prints a line for people on standard error, or in its place a document for a program. If that fails it is lost;
+    the exit code still tells how the command ended."""
     stream = _error_stream or sys.stderr
     with suppress(OSError, ValueError):
         stream.write(f"referral-bus: {printable(line)}\n" if document is None else f"{document}\n")
@@ -137,7 +141,8 @@ _error_stream: TextIO | None = None
 
 
 def say_errors_on(stream: TextIO) -> Callable[[], None]:
-    """Because standard error is shut to words that are not ours. Returns what puts it back."""
+    """Makes `say_error` write to `stream`, while standard error is closed to output of foreign code. Returns a function
+    that undoes it."""
     global _error_stream  # as `sys.stderr` is
     before, _error_stream = _error_stream, stream
 
@@ -149,7 +154,8 @@ def say_errors_on(stream: TextIO) -> Callable[[], None]:
 
 
 def local_time(moment: datetime, zone: str) -> str:
-    """As in 2026-11-23 19:05 +05:00. In UTC where the calendar ends before the local time: others choose deadlines."""
+    """A time in a zone, as in 2026-11-23 19:05 +05:00. In UTC where the local time would lie beyond the calendar: other
+    agencies choose deadlines, and may choose such a one."""
     try:
         shown = moment.astimezone(ZoneInfo(zone))
     except OverflowError:
@@ -163,7 +169,7 @@ def _plain(value: object) -> object:
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, UUID | date | Enum):
         return str(value)
-    from pydantic import BaseModel  # whoever hands in a model has it loaded
+    from pydantic import BaseModel  # imported late: most documents hold no model
 
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude_none=True)

@@ -1,4 +1,5 @@
-"""The command reference, written from the command line itself: `python -m deploy.app.reference > docs/commands.md`."""
+"""Writes the command reference from the definitions of the commands: `python -m deploy.app.reference >
+docs/commands.md`."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ told under [exit codes](integrate.md#exit-codes).
 
 
 def reference() -> str:
-    """The whole page."""
+    """The whole page, in Markdown."""
     from deploy.app.cli import app
 
     command = typer.main.get_command(app)

@@ -1,4 +1,4 @@
-"""Which referrals fit what a person asks for, and what waits for this agency's people."""
+"""Finds the referrals that fit a filter, and the tasks that wait for this agency's people."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from referral_bus.stage_queries import stage_of
 from referral_bus.stages import Actor, Stage, Standing
 from schemas.lifecycle import Side
 
-EVERY = 2**31  # stages and actors are judged after the query, so it may leave none out
+EVERY = 2**31  # no limit for the query: stage and actor are computed after it
 _OUR_PEOPLE = {
     Side.SENDER: (Actor.SENDER_STAFF, Actor.SENDER_OPERATORS),
     Side.RECIPIENT: (Actor.RECIPIENT_STAFF, Actor.RECIPIENT_OPERATORS),
@@ -25,8 +25,9 @@ _OUR_PEOPLE = {
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Every field that is set narrows the search. `mine`: this agency's people must act next. Ended referrals come when
-    they are asked for, by stage, counterpart or case number, and by nothing that only open ones have."""
+    """Every field that is set narrows the search. `mine`: this agency's people must act next. Open referrals only,
+    except by the stage *ended*, or by `counterpart` or `local_ref` without a field that only open ones have; see
+    `which`."""
 
     counterpart: str | None = None
     stage: Stage | None = None
@@ -47,7 +48,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Stood:
-    """A referral and where it stands."""
+    """A referral with its stage, the actor that must act next, and the deadline."""
 
     referral: Referral
     standing: Standing
@@ -60,14 +61,15 @@ class Stood:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The first of what fits, and how many fit."""
+    """The first referrals that fit, and how many fit in all."""
 
     referrals: list[Stood]
     total: int
 
 
 def find(client: AgencyClient, by: Filter, most: int) -> Found:
-    """Referrals on both sides, open ones first, the earliest deadline first."""
+    """At most `most` referrals that fit the filter, sent and received ones, open ones first, the earliest deadline
+    first."""
     judged = by.mine or by.stage not in (None, Stage.ENDED)
     wanted = _wanted(client, by, EVERY if judged else most)
     with client.ledger.read() as tx:
@@ -96,7 +98,7 @@ def _wanted(client: AgencyClient, by: Filter, most: int) -> Wanted:
 
 
 class TaskKind(StrEnum):
-    """Beside the stages of referrals, what can wait for an agency's people."""
+    """The kinds of tasks that are not stages of a referral."""
 
     QUESTION = "question"
     CANCELLATION = "cancellation"
@@ -105,7 +107,7 @@ class TaskKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing that waits for this agency's people, since when and until when. `about` is what it concerns."""
+    """One task that waits for this agency's people, since when and until when, and the referral that it is about."""
 
     what: TaskKind | Stage
     since: datetime
@@ -118,7 +120,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """The oldest tasks, how many there are, and how many dead letters wait to be retried or discarded."""
+    """The oldest tasks, the number of all, and the number of dead letters that wait to be retried or discarded."""
 
     tasks: list[Task]
     total: int
@@ -126,8 +128,8 @@ class Todo:
 
 
 def todo(client: AgencyClient, most: int) -> Todo:
-    """What waits for this agency's people, the oldest first. An erasure waits for them while their own system has not
-    taken it, and while the other side is late with its own."""
+    """The tasks that wait for this agency's people, the oldest first, at most `most`. An erasure is one while the
+    agency's own system has not taken it, and once the other side is late with confirming it."""
     tasks = [_of_referral(each) for each in find(client, Filter(mine=True), EVERY).referrals]
     now, limit = client.clock(), client.settings.unconfirmed_after
     with client.ledger.read() as tx:

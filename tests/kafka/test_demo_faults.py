@@ -41,7 +41,7 @@ def test_a_kill_a_wipe_and_a_withdrawal_lose_nothing_and_what_is_told_was_measur
     assert UNDER_WAY // 2 <= without <= UNDER_WAY
     assert f"closed {CHILDREN} of {CHILDREN}, {KEPT}" in text
     assert f"closed {UNDER_WAY} of {UNDER_WAY}, {KEPT}" in text
-    assert text.count("confirmed by both sides; nobody has to act. Of its 5 events 0 can be opened.") == 2
+    assert text.count("confirmed by both sides; nothing is left to do. Of its 5 events 0 can be opened.") == 2
 
     result = settled(here)
     assert result.kept

@@ -1,4 +1,4 @@
-"""`agencies`: who is there, what they offer, since when they are silent."""
+"""`agencies`: which agencies are heard, what they offer, and since when one is silent."""
 
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ def agencies(
     for_me: Annotated[bool, typer.Option("--for-me", help="Only those that we may refer to now.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Who is there, what they offer and whether they have room, since when they are silent."""
+    """The agencies: which are heard, what they offer and whether they have room, and since when one is silent."""
     client = client_of(home)
     shown = _may_refer_to if for_me else _has_inbox
     found = [each for each in client.agencies() if shown(client, each)]
@@ -31,7 +31,7 @@ def agencies(
     if service is not OwnService.WORKS:
         why = "is not running; start it with `referral-bus agency run`"
         why = why if service is OwnService.STOPPED else "does not reach Kafka or its inbox there"
-        say_error(f"warning: our own service {why}: what is said here of the others may be old")
+        say_error(f"warning: our own service {why}: what is shown here of other agencies may be old")
     say_all(entries(f"{each.agency.code}  {_state(client, each)}  {_offers(client, each)}" for each in found))
     if not found:
         say("no agreement in force lets us refer to any agency")
@@ -42,7 +42,7 @@ def _has_inbox(client: AgencyClient, each: Presence) -> bool:
 
 
 def _may_refer_to(client: AgencyClient, each: Presence) -> bool:
-    """By the same rules as `publish`."""
+    """Whether we may refer to this agency now, by the rules of `publish`."""
     register, us, code = client.register, client.settings.agency, each.agency.code
     now = client.clock()
     allowed = code != us and each.agency.receives_referrals and not register.expired(now)
@@ -59,7 +59,7 @@ def _state(client: AgencyClient, each: Presence) -> str:
 
 
 def _offers(client: AgencyClient, each: Presence) -> str:
-    """What it announced, with its room; before its first announcement what the register says."""
+    """The services that an agency announced, with their room; before its first announcement those of the register."""
     announcement = client.announced(each.agency.code)
     if announcement is None:
         return ", ".join(f"{name} (room not announced)" for name in each.agency.services) or "no services"

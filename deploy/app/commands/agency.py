@@ -77,7 +77,7 @@ def run(home: HomeOption) -> None:
     with only_our_words(lambda stream: make_log(stream, agency=code)) as log:
         finished = run_service(client, connect, log)
     if not finished:
-        os._exit(STUCK)  # a thread hangs in a library or a handler; what is accepted is in the ledger
+        os._exit(STUCK)  # a thread hangs in a library or a handler; what was accepted is in the ledger
 
 
 @agency.command("status")
@@ -111,7 +111,7 @@ def status(home: HomeOption, json: JsonOption = False) -> None:
 @agency.command("backup")
 def backup(
     home: HomeOption,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; a new file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup; a new file.")],
     json: JsonOption = False,
 ) -> None:
     """Copy the ledger into one file, whole and consistent; the service may go on. Keys and the record of what was
@@ -133,25 +133,27 @@ def restored(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Go on after a backup of the ledger was put back: erase again what was erased since, and have the others send
-    again what it has lost. The service must not run."""
+    """Continue after a backup of the ledger was put back: erase again what was erased since, and make the other
+    agencies send again what the ledger has lost. The service must not run."""
     from deploy.app.backups import go_on_after_restore
 
     done = go_on_after_restore(client_of(home), source)
     says = f"goes on as incarnation {done.incarnation}; {done.erased} erased referrals stay erased"
     with already_done(says):
-        then = "start the service; the others send again what this ledger has lost"
+        then = "start the service; the other agencies send again what this ledger has lost"
         answer({"incarnation": done.incarnation, "erased": done.erased}, [says, then], json)
 
 
 @agency.command("webhook-secret")
 def webhook_secret(
     home: HomeOption,
-    finish: Annotated[bool, typer.Option("--finish", help="The newer of two is the only one from now on.")] = False,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="End a rotation: only the newer secret stays valid.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make the secret that the webhook is signed with, and show it, once. Another one beside it begins a rotation:
-    every call is signed with both until --finish. The running service needs no restart."""
+    """Make the secret with which webhook calls are signed, and show it, once. Called again it begins a rotation: every
+    call is signed with both secrets until --finish. The running service needs no restart."""
     from consumers.agency.webhook_secrets import finish_rotation, new_secret, shown
 
     keys = open_home(home).keys

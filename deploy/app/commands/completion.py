@@ -1,4 +1,4 @@
-"""`completion`: what a shell needs in order to complete commands and options."""
+"""`completion`: prints the script by which a shell completes commands and options."""
 
 import os
 from enum import StrEnum
@@ -10,7 +10,7 @@ from deploy.app.output import say_all
 
 PROGRAM = "referral-bus"
 ASKS = "_REFERRAL_BUS_COMPLETE"
-"""The variable by which a shell's script asks for what can follow."""
+"""The environment variable by which the shell's script asks for completions."""
 
 
 class Shell(StrEnum):
@@ -28,7 +28,8 @@ def completion(shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bas
 
 
 def prepare_completion() -> None:
-    """Before a command line is read that a shell's script may have written."""
+    """Prepares typer to answer a shell's script, if one has called this process. Must run before the command line is
+    parsed."""
     if ASKS in os.environ:
         from typer.completion import completion_init  # type: ignore[attr-defined] # not in its __all__
 

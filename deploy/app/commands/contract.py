@@ -128,7 +128,7 @@ def check(
     elif new is None:
         raise Refused(Reason.FIELD_MISSING, "name both files, OLD and NEW, or none", "NEW")
     elif release:
-        raise Refused(Reason.VALUE_REFUSED, "it goes with all that we ship: name no files", "--release")
+        raise Refused(Reason.VALUE_REFUSED, "--release checks all that we ship: name no files", "--release")
     else:
         found = evolution_findings(_schema(old, "OLD")[0], _schema(new, "NEW")[0])
     rows = [{key: getattr(each, key) for key in _KEYS if hasattr(each, key)} for each in found]
@@ -166,7 +166,7 @@ def _schema(file: Path, argument: str) -> "tuple[Any, Shape]":
 
 
 def _end(lines: Sequence[str], rows: Sequence[object], json: bool, besides: str = "") -> NoReturn:
-    """Shows the findings; any at all are exit code 2."""
+    """Shows the findings and ends the command: exit code 2 if there is any, else 0."""
     if json:
         say_json(rows)
     else:

@@ -1,4 +1,4 @@
-"""`dead-letters`: what could not be taken in or handed over, and what somebody here decides about it."""
+"""`dead-letters`: lists what could not be taken in or handed over, and retries or discards it."""
 
 from typing import Annotated
 from uuid import uuid4
@@ -44,9 +44,9 @@ CodeOption = Annotated[Code | None, typer.Option("--code", help="Those with this
 FromOption = Annotated[str | None, typer.Option("--from-agency", metavar="AGENCY", help="Those of this agency.")]
 ReasonFile = Annotated[
     str | None,
-    typer.Option("--reason-file", metavar="FILE", help="Why, from a file; - is standard input. Not seen by others."),
+    typer.Option("--reason-file", metavar="FILE", help="The reason, from a file; - is standard input."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which ones are meant; change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list the dead letters that would be changed.")]
 
 
 @dead_letters.command("list")
@@ -54,12 +54,12 @@ def list_(
     home: HomeOption,
     code: CodeOption = None,
     from_agency: FromOption = None,
-    each: Annotated[bool, typer.Option("--each", help="One line for each instead of for each reason.")] = False,
-    most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="At most so many.")] = 100,
+    each: Annotated[bool, typer.Option("--each", help="One line for each dead letter, not for each reason.")] = False,
+    most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="Maximum number of rows.")] = 100,
     json: JsonOption = False,
 ) -> None:
-    """By reason and agency, the oldest first, with who must act. Discarded ones are shown to whoever asks for that
-    code."""
+    """Dead letters by reason and agency, the oldest first, with who must act. Discarded ones are listed only with
+    --code."""
     client, choice = client_of(home), Choice(code=code, writer=from_agency)
     zone = client.settings.time_zone
     with client.ledger.read() as tx:
@@ -100,7 +100,8 @@ def retry(
     dry_run: DryRun = False,
     json: JsonOption = False,
 ) -> None:
-    """Try again: a held event is judged from the very start, one that was given up is due again."""
+    """Try again: a held event is judged from the first check, an event whose hand-over was given up is handed over
+    again."""
     client = client_of(home)
     letters = use.waiting(client.ledger, Choice(tuple(numbers or ()), code, from_agency))
     if dry_run:
@@ -113,15 +114,17 @@ def retry(
 def discard(
     home: HomeOption,
     numbers: Numbers = None,
-    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; stays here, encrypted.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="The reason; stays here, encrypted.")
+    ] = None,
     reason_file: ReasonFile = None,
     code: CodeOption = None,
     from_agency: FromOption = None,
     dry_run: DryRun = False,
     json: JsonOption = False,
 ) -> None:
-    """Decide against it, for good. The writer of a held event is told that it is refused; what was given up counts as
-    handed over, and a new referral that nobody has seen is answered as rejected."""
+    """Discard dead letters, for good. The writer of a held event is told that it is refused. An event whose hand-over
+    was given up counts as handed over; a referral that our staff have not seen yet is answered as rejected."""
     why = _checked_reason(reason, reason_file)
     client = client_of(home)
     letters = use.waiting(client.ledger, Choice(tuple(numbers or ()), code, from_agency))
@@ -137,7 +140,7 @@ def discard(
 def _checked_reason(reason: str | None, reason_file: str | None) -> str:
     text = from_files({"reason": reason, "reason_file": reason_file})["reason"]
     if text is None:
-        raise Refused(Reason.FIELD_MISSING, "say why", "--reason")
+        raise Refused(Reason.FIELD_MISSING, "give the reason", "--reason")
     text = tidy(str(text))
     try:
         TypeAdapter(Annotated[str, line(500)]).validate_python(text)

@@ -1,4 +1,4 @@
-"""`demo`: see it work."""
+"""`demo`: runs the demonstration."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +9,10 @@ from deploy.app.output import say
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running, and say what to look at.")] = False,
-    stop: Annotated[Path | None, typer.Option("--stop", metavar="FOLDER", help="End one that was kept.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave it running, and print commands to look at it.")] = False,
+    stop: Annotated[Path | None, typer.Option("--stop", metavar="FOLDER", help="End one kept in this folder.")] = None,
 ) -> None:
-    """A federation on this machine: stories, then some hundred referrals, then the count."""
+    """Run a federation on this machine: stories, then some hundred referrals, then a comparison of all ledgers."""
     from deploy.demo.run import run_demo
     from deploy.demo.world import tear_down
 

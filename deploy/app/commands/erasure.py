@@ -1,4 +1,5 @@
-"""`withdraw`, `entered-in-error`, `erasures`: what a person wants erased is erased, at both sides, and confirmed."""
+"""`withdraw`, `entered-in-error`, `erasures`: erase a referral at both sides, and list erasures without
+confirmation."""
 
 import sys
 from pathlib import Path
@@ -49,9 +50,12 @@ def _erase(referral_id: str, home: Path, reason: ErasureReason, yes: bool, json:
 
 
 def _ask(client: AgencyClient, referral_id: str, reason: ErasureReason, json: bool) -> None:
-    """Ends the command unless a person agrees. What is erased already by a person's wish needs no question."""
-    if json or not (sys.stdin.isatty() and sys.stdout.isatty()):  # in a file the question would be asked of no one
-        raise Refused(Reason.FIELD_MISSING, "this erases for good and there is no one to ask here; add --yes", "--yes")
+    """Ends the command unless a person at the terminal agrees. A referral that a person has had erased already needs no
+    question."""
+    if json or not (sys.stdin.isatty() and sys.stdout.isatty()):  # without a terminal no person could answer
+        raise Refused(
+            Reason.FIELD_MISSING, "this erases for good, and without a terminal cannot ask; add --yes", "--yes"
+        )
     about = client.to_withdraw(referral_id, reason)
     if isinstance(about, Tombstone):
         if about.needs_confirmation:
@@ -66,7 +70,7 @@ def _ask(client: AgencyClient, referral_id: str, reason: ErasureReason, json: bo
 
 def erasures(
     home: HomeOption,
-    most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="At most so many.")] = 100,
+    most: Annotated[int, typer.Option("--most", min=1, max=10_000, help="Maximum number of rows.")] = 100,
     json: JsonOption = False,
 ) -> None:
     """Erasures that wait for an agency's own system to confirm, ours or the other side's, the oldest first."""

@@ -1,5 +1,5 @@
-"""A filled request for `publish --example`: every field that a request can have at once, about a made-up person, to an
-agency that offers the service. It is published as it stands."""
+"""Makes the request that `publish --example` prints: with every field that one request can have, about a made-up
+person, to an agency that offers the service. `publish` accepts it unchanged."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -27,8 +27,9 @@ CONSENT_LASTS = timedelta(days=90)
 def example_request(
     register: Register, sender: str, service: str, to: str | None, now: datetime, subject: UUID
 ) -> ReferralRequest:
-    """`to` is its recipient; without one the first agency of the register that offers the service and to which `sender`
-    may refer. Raises `Refused` for an unknown service, or where there is no such agency. `subject` is random."""
+    """The request. `to`: its recipient; without it, the first agency of the register that offers `service` and to which
+    `sender` may refer. `subject`: a random id for the made-up person. Raises `Refused` for an unknown service, or where
+    there is no such agency."""
     if not known("service_types", service):
         raise Refused(Reason.CODE_UNKNOWN, f"accepted: {form_of('service_types')}", "--example")
     recipient = to or next(_recipients(register, sender, service, now), None)

@@ -1,5 +1,5 @@
-"""Texts that a person gives to a command: as an option, or from a file or standard input, where other users of the
-machine cannot see them in its list of processes."""
+"""Reads texts given to a command as an option, from a file or from standard input. Other users of the machine see the
+options in its list of processes, but not a file's content."""
 
 import sys
 from collections.abc import Mapping
@@ -11,19 +11,20 @@ import typer
 from referral_bus.errors import Reason, Refused
 from referral_bus.files import trouble
 
-MAX_BYTES = 64 * 1024  # more than any text may have; which one is too long is told by the rule of its field
+MAX_BYTES = 64 * 1024  # more than any text may have; the rule of each field refuses a longer one by name
 STANDARD_INPUT = "-"
 _SUFFIX = "_file"
 
 
 def file_option(option: str) -> Any:
-    """The type of `OPTION-file` beside `OPTION`."""
-    shown = f"What {option} would say, from a file; - is standard input. Not seen by other users."
+    """The type of the option `OPTION-file`, which reads the text of `OPTION` from a file."""
+    shown = f"The text of {option} from a file; - is standard input. Hidden from other users."
     return Annotated[str | None, typer.Option(f"{option}-file", metavar="FILE", help=shown)]
 
 
 def from_files(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Each `NAME_file` becomes NAME, with the content of that file."""
+    """The values in `said`, with the content of each file `NAME_file` under NAME. Raises `Refused` where both are
+    given, two files are standard input, or a file cannot be read."""
     files = {name.removesuffix(_SUFFIX): path for name, path in said.items() if name.endswith(_SUFFIX) and path}
     texts = {name: value for name, value in said.items() if not name.endswith(_SUFFIX)}
     if list(files.values()).count(STANDARD_INPUT) > 1:
@@ -40,7 +41,8 @@ def _option(name: str) -> str:
 
 
 def read_text(path: str, option: str) -> str:
-    """Without a byte order mark, and without the end of the last line."""
+    """The text in a file of UTF-8, without a byte order mark and without the last line end. Raises `Refused` or
+    `Unreachable` naming `option`."""
     try:
         if path == STANDARD_INPUT:
             content = sys.stdin.buffer.read(MAX_BYTES + 1)

@@ -1,4 +1,4 @@
-"""`inbox` and `todo`: what came in, which referrals fit, what waits for this agency's people."""
+"""`inbox` and `todo`: list what came in, the referrals that fit a filter, and what waits for this agency's people."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -31,10 +31,10 @@ AFTER = typer.Option(
     min=0,
     max=2**63 - 1,
     metavar="CURSOR",
-    help="Only what came later; says that what is before it has been taken.",
+    help="Only what came later; everything up to it counts as taken.",
 )
-MostOption = Annotated[int, typer.Option("--most", min=1, max=10_000, help="At most so many.")]
-ReferralsWith = Annotated[str | None, typer.Option("--with", metavar="AGENCY", help="Referrals with this one.")]
+MostOption = Annotated[int, typer.Option("--most", min=1, max=10_000, help="Maximum number of rows.")]
+ReferralsWith = Annotated[str | None, typer.Option("--with", metavar="AGENCY", help="Referrals with this agency.")]
 AtStage = Annotated[Stage | None, typer.Option("--stage", help="Referrals at this stage; `codes stages` lists them.")]
 DueBefore = Annotated[
     str | None,
@@ -47,7 +47,7 @@ CaseNumberFile = Annotated[
 ]
 
 
-def inbox(  # each is an option
+def inbox(  # every parameter is an option
     home: HomeOption,
     after: Annotated[int, AFTER] = 0,
     take: Annotated[bool, typer.Option("--take", help="Take events from the webhook or handler of --after.")] = False,
@@ -62,9 +62,9 @@ def inbox(  # each is an option
     local_ref_file: CaseNumberFile = None,
     json: JsonOption = False,
 ) -> None:
-    """What came in, in the order in which it was stored; this only looks. With --after CURSOR: what came later, and all
-    up to the cursor counts as taken. With a filter: the referrals, on both sides, that fit it, open ones first, the
-    earliest deadline first."""
+    """What came in, in the order in which it was stored; takes nothing. With --after CURSOR: what came later, and
+    everything up to the cursor counts as taken. With a filter: the referrals, sent and received, that fit it, open ones
+    first, the earliest deadline first."""
     if priority is not None and not known("priority", priority):
         raise Refused(Reason.CODE_UNKNOWN, "use a code of the list; see `referral-bus codes priority`", "--priority")
     case_number = from_files({"local_ref": local_ref, "local_ref_file": local_ref_file})["local_ref"]
@@ -102,14 +102,14 @@ def _answer(client: AgencyClient, after: int, taken: int, most: int, json: bool)
 
 
 def _take(client: AgencyClient, after: int, take: bool) -> int:
-    """How many events were taken by passing the cursor."""
+    """Acknowledges everything up to the cursor `after`; returns how many events were not acknowledged before."""
     consumer = "webhook" if client.settings.webhook_url else "handler" if client.settings.handler else None
     if after == 0:
         if take:
             raise Refused(Reason.FIELD_MISSING, "--take takes what is up to a cursor; name it", "--after")
         return 0
     if consumer is not None and not take:
-        advice = f"this takes away from the {consumer} every event up to there that it has not taken; add --take"
+        advice = f"this takes away from the {consumer} every event up to this cursor that it has not taken; add --take"
         raise Refused(Reason.FIELD_MISSING, advice, "--take")
     return client.take(after)
 

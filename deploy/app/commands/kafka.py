@@ -1,4 +1,4 @@
-"""`kafka`: a local real Apache Kafka, for trying things out and for tests. Loopback only."""
+"""`kafka`: starts and stops a real Apache Kafka on this machine, for trials and tests. Loopback only."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,19 +22,24 @@ def start_kafka(
     port: Annotated[
         int | None,
         typer.Option(
-            "--port", min=1, max=MAX_PORT, help="For clients; further brokers take the next ones. As before, or 9092."
+            "--port",
+            min=1,
+            max=MAX_PORT,
+            help="Port for clients; more brokers take the next ones. Default: as before, or 9092.",
         ),
     ] = None,
     controller_port: Annotated[
         int | None,
-        typer.Option("--controller-port", min=1, max=MAX_PORT, help="Among the brokers. As before, or 19092."),
+        typer.Option(
+            "--controller-port", min=1, max=MAX_PORT, help="Port among brokers. Default: as before, or 19092."
+        ),
     ] = None,
-    brokers: Annotated[int | None, typer.Option("--brokers", help="1 or 3. As before, or 1.")] = None,
+    brokers: Annotated[int | None, typer.Option("--brokers", help="1 or 3. Default: as before, or 1.")] = None,
     min_free_mb: Annotated[int, typer.Option("--min-free-mb", help="Refuse to start with less free space.")] = 300,
     json: JsonOption = False,
 ) -> None:
-    """Start it, on the ports of its last start, or say that it runs already. Downloads Kafka once, and
-    checks what it got."""
+    """Start Kafka on the ports of its last start, or say that it runs already. Downloads Kafka once, and checks the
+    hash of each file."""
     from deploy.kafka.local import start
     from deploy.kafka.ports import plan_as_before
 
@@ -48,7 +53,7 @@ def start_kafka(
 
 @kafka.command("stop")
 def stop_kafka(data: DataOption, json: JsonOption = False) -> None:
-    """Stop it; its data stay."""
+    """Stop Kafka; its data stay."""
     from deploy.kafka.local import stop
 
     stopped = stop(data)
@@ -59,7 +64,7 @@ def stop_kafka(data: DataOption, json: JsonOption = False) -> None:
 
 @kafka.command("status")
 def kafka_status(data: DataOption, json: JsonOption = False) -> None:
-    """Whether it runs, where, and since when. Exit code 3 when it does not."""
+    """Whether Kafka runs, where, and since when. Exit code 3 when it does not run."""
     from deploy.kafka.local import RunningKafka, status
 
     found = status(data)

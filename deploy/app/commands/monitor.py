@@ -1,4 +1,4 @@
-"""`monitor`: set up the operators' flow monitor, run it, look at what it knows."""
+"""`monitor`: sets up the operators' flow monitor, runs it, and shows its overview."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from referral_bus.federation.register import Register
 
 monitor = typer.Typer(
-    help="The operators' flow monitor: it sees who owes whom an answer, and can open nothing.",
+    help="The operators' flow monitor: it sees which agency owes an answer, and can open no sealed content.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -36,7 +36,7 @@ MonitorHomeOption = Annotated[
     ),
 ]
 REDRAW_S = 2.0
-NOT_A_TERMINAL = 160  # columns, where nobody can say how wide the page is
+NOT_A_TERMINAL = 160  # columns of the page where no terminal sets its width
 
 
 @monitor.command("init")
@@ -64,11 +64,11 @@ def accept(
     home: MonitorHomeOption,
     sha256: Annotated[
         str | None,
-        typer.Option("--sha256", help="Its SHA-256, as the stewards tell it; the first one needs it."),
+        typer.Option("--sha256", help="The register's SHA-256, as the stewards tell it; needed for the first one."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Take a register, after checking who signed it. A running monitor goes on with it at once."""
+    """Accept a register after checking its signatures. A running monitor uses it at once."""
     from consumers.monitor.home import accept_register, open_monitor_home
 
     given = read_file(file), read_file(signatures, "SIGNATURES")
@@ -92,7 +92,7 @@ def run(home: MonitorHomeOption) -> None:
     with only_our_words(lambda stream: make_log(stream, service="monitor")) as log:
         finished = run_monitor(opened, lambda kafka: _connect(kafka, opened.unpacking), log)
     if not finished:
-        os._exit(STUCK)  # a thread is stuck in a library; what was read is in the database, or is read again
+        os._exit(STUCK)  # a thread hangs in a library; the database holds what was read, or it is read again
 
 
 @monitor.command("status")
@@ -103,8 +103,8 @@ def status(
         bool, typer.Option("--watch", help="Again every two seconds, until Ctrl-C; with --json a document a line.")
     ] = False,
 ) -> None:
-    """What needs a person now, agencies, flows, what waits. Exit code 3 when it is old, the monitor does not run, or
-    Kafka does not answer."""
+    """What needs a person now, the agencies, the flows, and what waits. Exit code 3 when this is old, the monitor does
+    not run, or Kafka does not answer."""
     from consumers.monitor.home import open_monitor_home
 
     opened = open_monitor_home(home)
@@ -130,12 +130,12 @@ def status(
 def _watch(home: "MonitorHome", json: bool) -> None:
     try:
         _say_lines(home) if json else _draw(home)
-    except KeyboardInterrupt:  # the way to end it
+    except KeyboardInterrupt:  # the normal end
         return
 
 
 def _say_lines(home: "MonitorHome") -> None:
-    """One document a line, for a program that reads on."""
+    """Prints one JSON document a line, for a program that keeps reading."""
     from deploy.app.views.monitor_views import document
 
     while True:
@@ -159,7 +159,8 @@ def _draw(home: "MonitorHome") -> None:
 
 
 def _seen(home: "MonitorHome") -> "tuple[Overview, Register, bool]":
-    """From the database, whether the monitor runs or not; and whether Kafka answers, as the running one says."""
+    """The overview from the database, which can be read whether the monitor runs or not; the register; and whether the
+    monitor runs. Whether Kafka answers is what a running monitor says."""
     from consumers.monitor.overview import overview
     from deploy.app.service.service_status import read_status
     from referral_bus.home import Home

@@ -1,4 +1,4 @@
-"""A refusal of a field names the option by which the field was typed."""
+"""Makes refusals name the option by which a field was typed."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from referral_bus.errors import BusError
 
 @contextmanager
 def by_option_names(option_of: Mapping[str, str]) -> Iterator[None]:
-    """Renames the path of any error to the option of the field, or of the field that it is inside of."""
+    """Replaces the path of an error by the option in `option_of` for that field, or for the field that contains it."""
     try:
         yield
     except BusError as error:

@@ -22,7 +22,7 @@ HomeOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-AgainOption = Annotated[bool, typer.Option("--again", help="It is meant, though the same was said minutes ago.")]
+AgainOption = Annotated[bool, typer.Option("--again", help="Do it again, though the same was done minutes ago.")]
 ReferralArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The referral's id, or how it begins; or SENDER/ID, to say whose it is.")
 ]
@@ -39,7 +39,8 @@ KafkaOption = Annotated[str, typer.Option("--kafka", help="host:port of the brok
 
 
 def read_file(path: Path, argument: str = "REGISTER") -> bytes:
-    """Enough of a register or its signatures to see that it is too large. What was typed is never quoted."""
+    """The content of a file, cut off after one byte more than the largest register. Raises `Refused` naming
+    `argument`; the error does not quote what was typed."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -54,7 +55,7 @@ def client_of(home: Path) -> AgencyClient:
 
 
 def parse_time(text: str, option: str) -> datetime:
-    """By the same rule as in a file. A time without its offset is refused, never guessed."""
+    """A time, by the rule that holds in a request file. Raises `Refused`, also for a time without its offset."""
     try:
         return TypeAdapter(Instant).validate_json(dumps(text))
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""`publish`: start referrals."""
+"""`publish`: starts referrals from a file."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ from referral_bus.ledger.repeated_requests import Repeat
 from referral_bus.stages import OwnService
 from schemas.referral_request import ReferralRequest
 
-SECOND_TRY = "the very same was published a few minutes ago, and nothing was published now; --again if it is meant"
+SECOND_TRY = "the same was published a few minutes ago, so nothing was published now; add --again to publish it anew"
 
 
 def publish(
@@ -33,16 +33,14 @@ def publish(
         str | None, typer.Argument(metavar="FILE", help="One referral as JSON, or a list; - is standard input.")
     ] = None,
     example: Annotated[
-        str | None, typer.Option("--example", metavar="SERVICE", help="Only print a filled synthetic request for it.")
+        str | None, typer.Option("--example", metavar="SERVICE", help="Only print a synthetic request for this.")
     ] = None,
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="AGENCY", help="The example's recipient; else one that offers it.")
-    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="AGENCY", help="Recipient of the example.")] = None,
     again: AgainOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Start one referral, or a list of them: all or none. The very same file within ten minutes is taken for a second
-    try and gets the first answer, unless --again says that it is meant."""
+    """Start one referral, or a list of them: all or none. The very same file within ten minutes counts as a second try
+    and gets the first answer, unless --again is given."""
     if example is not None and file is None:
         _say_example(home, example, to)
         return
@@ -58,7 +56,8 @@ def publish(
 
 
 def _judge(home: Path) -> Judge:
-    """By the home's register and our clock; nothing where the home is not in order, which is told afterwards."""
+    """A judge by the home's register and our clock. It finds nothing where the home cannot be read: the command reports
+    that afterwards."""
 
     @cache
     def known() -> tuple[Register, str] | None:
@@ -92,7 +91,7 @@ def _answer(client: AgencyClient, requests: Sequence[ReferralRequest], published
         say_error(f"warning: {SECOND_TRY}")
     for code, one in silent.items():
         since = f"since {local_time(one.heard_at, client.settings.time_zone)}" if one.heard_at else "so far"
-        say_error(f"warning: {code} has been silent {since}; it is sent all the same, and waits for them")
+        say_error(f"warning: {code} has been silent {since}; the referral is sent anyway, and waits for its service")
     for request, each in zip(requests, published, strict=True):
         if each.open_already:
             ids = ", ".join(map(str, each.open_already))

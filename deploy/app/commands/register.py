@@ -1,4 +1,4 @@
-"""`register`: check a register, take it into a home, and make a Kafka cluster as it says."""
+"""`register`: checks a register, accepts it into a home, and makes the topics of a Kafka cluster as it says."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from referral_bus.broker.protocols import TopicAdmin
 
 register = typer.Typer(
-    help="The register: who belongs, who may refer to whom.", no_args_is_help=True, rich_markup_mode=None
+    help="The register: the agencies, and which may refer to which.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
@@ -37,11 +37,11 @@ def accept(
     home: HomeOption,
     sha256: Annotated[
         str | None,
-        typer.Option("--sha256", help="Its SHA-256, as the stewards tell it; the first one needs it."),
+        typer.Option("--sha256", help="The register's SHA-256, as the stewards tell it; needed for the first one."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Take a register into an agency's home, after checking who signed it."""
+    """Accept a register into an agency's home after checking its signatures."""
     given = read_file(file), read_file(signatures, "SIGNATURES")
     taken = accept_register(open_home(home), *given, system_clock(), sha256)
     says = f"version {taken.version} of {taken.federation} accepted"
@@ -53,12 +53,12 @@ def accept(
 def lint(
     file: RegisterArgument,
     against: Annotated[
-        Path | None, typer.Option("--against", metavar="OLD", help="The version before: name what this one cuts off.")
+        Path | None, typer.Option("--against", metavar="OLD", help="The version before: list what this one cuts off.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Check a register, or a template of one without keys. Exit code 2 for an error; advice alone is 0, and so is what
-    the version cuts off."""
+    """Check a register, or a template of one without keys. Exit code 2 for an error, 0 for advice only, which includes
+    what the version cuts off."""
     from deploy.provision.cut_off import cut_off
     from deploy.provision.lint import Level, RegisterFinding, lint_register
 
@@ -73,20 +73,20 @@ def lint(
 
 @register.command("plan")
 def plan(file: RegisterArgument, kafka: KafkaOption, json: JsonOption = False) -> None:
-    """Show what a Kafka cluster lacks of what the register says."""
+    """Show how the topics of a Kafka cluster differ from what the register says."""
     with _topic_admin(kafka) as admin:
         _show(_difference(_parsed(file), admin), json)
 
 
 @register.command("apply")
 def make_so(file: RegisterArgument, kafka: KafkaOption, json: JsonOption = False) -> None:
-    """Make a Kafka cluster as the register says. Deletes nothing; doing it again changes nothing."""
+    """Make the topics of a Kafka cluster as the register says. Deletes nothing; doing it again changes nothing."""
     from deploy.provision.topic_changes import apply
 
     with _topic_admin(kafka) as admin:
         changes = _difference(_parsed(file), admin)
         left = apply(changes, admin)
-        with already_done("the cluster is as the register says, but for what is left to a person"):
+        with already_done("the topics are as the register says, except for what a person must change"):
             _show(changes, json)
     if left:
         raise typer.Exit(2)

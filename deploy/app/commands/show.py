@@ -1,4 +1,4 @@
-"""`show`, `why`: one referral, where it stands."""
+"""`show`, `why`: one referral in full, or the sentence that says where it is."""
 
 import typer
 
@@ -42,7 +42,7 @@ def show(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = Fal
 
 
 def why(referral_id: ReferralArgument, home: HomeOption, json: JsonOption = False) -> None:
-    """One sentence: where it is, who must act, how long is left."""
+    """One sentence: where the referral is, who must act, how long is left."""
     client = client_of(home)
     left = client.erased(referral_id)
     if left is not None:

@@ -1,4 +1,4 @@
-"""The stewards' side of `register`: keys, signatures, and handing a version to everybody over the bus."""
+"""The stewards' commands of `register`: make a key, sign a version, send it to all agencies over the bus."""
 
 from pathlib import Path
 from typing import Annotated
@@ -62,8 +62,8 @@ def sign(file: RegisterArgument, signatures: SignaturesArgument, key: KeyOption,
 def publish(
     file: RegisterArgument, signatures: SignaturesArgument, kafka: KafkaOption, key: KeyOption, json: JsonOption = False
 ) -> None:
-    """Hand a signed version to every agency over the bus; each one judges the signatures for itself. Warns of the
-    agencies that it cuts off, with what is open at them."""
+    """Send a signed version to every agency over the bus; each agency checks the signatures itself. Warns of the
+    agencies that the version cuts off, with what is open at them."""
     from deploy.provision.announced_counts import open_at, version_before
     from deploy.provision.cut_off import cut_off, left_by
     from deploy.provision.register_topic import as_record, publish_register
@@ -81,7 +81,7 @@ def publish(
         before = version_before(broker, parsed, now)
         counts = {} if before is None else open_at(broker, before, left_by(before, parsed), now)
         cuts = [] if before is None else cut_off(before, parsed, counts)
-        for line in () if json else cuts:  # before the version is out; a program finds them in the answer
+        for line in () if json else cuts:  # before the version is sent; with --json they are in the answer
             say_error(f"warning: {line}")
         publish_register(broker, parsed, data, given, _steward_key(key))
     finally:
@@ -103,6 +103,6 @@ def _steward_key(path: Path) -> Ed25519PrivateKey:
 
 
 def add_to(register: typer.Typer) -> None:
-    """Into the group `register`."""
+    """Adds these commands to the group `register`."""
     for command in (keygen, sign, publish):
         register.command()(command)

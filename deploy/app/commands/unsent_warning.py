@@ -1,4 +1,4 @@
-"""Whether what a command has just written can leave: our own service must run and reach Kafka."""
+"""Warns where what a command has just written cannot be sent: our own service must run and reach Kafka."""
 
 import sys
 from typing import Any
@@ -13,8 +13,8 @@ _WARNINGS = {OwnService.STOPPED: STOPPED, OwnService.CUT_OFF: CUT_OFF}
 
 
 def warn_if_nothing_leaves(client: AgencyClient, json: bool = False) -> None:
-    """For a person; with --json a program reads `leaving_document`. Comes after the answer: where that could
-    not be printed, it is the one thing to say."""
+    """Prints the warning for a person; with --json a program reads `leaving_document`. First flushes the answer: where
+    that fails, the failure is printed and no warning."""
     sys.stdout.flush()
     warning = None if json else _WARNINGS.get(own_service(client.home))
     if warning is not None:

@@ -1,4 +1,4 @@
-"""The verbs of the life cycle: one command for each row of its table."""
+"""The verbs of the life cycle: one command for each row of `schemas.lifecycle.MOVES`."""
 
 import inspect
 import re
@@ -28,7 +28,7 @@ KIND = Annotated[str | None, typer.Option("--kind", help=f"One of {', '.join(sor
 TIME = Annotated[str | None, typer.Option("--time", help="Of the appointment, with offset: 2026-11-23T19:00+05:00.")]
 PLACE = Annotated[str | None, typer.Option("--place", help="Of the appointment.")]
 KEY = Annotated[
-    str | None, typer.Option("--idempotency-key", metavar="KEY", help="Said again under it, it is said once.")
+    str | None, typer.Option("--idempotency-key", metavar="KEY", help="A second call with this key says nothing new.")
 ]
 LOCAL_REF = Annotated[str | None, typer.Option("--local-ref", help="Our own case number; stays here.")]
 TEXT_FILE, PLACE_FILE, LOCAL_REF_FILE = map(file_option, ("--text", "--place", "--local-ref"))
@@ -45,11 +45,11 @@ OPTION_OF = {
     "local_ref": "--local-ref",
     "idempotency_key": "--idempotency-key",
 }
-"""Where a field of the body is typed."""
+"""The option by which each field of the body is typed."""
 
 
 def _options(move: Move) -> dict[str, Any]:
-    """The options that make sense for a verb."""
+    """The options of a verb's command, as name to type."""
     options: dict[str, Any] = {}
     if "outcome" in move.needs:
         options["outcome"] = OUTCOME
@@ -64,7 +64,7 @@ def _options(move: Move) -> dict[str, Any]:
 
 
 def _detail(said: dict[str, Any]) -> dict[str, Any]:
-    """The sealed body's fields. A time without its offset is refused, never guessed."""
+    """The fields of the sealed body. Raises `Refused` for a time without its offset, and for a place without a time."""
     detail = {
         "outcome": said.get("outcome"),
         "outcome_reason": said.get("reason"),
@@ -81,7 +81,7 @@ def _detail(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checked_key(key: str | None) -> str | None:
-    """By the same rule as in a file."""
+    """The key, if it has the form that a request file demands. Raises `Refused`."""
     if key is not None and re.fullmatch(IDEMPOTENCY_KEY, key) is None:
         advice = "a key is 1 to 128 letters, digits and signs of ASCII, without spaces"
         raise Refused(Reason.VALUE_REFUSED, advice, "--idempotency-key")
@@ -92,12 +92,12 @@ def _answer(client: AgencyClient, move: Move, moved: Moved, asked: Asked, json: 
     referral = moved.referral
     left = referral.peer not in client.believed
     if left and not json:
-        say_error(f"warning: {referral.peer} has left the register; it stands here, and reaches no one there")
+        say_error(f"warning: {referral.peer} has left the register: this is stored here and cannot be delivered")
     if json:
         say_json(referral_document(referral) | {"other_left": left, "again": moved.again} | leaving_document(client))
         return
     if moved.again and asked.key is None:
-        say_error("warning: the very same was said a few minutes ago, and nothing was said now; --again if it is meant")
+        say_error("warning: the same was said a few minutes ago, so nothing was said now; add --again to say it anew")
     was = " was said before" if moved.again else ""
     say(f"{referral.key.referral_id}  {move.verb}{was}: {referral.status}")
 

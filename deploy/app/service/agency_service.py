@@ -1,6 +1,5 @@
-"""An agency's service: relay, ingest, announcer and hand-over, each a supervised thread over one ledger and one broker.
-
-This is the one place where the parts are put together.
+"""An agency's service: runs relay, ingest, announcer, keeper and hand-over, each in a supervised thread, over one
+ledger and one broker. This module is the only one that puts them together.
 """
 
 import os
@@ -37,12 +36,12 @@ from referral_bus.logs import Log, Seldom
 from referral_bus.metrics import ServiceMetrics
 from schemas.events import RegisterVersion
 
-TOLD_AFTER_S = 3.0
-THREADS_END_S = 9.0  # Kafka that does not answer holds a reader for so long
+TOLD_AFTER_S = 3.0  # a longer wait for our own announcements is logged
+THREADS_END_S = 9.0  # a Kafka that does not answer keeps a reader from ending for so long
 
 
 class Service:
-    """One running agency."""
+    """The running service of one agency."""
 
     def __init__(self, client: AgencyClient, broker: Broker, log: Log) -> None:
         self.client = client
@@ -51,7 +50,7 @@ class Service:
         self.metrics.set("build_info", 1, version("referral-bus"), client.settings.agency)
         self.supervisor = Supervisor(log, self._progress, self.metrics.thread_restarted)
         self._broker = broker
-        self._looked_back = False  # whether our own announcements have been read, before anything leaves
+        self._looked_back = False  # whether our own announcements have been read; nothing is sent before
         self._seldom = Seldom(time.monotonic)
         check_own_key(client.register, client.keyring, client.settings.agency, client.clock())
         ledger, settings = client.ledger, client.settings
@@ -85,7 +84,7 @@ class Service:
         self.handover = None if endpoint is None else self._make_handover(endpoint)
 
     def start(self, end: Callable[[int], object]) -> None:
-        """`end` ends the process with an exit code; it is called when a thread hangs."""
+        """Starts all threads. `end`: ends the process with an exit code; called when a thread hangs."""
         watchdog = Watchdog(self.client.settings.stuck_after_s)
         self.supervisor.start("watchdog", watchdog.work(self.supervisor.rounds, self.log, end))
         self.supervisor.start("changes", self.changes.run)
@@ -97,7 +96,7 @@ class Service:
             self.supervisor.start("handover", self._hand_over)
 
     def ready(self) -> dict[str, bool]:
-        """What the service needs in order to work, part by part."""
+        """For each thing that the service needs, whether it has it; the content of /readyz."""
         parts = {f"thread_{name}": well for name, well in self.supervisor.healthy().items()}
         parts["broker"] = self.ingest.reading
         parts["own_announcements"] = self._looked_back
@@ -111,7 +110,7 @@ class Service:
         return parts
 
     def close(self) -> bool:
-        """Lets every thread finish its round; tells whether all did in time."""
+        """Lets every thread finish its round; returns whether all did within `THREADS_END_S`."""
         finished = self.supervisor.finish(THREADS_END_S)
         self.relay.close()
         return finished
@@ -124,14 +123,15 @@ class Service:
             seen = self.changes.wait(seen, wait_s)
 
     def _relay(self, stop: Event, progress: Callable[[], None]) -> None:
-        """Nothing leaves before we know that the ledger is not behind what others have heard of us."""
+        """The relay's thread. Sends nothing before our own announcements in Kafka were read, so that a ledger which is
+        behind them sends nothing."""
         try:
             if not self._looked_back:
                 self._look_back(stop, progress)
                 self._looked_back = True
             self._ticks(self.relay.tick, stop, progress)
         finally:
-            if stop.is_set():  # else it only waits for the ledger
+            if stop.is_set():  # else it is started again once the ledger answers
                 self.relay.close()
 
     def _look_back(self, stop: Event, progress: Callable[[], None]) -> None:
@@ -162,13 +162,14 @@ class Service:
         )
 
     def _hand_over(self, stop: Event, progress: Callable[[], None]) -> None:
-        """One that waits for the ledger leaves the handlers at work alone, and goes on with them afterwards."""
+        """The hand-over's thread. While the ledger does not answer, handlers keep working; the thread collects their
+        answers when it is started again."""
         if self.handover is not None:
             self._ticks(self.handover.tick, stop, progress)
             self.handover.close()
 
     def _announce(self, stop: Event, progress: Callable[[], None]) -> None:
-        """Tells the others how to seal to us, at once and then at every interval."""
+        """The announcer's thread: queues an announcement at once, and then every `announce_every_s` seconds."""
         due = 0.0
         while not stop.is_set():
             progress()
@@ -178,7 +179,7 @@ class Service:
             stop.wait(0.2)
 
     def _announce_once(self) -> None:
-        """With the keys of now, however the clock has moved since the last time."""
+        """Renews the keys by the present clock and queues an announcement with them."""
         client, destroyed = self.client, self.client.renew_keys()
         if destroyed:
             self.log.info("sealing_keys_destroyed", epochs=destroyed)
@@ -190,7 +191,8 @@ class Service:
         self.changes.notify()
 
     def _take_register(self, version: RegisterVersion) -> None:
-        """A newer register that its stewards have signed is worked by from now on; any other is an alarm."""
+        """Accepts a newer register that came over the bus, if the pinned stewards have signed it; logs any other one as
+        an error."""
         if version.version <= self.client.register.version:
             return
         try:
@@ -208,8 +210,9 @@ class Service:
 def run_service(
     client: AgencyClient, make_broker: Callable[[str], Broker], log: Log, end: Callable[[int], object] = os._exit
 ) -> bool:
-    """Runs until SIGTERM or Ctrl-C; tells whether everything ended in time. Raises `LedgerUnusable` when there is
-    nothing to go on with. `end` ends the process when something hangs."""
+    """Runs the service until SIGTERM or Ctrl-C; returns whether everything ended in time. Raises `LedgerUnusable` when
+    the ledger cannot be used, `Refused` while another service runs on this home. `end`: ends the process when a thread
+    hangs."""
     with running(client.home):
         forget_status(client.home)
         forget_broken_off(client.home)

@@ -1,7 +1,8 @@
-"""In a service's process code runs that is not ours: the agency's handler and the libraries. What it says may be a
-person's name, so none of its words reaches the service's log: only that it spoke, by which way, where, how often.
+"""Keeps the output of foreign code out of the service's log. The agency's handler and the libraries run in the
+service's process, and their output may hold a person's name. Of such output only this is logged: its way, its place in
+the code, and how often it came.
 
-way         what is shut out
+way         what is kept out
 logging     records of Python's `logging`, whatever handlers are set
 warnings    Python's warnings
 stdout      what is printed, from Python, from C or from a child process
@@ -27,11 +28,11 @@ from deploy.app import output
 from referral_bus.logs import Log, Seldom, defect
 
 _CARRIERS = ("logging", "warnings", "threading", "traceback", "io", "codecs", "contextlib", __name__)
-"""Modules that only carry words on: the place is that of their caller."""
+"""Modules that only pass output on; the place that is logged is that of their caller."""
 
 
 class ForeignWords:
-    """Counts what is heard, and says of each place at most once a minute how often it spoke."""
+    """Counts foreign output, and logs for each place at most once a minute how often it came since."""
 
     MOST = 1000  # places remembered; then all are forgotten
 
@@ -77,7 +78,7 @@ class _Handler(logging.Handler):
 
 
 class _Sink(io.RawIOBase):
-    """Takes what is printed, and keeps only where that was."""
+    """A stream that drops what is printed, and reports only the place in the code that printed it."""
 
     def __init__(self, way: str, words: ForeignWords) -> None:
         super().__init__()
@@ -108,15 +109,17 @@ _for_good = False
 
 
 def shut_out_for_good() -> None:
-    """Called by a process that ends with its command: what was shut out once stays so, also while Python ends, when
-    threads and finalizers of the handler may still run. A test puts everything back instead."""
-    global _for_good  # it is a property of the process
+    """Makes `only_our_words` keep foreign output out until the process ends. A process that runs one command calls it,
+    because threads and finalizers of the handler may still run while Python shuts down. Without it, as in tests,
+    everything is put back."""
+    global _for_good  # holds for the whole process
     _for_good = True
 
 
 @contextmanager
 def only_our_words(log_on: Callable[[TextIO], Log]) -> Iterator[Log]:
-    """Around a service. Its log goes to the standard error of before, and so do errors of the command."""
+    """Wraps a service: keeps foreign output out while it runs. The service's log, and the errors of the command, go to
+    the original standard error. `log_on`: makes the log for a stream."""
     own = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
     log = log_on(own)
     words = ForeignWords(log)
@@ -131,7 +134,8 @@ def only_our_words(log_on: Callable[[TextIO], Log]) -> Iterator[Log]:
 
 
 def _shut_streams(words: ForeignWords) -> Callable[[], None]:
-    """Standard output and error lead nowhere, for C and for children too."""
+    """Sends standard output and error to the null device, also for C code and child processes. Returns a function that
+    undoes it."""
     before, kept = (sys.stdout, sys.stderr), (os.dup(1), os.dup(2))
     for stream in before:
         with suppress(OSError, ValueError):

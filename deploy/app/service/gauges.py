@@ -1,4 +1,4 @@
-"""Gauges that are read from the ledger when somebody asks for metrics."""
+"""The gauges that are read from the ledger at each scrape."""
 
 from deploy.app.agency_client import AgencyClient
 from referral_bus.broker.send_failures import SEND_FAILURES

@@ -1,4 +1,5 @@
-"""Where the service hands over what came in: the agency's Python handler, its webhook, or nowhere, when it pulls."""
+"""Makes the endpoint to which the service hands events over: the agency's Python handler, its webhook, or none where
+the agency reads events by cursor."""
 
 import importlib
 import importlib.util
@@ -14,8 +15,8 @@ from referral_bus.errors import BusError, Reason, Refused
 
 
 def load_endpoint(client: AgencyClient) -> Endpoint | None:
-    """As the settings say; None where the agency takes nothing in, or pulls. Raises `Refused` where they cannot be
-    followed."""
+    """The endpoint of the settings; None where `consumer` is off, or the agency reads by cursor. Raises `Refused` where
+    the settings contradict each other, or the handler cannot be loaded."""
     settings = client.settings
     if not settings.consumer:
         return None
@@ -35,8 +36,8 @@ def _webhook(client: AgencyClient, url: str) -> Endpoint:
 
 
 def _load_handler(client: AgencyClient, name: str) -> Handler:
-    """The agency's own handler: `module:factory` of the settings, called once with the agency client. Whatever goes
-    wrong in it is told as an error of that code, with its place there."""
+    """The agency's own handler. `name`: `module:factory` of the settings; the factory is called once with the client.
+    An error in that code becomes `Refused` with its place there."""
     module, _, factory = name.partition(":")
     origin: str | None = None
     try:
@@ -63,7 +64,7 @@ def _not_loaded(why: str) -> Refused:
 
 
 def _fault(error: BaseException, origin: str | None) -> str:
-    """What kind of error, and where in the agency's own file. No message: it may quote a value."""
+    """The type of an error, and the line in the agency's own file. Not its message, which may quote a value."""
     kind = type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{kind} in {Path(error.filename).name}, line {error.lineno}"

@@ -1,4 +1,5 @@
-"""Health and metrics over HTTP on loopback: /healthz the process, /readyz what it needs, /metrics for Prometheus."""
+"""Health and metrics over HTTP on loopback: /healthz says that the process runs, /readyz whether it has what it needs,
+/metrics is for Prometheus."""
 
 import io
 import json
@@ -26,9 +27,9 @@ _PROBLEM = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """`request_s` is the time for a whole request to arrive, however it trickles in. `arriving` is how many connections
-    may have a request under way: one more, and the oldest of them is closed, so slow clients cannot take every place.
-    `answered` is how many requests are answered at the same time."""
+    """`request_s`: seconds within which a whole request must arrive, counted from the connection on. `arriving`: number
+    of connections whose request has not arrived yet; one more, and the server closes the oldest, so that slow clients
+    cannot use up all of them. `answered`: number of requests answered at the same time; one more gets a 503."""
 
     request_s: float = 5.0
     arriving: int = 64
@@ -36,7 +37,7 @@ class HttpLimits:
 
 
 class HealthServer(ThreadingMixIn, WSGIServer):
-    """One thread for each connection, within `HttpLimits`."""
+    """Serves each connection in a thread of its own, within `HttpLimits`."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -60,7 +61,7 @@ class HealthServer(ThreadingMixIn, WSGIServer):
         super().process_request(request, client_address)
 
     def arrived(self, request: socket.socket) -> None:
-        """The request is complete, or its connection is over: it takes up no place any more."""
+        """Stops counting a connection as arriving: its request is complete, or the connection has ended."""
         with self._lock:
             self._arriving.pop(request, None)
 
@@ -71,7 +72,7 @@ class HealthServer(ThreadingMixIn, WSGIServer):
             self.arrived(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away, or is too slow, is no event."""
+        """Logs nothing: a client that disconnects, or is too slow, is normal."""
 
 
 def _end(connection: socket.socket) -> None:
@@ -82,8 +83,8 @@ def _end(connection: socket.socket) -> None:
 
 
 class _ReadUntil(io.RawIOBase):
-    """Reads from a connection until a moment of the monotonic clock. A time-out of the socket alone is for each read,
-    so a byte a second would keep the connection open for ever."""
+    """Reads from a connection until `moment` on the monotonic clock. A plain socket's time-out holds for each read, so
+    a client that sends a byte a second would keep the connection open for ever."""
 
     def __init__(self, connection: socket.socket, moment: float) -> None:
         self._connection = connection
@@ -115,10 +116,10 @@ class _Handler(WSGIRequestHandler):
         return parsed
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests for health are not worth a line each."""
+        """Logs nothing: requests for health come all the time."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """What is no HTTP at all. The library's own answer quotes it."""
+        """Answers a request that is no HTTP. The library's own answer would quote the request."""
         self.error_content_type, self.error_message_format = _PROBLEM, '{"status": %(code)d, "title": "%(message)s"}\n'
         super().send_error(code)
 
@@ -130,7 +131,8 @@ def health_server(
     refresh: Callable[[], None],
     limits: HttpLimits = HttpLimits(),
 ) -> HealthServer:
-    """A server on loopback, not yet serving; port 0 takes a free one. `refresh` brings gauges up to date."""
+    """A server on loopback that does not serve yet; port 0 takes a free port. `refresh`: brings the gauges up to date
+    before each scrape. Raises `Refused` where the port is taken."""
     try:
         server = HealthServer(port, limits)
     except OSError:
@@ -154,7 +156,7 @@ def health_server(
 
 
 def serve(server: HealthServer, stop: Event, progress: Callable[[], None]) -> None:
-    """The listening thread's work, until `stop`."""
+    """The work of the listening thread, until `stop` is set."""
     while not stop.is_set():
         progress()
         server.handle_request()
@@ -181,7 +183,7 @@ def _answer(
 
 
 def _problem(status: str, detail: str | None = None) -> tuple[str, str, bytes]:
-    """RFC 9457; never echoes what was asked."""
+    """A problem document by RFC 9457; it quotes nothing of the request."""
     code, title = status.split(" ", 1)
     problem = {"status": int(code), "title": title} | ({"detail": detail} if detail else {})
     return status, _PROBLEM, json.dumps(problem).encode() + b"\n"

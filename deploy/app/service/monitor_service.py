@@ -1,4 +1,5 @@
-"""The flow monitor's service: reading and watching as supervised threads over one database and one broker."""
+"""The flow monitor's service: runs its reader and its lag watcher in supervised threads over one database and one
+broker."""
 
 import os
 from collections import Counter
@@ -33,7 +34,7 @@ STUCK_AFTER_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where it reads from."""
+    """What the monitor reads from."""
 
     broker: Broker
     lag: LagSource
@@ -67,21 +68,21 @@ class MonitorService:
         self.supervisor.start("register", self._follow_register)
 
     def ready(self) -> dict[str, bool]:
-        """What the service needs in order to work, part by part."""
+        """For each thing that the service needs, whether it has it; the content of /readyz."""
         parts = {f"thread_{name}": well for name, well in self.supervisor.healthy().items()}
         parts["broker"] = self.reading.kafka_answers
         parts["topics"] = not self.reading.lacking
         parts["register"] = not self.register().expired(self._clock())
         try:
             with self.store.read() as tx:
-                created_at(tx)  # a file that is gone or broken fails here
+                created_at(tx)  # fails where the file is missing or damaged
                 parts["database"] = True
         except BusError:
             parts["database"] = False
         return parts
 
     def close(self) -> bool:
-        """Lets every thread finish its round; tells whether all did in time."""
+        """Lets every thread finish its round; returns whether all did within `THREADS_END_S`."""
         finished = self.supervisor.finish(THREADS_END_S)
         if finished:
             self.store.close()
@@ -91,7 +92,8 @@ class MonitorService:
         self._restarts[thread] += 1
 
     def _take_register(self, version: RegisterVersion) -> None:
-        """A newer register that its stewards have signed is worked by from now on; any other is an alarm."""
+        """Accepts a newer register that came over the bus, if the pinned stewards have signed it; logs any other one as
+        an error."""
         if version.version <= self.register().version:
             return
         signatures = render_signatures(version.signatures)
@@ -110,7 +112,7 @@ class MonitorService:
 
 @contextmanager
 def running_monitor(home: MonitorHome) -> Iterator[None]:
-    """Holds the home's lock: one running monitor for each."""
+    """Holds the home's lock while the monitor runs. Raises `Refused` while another monitor runs on this home."""
     try:
         with running(Home(home.folder)):
             yield
@@ -123,8 +125,8 @@ def running_monitor(home: MonitorHome) -> Iterator[None]:
 def run_monitor(
     home: MonitorHome, connect: Callable[[str], Sources], log: Log, end: Callable[[int], object] = os._exit
 ) -> bool:
-    """Runs until SIGTERM or Ctrl-C; tells whether everything ended in time. Raises `LedgerUnusable` when the
-    database is damaged. `end` ends the process when something hangs."""
+    """Runs the monitor until SIGTERM or Ctrl-C; returns whether everything ended in time. Raises `LedgerUnusable` when
+    the database is damaged. `end`: ends the process when a thread hangs."""
     with running_monitor(home):
         forget_status(Home(home.folder))
         sources = connect(home.settings().kafka)

@@ -1,6 +1,8 @@
-"""What this agency has announced of itself before: a ledger that knows less than that must not speak.
+"""Reads what this agency has announced before, from Kafka. A ledger that is behind it is an old copy, and must not
+send.
 
-The mark in the home folder tells it first. Where the home folder was put back too, only what others have heard does.
+The mark in the home folder shows that first. Where the home folder too was restored from an old copy, only the
+announcements in Kafka show it.
 """
 
 import threading
@@ -18,17 +20,17 @@ from referral_bus.wire.record import Authentic, authenticate
 from schemas.events import AgencyAnnouncement
 
 POLL_S = 0.2
-MOST = 500  # records at once
-STUCK_S = 20.0
-NEWEST = 1_000  # looked at first: a month of announcements has 43,000
+MOST = 500  # records in one poll
+STUCK_S = 20.0  # without progress; then reading is given up
+NEWEST = 1_000  # records that are read first: a month of announcements has 43,000
 
 
 def announced_before(
     broker: Broker, register: Register, here: str, now: datetime, stop: threading.Event, progress: Callable[[], None]
 ) -> HighWater:
-    """The highest of our own announcements that the broker still has: among the newest records of our topic, and only
-    where none of ours is among them among all. Reads to the end, until `stop`. Raises `Unreachable` and `ReaderBroken`
-    while the broker is in trouble: ask again."""
+    """Incarnation and audit count of the highest of our own announcements that Kafka still holds. Reads the newest
+    records of our topic to its end, and all of them only where none of the newest is ours. Stops early when `stop` is
+    set. Raises `Unreachable` or `ReaderBroken` while the broker has trouble; then call it again."""
     name = register.announcement(here)
     topic = None if name is None else broker.topics([name]).get(name)
     if topic is None:
@@ -56,8 +58,8 @@ class _Looking:
     progress: Callable[[], None]
 
     def highest(self, begin: Mapping[int, int]) -> HighWater | None:
-        """From there to the ends; None where nothing is ours. What stands at an end may never be handed out, so the
-        reader's own position tells that it is reached."""
+        """The highest announcement of ours from `begin` to the ends; None where there is none. The reader may never
+        hand out the last offsets of a partition, so its own position tells that the end is reached."""
         highest, left = None, dict(self.ends)
         before, moved_at = None, time.monotonic()
         self.reader.assign([Position(self.topic.name, self.topic.topic_id, each, begin[each]) for each in left])
@@ -70,13 +72,14 @@ class _Looking:
             left = {partition: end for partition, end in left.items() if reached.get(partition, 0) < end}
             if reached != before:
                 before, moved_at = reached, time.monotonic()
-            elif time.monotonic() - moved_at > STUCK_S:  # the end may have moved back
+            elif time.monotonic() - moved_at > STUCK_S:  # the end may have moved back since
                 raise Unreachable(Reason.KAFKA_UNREACHABLE, "our own announcements cannot be read to their end")
         return highest
 
 
 def _said(raw: RawRecord, register: Register, here: str, now: datetime) -> HighWater | None:
-    """Others may have signed an announcement of themselves for our topic."""
+    """What a record of our announcement topic announces; None unless we wrote it. Other agencies may have written there
+    too, signed by their own keys."""
     found = authenticate(raw, register, here, now)
     record = found.record if isinstance(found, Authentic) else None
     if not isinstance(record, AgencyAnnouncement) or record.agency != here:

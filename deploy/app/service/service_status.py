@@ -1,4 +1,4 @@
-"""Whether an agency's service is running, and how it does: read from its home folder and its health port."""
+"""Reads whether an agency's service runs and has what it needs, from its home folder and its health port."""
 
 import json
 import os
@@ -19,7 +19,8 @@ TIMEOUT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """`parts` is what /readyz says; empty when the service does not run or does not answer."""
+    """The state of a service. `parts`: the content of /readyz; empty when the service does not run or does not
+    answer."""
 
     running: bool
     http_port: int | None
@@ -31,12 +32,12 @@ class ServiceStatus:
 
 
 def forget_status(home: Home) -> None:
-    """What an earlier run has left: its port may be another agency's by now."""
+    """Removes the status file of an earlier run, whose port may belong to another agency by now."""
     _path(home).unlink(missing_ok=True)
 
 
 def write_status(home: Home, http_port: int) -> None:
-    """For others who want to ask: the port is free to change at each start."""
+    """Writes pid and health port for other processes to read; the port may differ at each start."""
     path = _path(home)
     partial = path.with_suffix(".new")
     try:
@@ -57,9 +58,9 @@ def read_status(home: Home) -> ServiceStatus:
 
 
 def service_pid(home: Home) -> int | None:
-    """The process of the service as it wrote itself; None where its file is missing or damaged."""
+    """The pid that the service wrote into its status file; None where that file is missing or damaged."""
     pid = _written(home, "pid")
-    return pid if pid is not None and pid > 1 else None  # 0 and -1 would mean many processes
+    return pid if pid is not None and pid > 1 else None  # to kill(2) 0 and -1 mean many processes
 
 
 def _written(home: Home, name: str) -> int | None:
@@ -75,8 +76,8 @@ def _path(home: Home) -> Path:
 
 
 def own_service(home: Home) -> OwnService:
-    """Whether what is written here can leave, and what was sent to us comes in. A service that does not answer at its
-    health port is not said to be cut off."""
+    """Whether our service runs and reaches Kafka, so that events leave and come in. A service that runs, but does not
+    answer at its health port, counts as working."""
     status = read_status(home)
     if not status.running:
         return OwnService.STOPPED
@@ -92,12 +93,13 @@ def is_running(home: Home) -> bool:
 
 
 def _ask(port: int) -> dict[str, bool]:
-    """Straight to loopback: no proxy of the environment is asked."""
+    """The content of /readyz; empty where it cannot be read. Connects to loopback directly, whatever proxy the
+    environment sets."""
     connection = HTTPConnection(LOOPBACK, port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
-        content = answer.read(SMALL_FILE.size + 1)  # the port may be another program's by now
+        content = answer.read(SMALL_FILE.size + 1)  # bounded: another program may answer there by now
         parts = load_json(content, SMALL_FILE) if answer.status in (200, 503) else {}
     except (OSError, ValueError, HTTPException):
         return {}

@@ -1,4 +1,4 @@
-"""How a service's process ends: told by a signal, within ten seconds, and at once when it is told twice."""
+"""Ends a service's process: within ten seconds after a signal, and at once after a second one."""
 
 import signal
 import threading
@@ -9,18 +9,18 @@ from threading import Event
 from referral_bus.logs import Log
 
 STUCK = 4
-"""The exit code of a service in which something hangs. What was accepted is in the ledger: start it again."""
+"""The exit code of a service in which a thread hangs. What was accepted is in the ledger; start the service again."""
 
-DRAIN_S = 9.5  # then it ends whatever hangs; systemd and people are promised 10
-PROMISED_S = 10.0  # then the kernel ends it, also where Python itself stands still
+DRAIN_S = 9.5  # after the signal the process then ends itself, whatever hangs; the documents promise 10 s
+PROMISED_S = 10.0  # then the kernel ends it, even where Python itself does not run
 LOOK_S = 0.5
-"""A signal that arrives just before the main thread begins to wait, or in another thread, does not end the wait. So the
-wait ends by itself, and the handler runs then."""
+"""Longest single wait of the main thread. A signal that arrives just before the wait begins, or in another thread, does
+not end it; the handler runs once it has ended."""
 
 
 def until_told(stop: Event, promised_s: float = PROMISED_S) -> None:
-    """Until SIGTERM, Ctrl-C, or until something inside has set `stop`. From the first signal on, the kernel ends the
-    process at a second one, and after `promised_s`, whatever code is running."""
+    """Waits until SIGTERM or Ctrl-C comes, or another thread sets `stop`. After the first signal the kernel ends the
+    process at a second one, or after `promised_s` seconds, whatever code is running."""
 
     def told(*_: object) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -36,7 +36,7 @@ def until_told(stop: Event, promised_s: float = PROMISED_S) -> None:
 
 @contextmanager
 def last_resort(within_s: float, log: Log, end: Callable[[int], object]) -> Iterator[None]:
-    """Ends the process when what is done meanwhile takes longer than that."""
+    """Calls `end` with `STUCK` when the wrapped code takes longer than `within_s` seconds."""
 
     def give_up() -> None:
         log.error("stopped", in_time=False)

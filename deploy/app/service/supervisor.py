@@ -1,9 +1,9 @@
-"""Supervised threads: one that fails is started again after a growing pause, and everybody can see how it does.
+"""Runs the threads of a service: starts a failed one again after a growing pause, and reports the health of each.
 
-work ends by            what follows
-  Unreachable           it waits and goes on; said once a minute, since nothing is wrong with us
-  LedgerUnusable        everything stops: `fatal` tells why, and beginning again cannot help
-  any other error       a defect: said at once, started again after a pause that grows
+error of a thread       what the supervisor does
+  Unreachable           runs the thread again after a short pause; logs it once a minute, since it is no defect
+  LedgerUnusable        stops all threads and keeps the error in `fatal`, since starting again cannot help
+  any other error       a defect: logs it at once, and runs the thread again after a pause that grows
 """
 
 import threading
@@ -17,13 +17,13 @@ from referral_bus.errors import LedgerUnusable, Unreachable
 from referral_bus.logs import Log, Seldom, defect
 
 Work = Callable[[threading.Event, Callable[[], None]], None]
-"""A thread's work: until the event is set, calling the second argument each time round."""
+"""The work of a thread: runs until the event is set, and calls its second argument once in each round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """Seconds. A thread goes round at least twice a second when all is well; one that has not for `stale_s` is not
-    ready."""
+    """Pauses, in seconds. `stale_s`: a thread without progress for so long is not ready; a healthy one makes a round at
+    least twice a second."""
 
     first_s: float = 0.2
     longest_s: float = 30.0
@@ -51,7 +51,8 @@ class _Thread:
 
 
 class Supervisor:
-    """Starts, watches and stops the threads of a service. `fatal` is what ended everything, if something did."""
+    """Starts, watches and stops the threads of a service. `fatal`: the error that stopped all of them; None without
+    one."""
 
     def __init__(
         self,
@@ -89,18 +90,18 @@ class Supervisor:
             entry.well = False
             self._log.error("thread_failed", thread=name, where=where)
             self._on_restart(name)
-            went_round = entry.rounds > began + 1  # the first round only began
+            went_round = entry.rounds > began + 1  # the first call of `progress` only begins a round
             failures = 1 if went_round else failures + 1
             self.stop.wait(self._pauses.backoff.pause(failures).total_seconds())
 
     def _run_once(self, name: str, entry: _Thread, progress: Callable[[], None]) -> str | None:
-        """Where the work failed; None when it has not, and may be begun again at once."""
+        """Runs the work once. Returns the place of a defect; None without one, when it may be run again at once."""
         entry.at_work = True
         try:
             entry.work(self.stop, progress)
             return None if self.stop.is_set() else "ended early"
         except Unreachable as error:
-            progress()  # what it waits for is not well; the thread is
+            progress()  # the thread itself is healthy while it waits
             if self._seldom(name, error.reason):
                 self._log.warning("waiting", thread=name, code=error.reason, advice=error.advice)
             self.stop.wait(self._pauses.waiting_s)
@@ -116,16 +117,16 @@ class Supervisor:
             entry.at_work = False
 
     def healthy(self) -> dict[str, bool]:
-        """For each thread whether it goes round."""
+        """For each thread, whether it has made progress within `stale_s` and has not failed since."""
         since = time.monotonic() - self._pauses.stale_s
         return {name: entry.well and entry.last_progress > since for name, entry in self._threads.items()}
 
     def rounds(self) -> dict[str, int]:
-        """How often each thread that is at work has gone round; one that pauses before it begins again is not named."""
+        """The number of rounds of each thread whose work runs now; a thread in a pause before a restart is left out."""
         return {name: entry.rounds for name, entry in self._threads.items() if entry.at_work}
 
     def finish(self, within_s: float) -> bool:
-        """Stops all threads; tells whether every one ended in time."""
+        """Stops all threads; returns whether every one ended within `within_s` seconds."""
         self.stop.set()
         deadline = time.monotonic() + within_s
         for entry in self._threads.values():

@@ -1,4 +1,4 @@
-"""Whether enough other agencies confirm the time: without them nothing that was kept long enough is erased."""
+"""Whether enough other agencies confirm our clock; without that retention erases nothing."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from referral_bus.ledger.peers import witnessed
 
 @dataclass(frozen=True, slots=True)
 class TimeWitnesses:
-    """How many other agencies have confirmed the time, and how many must."""
+    """How many other agencies confirm our clock, and how many must."""
 
     heard: int
     needed: int
@@ -21,7 +21,7 @@ class TimeWitnesses:
 
 
 def time_witnesses(client: AgencyClient) -> TimeWitnesses | None:
-    """None where the ledger or the register itself cannot be read: that is told in other words."""
+    """The counts now; None where the ledger or the register cannot be read, which the command reports elsewhere."""
     try:
         with client.ledger.read() as tx:
             return TimeWitnesses(len(witnessed(tx, client.clock())), client.witnesses())
@@ -34,7 +34,7 @@ def witnesses_document(found: TimeWitnesses | None) -> dict[str, Any]:
 
 
 def witnesses_lines(found: TimeWitnesses | None) -> list[str]:
-    """Nothing where the time is confirmed."""
+    """The line for people; none where the time is confirmed."""
     if found is None or found.confirmed:
         return []
     who = f"of {found.needed} other agencies that must confirm it {found.heard} heard" if found.needed else _NONE
@@ -42,4 +42,4 @@ def witnesses_lines(found: TimeWitnesses | None) -> list[str]:
 
 
 _NONE = "no agreement is with an agency that could"
-_TO_DO = "see with `agencies` who is silent"
+_TO_DO = "`agencies` lists which are silent"

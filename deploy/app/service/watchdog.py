@@ -1,7 +1,8 @@
-"""The watchdog: a thread that hangs ends the process, so that whoever started it starts it again.
+"""The watchdog: ends the process when one of its threads hangs, so that systemd, or whatever started the process,
+starts it again.
 
-It counts its own rounds, not the time: while the whole process is stopped, or the machine sleeps, it sleeps as well,
-and when it wakes up late every thread gets its full time again.
+It counts its own rounds, not the time: while the whole process is stopped, or the machine sleeps, the watchdog does not
+run either, and after a late round it gives every thread its full time again.
 """
 
 import time
@@ -13,27 +14,28 @@ from deploy.app.service.shutdown import STUCK
 from referral_bus.logs import Log
 
 ROUND_S = 1.0
-LATE_ROUNDS = 5  # a round of ours that took so many times its length: it is the machine that stood still
+LATE_ROUNDS = 5  # a round that took this many times `ROUND_S` is late: the machine stood still, not a thread
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """A thread without progress, and for how long as far as this process was running."""
+    """A thread without progress, and for how many seconds in which this process was running."""
 
     thread: str
     seconds: float
 
 
 class Watchdog:
-    """Judges one round after the other. Knows nothing of threads or clocks."""
+    """Judges the threads once a round. `look` uses no threads and no clock itself."""
 
     def __init__(self, stuck_after_s: float, round_s: float = ROUND_S) -> None:
         self.round_s = round_s
         self._stuck_after_s = stuck_after_s
-        self._seen: dict[str, tuple[int, int]] = {}  # a thread's rounds, and ours since they grew
+        self._seen: dict[str, tuple[int, int]] = {}  # by thread: its rounds, and our rounds since they last grew
 
     def look(self, rounds: Mapping[str, int], took_s: float) -> Stuck | None:
-        """`rounds` of each thread that is at work; `took_s` is how long our own last round took."""
+        """Judges one round; returns a thread that hangs, else None. `rounds`: of each thread whose work runs now.
+        `took_s`: how long the watchdog's own last round took."""
         before = self._seen if took_s < LATE_ROUNDS * self.round_s else {}
         self._seen = {
             name: (number, before[name][1] + 1 if name in before and before[name][0] == number else 0)
@@ -47,7 +49,7 @@ class Watchdog:
     def work(
         self, rounds: Callable[[], Mapping[str, int]], log: Log, end: Callable[[int], object]
     ) -> Callable[[Event, Callable[[], None]], None]:
-        """A thread's work for the supervisor. `end` is given the exit code and ends the process."""
+        """The watchdog's work, to be run by the supervisor. `end`: ends the process with the exit code it is given."""
 
         def watch(stop: Event, progress: Callable[[], None]) -> None:
             began = time.monotonic()

@@ -1,4 +1,4 @@
-"""`show`: one referral as a page for people."""
+"""The page of `show`: one referral for people to read."""
 
 from collections.abc import Iterator
 
@@ -13,11 +13,11 @@ from referral_bus.ledger.referrals import Referral
 from schemas.lifecycle import Side
 from schemas.personal import ReferralBody, StatusBody
 
-_RECORDS = {"StatusEvent": "the sender's word", "ErasureEvent": "erasure"}  # where no status stands
+_RECORDS = {"StatusEvent": "the sender's word", "ErasureEvent": "erasure"}  # shown for events without a status
 
 
 def case_lines(case: Case, zone: str, width: int) -> Iterator[str]:
-    """Where the referral is, everything that was sealed, and its history, event by event."""
+    """The page's lines: status and stage, deadlines, everything that was sealed, and the history, event by event."""
     referral, standing = case.referral, case.standing
     yield f"Referral {referral.key.referral_id}"
     first, answer = (local_time(due, zone) for due in (referral.acknowledge_by, referral.respond_by))
@@ -42,7 +42,7 @@ def case_lines(case: Case, zone: str, width: int) -> Iterator[str]:
 
 
 def erased_lines(case: Case, zone: str, width: int) -> Iterator[str]:
-    """What is needed to see that it is the right one before it is erased."""
+    """The lines by which a person checks, before erasing, that this is the right referral."""
     referral = case.referral
     yield f"Referral {referral.key.referral_id}"
     bodies = [step.body for step in case.steps if isinstance(step.body, ReferralBody)]
@@ -67,7 +67,7 @@ def _way(referral: Referral) -> str:
 def _step_lines(step: Step, zone: str, width: int) -> Iterator[str]:
     arrow = "├─▶" if step.way == "sent" else "├─◀"
     told = step.state if step.way == "sent" else ("handed over" if step.handed_over_at else "not handed over")
-    if step.code:  # what came in and was refused has no state of its own
+    if step.code:  # a received event that was refused has no outbox state
         told = f"{told if step.way == 'sent' else OutboxState.REFUSED}, {step.code}"
     says = "referral" if isinstance(step.body, ReferralBody) else step.status or _RECORDS.get(step.record, step.record)
     yield from wrapped(f"{local_time(step.recorded_at, zone)}  {says}  ({told})", width, 4, f"  {arrow} ")

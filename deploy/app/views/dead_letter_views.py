@@ -106,7 +106,7 @@ def done_line(done: Done) -> str:
 def _result(done: Done) -> str:
     match done.result:
         case None:
-            return "settled by somebody else"
+            return "settled meanwhile by another command or the service"
         case DueAgain():
             return "due again: handed over once the service runs"
         case Discarded(answered):
@@ -116,7 +116,7 @@ def _result(done: Done) -> str:
         case Again():
             return "known already"
         case Missing():
-            return "waits for what stands before it"
+            return "waits for an event before it"
         case Reseal():
             return "to be sealed anew by its writer"
         case NoRoom():

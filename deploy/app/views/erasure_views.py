@@ -33,18 +33,19 @@ def erasure_document(left: Tombstone, believed: Collection[str]) -> dict[str, An
 def erasure_sentence(
     left: Tombstone, now: datetime, settings: Settings, believed: Collection[str], troubles: Iterable[str] = ()
 ) -> str:
-    """Where an erasure stands, who must act, how long is left. `troubles` is what keeps words from coming and going."""
+    """The sentence that says how far an erasure has come, who must act, and by when. `troubles`: what keeps events
+    about it from leaving or coming in."""
     zone = settings.time_zone
     begin = f"Referral {str(left.key.referral_id)[:8]} from {left.key.sender} was erased here"
     begin += f" at {local_time(left.created_at, zone)} ({left.reason}); its last status: {left.status}"
     if not left.needs_confirmation:
-        return f"{begin}; nobody has to act."
+        return f"{begin}; nothing is left to do."
     if _alone(left, believed):
-        return f"{begin}; {_LEFT.format(peer=left.peer)}; nobody has to act."
+        return f"{begin}; {_LEFT.format(peer=left.peer)}; nothing is left to do."
     waits = list(_waits_for(left, believed))
     if not waits:
         end = "confirmed by both sides" if left.peer_refused_at is None else f"{left.peer} has no such referral"
-        return f"{begin}; {end}; nobody has to act."
+        return f"{begin}; {end}; nothing is left to do."
     due = left.asked_at + settings.unconfirmed_after
     late = f"overdue since {local_time(due, zone)}" if due < now else f"overdue from {local_time(due, zone)} on"
     known = "".join(f"; {trouble}" for trouble in troubles)
@@ -52,7 +53,7 @@ def erasure_sentence(
 
 
 def _alone(left: Tombstone, believed: Collection[str]) -> bool:
-    """Whether only an agency could confirm it that has left the register."""
+    """Whether the only agency that has not confirmed the erasure has left the register."""
     return left.waits_for_peer and not left.waits_for_us and left.peer not in believed
 
 

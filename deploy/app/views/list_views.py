@@ -22,21 +22,21 @@ _NEXT = {
     Stage.NOT_ANSWERED: "accept or reject",
     Stage.IN_SERVICE: "start, note, complete or fail",
 }
-"""The command with which it goes on; for all else `why` tells."""
+"""The next command for a task; for all others `why` says more."""
 
 
 def limited(shown: int, total: int) -> str:
-    """`20 of 588`; where nothing is left out the number alone."""
+    """As in `20 of 588`; the number alone where all are shown."""
     return str(total) if shown == total else f"{shown} of {total}"
 
 
 def left_out(shown: int, total: int) -> list[str]:
-    """The last line of a list that is not whole."""
+    """The last line of a list from which rows are left out; none for a whole list."""
     return [] if shown == total else [f"{limited(shown, total)} shown; --most shows more"]
 
 
 def page_document(name: str, documents: list[dict[str, Any]], total: int) -> dict[str, Any]:
-    """A list, and how many there are in all."""
+    """A JSON document with a list, how many rows it shows, and how many there are in all."""
     return {"shown": len(documents), "total": total, name: documents}
 
 
@@ -130,7 +130,7 @@ def _erasure(received: Received) -> str | None:
 
 
 def _says(status: object, body: ReferralBody | StatusBody | None, zone: str) -> str:
-    """A referral in few words, since `show` has all of it; a later word whole."""
+    """What an event says: of a referral only the services, since `show` has the rest; of a later event everything."""
     if isinstance(body, ReferralBody):
         return f"referral: {', '.join(body.request.service_types)}"
     said = [] if status is None else [str(status)]

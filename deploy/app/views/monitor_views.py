@@ -1,5 +1,5 @@
-"""The monitor's overview, drawn in a terminal or as one JSON document. Every text goes through `printable`, since codes
-and mailboxes were written by others."""
+"""The monitor's overview, drawn in a terminal or as one JSON document. Every text goes through `printable`, since other
+agencies wrote the codes and mailboxes."""
 
 from collections import Counter
 from dataclasses import asdict, astuple
@@ -27,9 +27,9 @@ def document(seen: Overview, running: bool) -> dict[str, Any]:
 
 
 def drawing(seen: Overview, register: Register, running: bool, zone: str) -> RenderableType:
-    """The whole page."""
+    """The whole page, as Rich renders it."""
     parts: list[RenderableType] = [_header(seen, register, running, zone), Text()]
-    parts.append(_needs(seen, zone) if seen.needs else Text("Nobody has to do anything now.", style="green"))
+    parts.append(_needs(seen, zone) if seen.needs else Text("Nothing needs a person now.", style="green"))
     parts += [Text(), _agencies(seen, zone), Text(), _flows(seen)]
     if seen.waiting:
         parts += [Text(), _waiting(seen, zone)]
@@ -104,7 +104,7 @@ def _call(contact: Contact | None) -> str:
 
 
 def span(length: timedelta) -> str:
-    """In the largest unit that fits: 3 days, 1 hour."""
+    """A length of time in the largest unit that fits, as in `3 days` or `1 hour`."""
     seconds = int(length.total_seconds())
     for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:

@@ -1,5 +1,5 @@
-"""What was sealed, as a page for people: every field that is set, drawn from the models themselves, so that a field
-which is added later is shown too. What protects the person stands first, in a box."""
+"""Shows the sealed part of an event as a page for people: every field that is set, found from the models, so that a
+field added later is shown too. The fields that protect the person come first, in a box."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -21,28 +21,28 @@ _SAFETY = (
     "consent.share_back_allowed",
     "consent.onward_sharing",
 )
-"""Fields of the box, or whole records, in its order."""
+"""The fields in the box, or whole records, in its order."""
 _CLEAR_ALONE = re.compile("^safe contact (?=do |who |may )")
-"""`may leave message` is understood without its record, `value` is not."""
+"""Labels that are clear without the record's name: `may leave message` is, `value` is not."""
 _INDENT = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One field that is set. `path` is that of the model: `person.name`."""
+    """One field that is set, with its value as text. `path`: its path in the model, as in `person.name`."""
 
     path: str
     text: str
 
     @property
     def label(self) -> str:
-        """`caregiver.caregiver_informed` is `caregiver informed`."""
+        """The label for people: `caregiver informed` for `caregiver.caregiver_informed`."""
         record, _, field = self.path.rpartition(".")
         return _words(field if record and field.startswith(f"{record}_") else self.path)
 
 
 def set_fields(record: SealedRecord, zone: str, path: str = "") -> Iterator[Shown]:
-    """Every field that holds something, in the order of the model."""
+    """Every field of a record that has a value, in the order of the model."""
     for name in type(record).model_fields:
         value, here = getattr(record, name), f"{path}{name}"
         records = [one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, SealedRecord)]
@@ -65,7 +65,7 @@ def _text(value: object, zone: str) -> str:
 
 
 def referral_page(body: ReferralBody, zone: str, width: int) -> Iterator[str]:
-    """The box, then the rest, record by record."""
+    """The lines of a referral's sealed part: the box, then the other fields, record by record."""
     shown = list(set_fields(body, zone))
     boxed = [one for begin in _SAFETY for one in shown if one.path == begin or one.path.startswith(f"{begin}.")]
     boxed = list(dict.fromkeys(boxed))
@@ -87,18 +87,19 @@ def _records(shown: Sequence[Shown], width: int) -> Iterator[str]:
 
 
 def status_lines(body: StatusBody, zone: str, width: int, prefix: str) -> Iterator[str]:
-    """Every field of a later word, one a line."""
+    """The lines of a later event's sealed part, one for each field."""
     for one in set_fields(body, zone):
         yield from _field(one, one.label, width, prefix)
 
 
 def status_words(body: StatusBody, zone: str) -> str:
-    """The same in one line, for a list."""
+    """A later event's sealed part in one line, for a list."""
     return ", ".join(f"{one.label}: {' / '.join(one.text.splitlines())}" for one in set_fields(body, zone))
 
 
 def _field(one: Shown, label: str, width: int, prefix: str) -> Iterator[str]:
-    """The lines of a text stay lines; each that is not the first is set in, so that none looks like a field."""
+    """The lines of one field. A text of several lines keeps them; all but the first are indented, so that none looks
+    like another field."""
     first, *further = one.text.splitlines()
     yield from wrapped(f"{label}: {first}", width, _INDENT, prefix)
     for line in further:

@@ -1,4 +1,4 @@
-"""What an agency's service cannot send, and why: as lines and as documents."""
+"""Shows what an agency's service cannot send, and why, as lines and as JSON documents."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from referral_bus.stages import seen_with
 
 
 def cannot_send(client: AgencyClient) -> list[Failing]:
-    """Nothing where the ledger itself cannot be read: that is told in other words."""
+    """What cannot be sent now; nothing where the ledger cannot be read, which the command reports elsewhere."""
     try:
         with client.ledger.read() as tx:
             return failing_sends.everything(tx)
@@ -24,13 +24,13 @@ def cannot_send(client: AgencyClient) -> list[Failing]:
 
 
 def with_own_service(client: AgencyClient, case: Case) -> Case:
-    """The same case, by what our own service can know now."""
+    """The case, with its standing corrected for an own service that does not run or does not reach Kafka."""
     service = own_service(client.home)
     return replace(case, standing=seen_with(case.standing, case.referral.side, service), own_service=service)
 
 
 def hindrances_of(client: AgencyClient, left: Tombstone) -> list[str]:
-    """What keeps words about an erasure from coming and going."""
+    """What keeps events about an erasure from leaving or coming in, as phrases."""
     with client.ledger.read() as tx:
         failure = failing_sends.of_referral(tx, left.key)
     return list(hindrances(own_service(client.home), failure, left.peer))

@@ -1,4 +1,4 @@
-"""A table that fits: with columns where the terminal is wide enough, else each row as a paragraph of its own."""
+"""A table that fits its terminal: with columns where the terminal is wide enough, else each row as a paragraph."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from deploy.app.output import printable
 from deploy.app.views.text_layout import wrapped
 
 FOLDS_WELL = 100
-"""Characters from which on cells that are too long are folded inside their columns."""
+"""Width in characters from which on a table keeps its columns and folds cells that are too long."""
 _INDENT = 4
 
 
 @dataclass(slots=True)
 class Listing:
-    """A title, the names of the columns, and rows with their style. A column may have no name."""
+    """A table for Rich: title, names of columns, and rows, each with its style. A column may have no name."""
 
     title: str
     columns: tuple[str, ...]
@@ -46,7 +46,7 @@ class Listing:
         return table
 
     def _paragraph(self, cells: tuple[str, ...]) -> str:
-        """The first cell, then the others that hold something, each after its column's name."""
+        """A row as text: the first cell, then the others that are not empty, each after the name of its column."""
         first, *others = cells
         named = [f"{name} {cell}".strip() for name, cell in zip(self.columns[1:], others, strict=True) if cell]
         return f"{first}: {', '.join(named)}"

@@ -1,4 +1,4 @@
-"""`why`: one sentence that says where a referral is, who must act, and how long is left."""
+"""The sentence of `why`: where a referral is, who must act, and how long is left."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ _WHERE = {
     Stage.UNDELIVERED: "was refused by {recipient}'s service ({code})",
     Stage.OTHER_SIDE_LEFT: "went to {recipient}, which has left the register, so that nothing it says counts; {anew}",
     Stage.NOT_HANDED_OVER: "is stored by {recipient}'s service, not yet handed over to its system",
-    Stage.NOT_SEEN: "has reached {recipient}; nobody there has said that they have seen it",
+    Stage.NOT_SEEN: "has reached {recipient}; its staff have not said that they have seen it",
     Stage.NOT_ANSWERED: "has been seen at {recipient}, and is not answered yet",
     Stage.IN_SERVICE: "is {status} at {recipient}",
     Stage.ENDED: "has ended: {status}",
@@ -48,7 +48,7 @@ _AWAITED = {
 
 
 def why(case: Case, register: Register, us: str, now: datetime, zone: str) -> str:
-    """The sentence."""
+    """The sentence about `case` at `now`. `us`: our agency's code. `zone`: time zone of the times in it."""
     referral, standing = case.referral, case.standing
     recipient = us if referral.side is Side.RECIPIENT else referral.peer
     sender = referral.key.sender
@@ -69,7 +69,7 @@ def _where(standing: Standing, side: Side) -> str:
 
 
 def troubles(case: Case) -> Iterator[str]:
-    """What keeps our own words about a referral from leaving and the others' from coming in."""
+    """What keeps events about a referral from leaving or coming in, as phrases."""
     if case.standing.stage is not Stage.ENDED or case.standing.send_failure is not None:
         yield from hindrances(case.own_service, case.standing.send_failure, case.referral.peer)
     if case.standing.other_left and case.referral.side is Side.RECIPIENT:
@@ -77,7 +77,7 @@ def troubles(case: Case) -> Iterator[str]:
 
 
 def hindrances(service: OwnService, failure: SendFailure | None, peer: str) -> Iterator[str]:
-    """The same of whatever is to be sent to `peer`."""
+    """What keeps events from leaving to `peer` or coming in: the state of our own service, and the failure to send."""
     if service is not OwnService.WORKS:
         yield STOPPED if service is OwnService.STOPPED else CUT_OFF
     if failure is not None:
@@ -86,7 +86,7 @@ def hindrances(service: OwnService, failure: SendFailure | None, peer: str) -> I
 
 
 def _act(case: Case, sender: str, recipient: str, us: str, register: Register, zone: str) -> str:
-    """Who must act, whom to call there, and that nobody may be there."""
+    """The end of the sentence: who must act, the contact to call there, and since when that agency is silent."""
     standing = case.standing
     who: dict[Actor, str] = {
         Actor.NONE: "",
@@ -99,7 +99,7 @@ def _act(case: Case, sender: str, recipient: str, us: str, register: Register, z
         Actor.OPERATORS: "the operators of the bus",
     }
     if standing.actor == Actor.NONE:
-        return "; nobody has to act"
+        return "; nothing is left to do"
     act = f"; next must act {who[standing.actor]}{_ASKED[standing.asked]}"
     agency = recipient if standing.actor.startswith("recipient") else sender
     if agency == us or standing.actor == Actor.OPERATORS:

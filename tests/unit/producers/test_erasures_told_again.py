@@ -239,7 +239,7 @@ def test_nobody_chases_an_agency_that_has_no_such_referral(pair: Bench) -> None:
     assert left is not None
     settings = Settings(agency=RECIPIENT, federation="bench", kafka="127.0.0.1:9092")
     assert erasure_sentence(left, pair.clock(), settings, {SENDER, RECIPIENT}).endswith(
-        f"{SENDER} has no such referral; nobody has to act."
+        f"{SENDER} has no such referral; nothing is left to do."
     )
     _pass(pair, LONG)
     _retain(pair, RECIPIENT)

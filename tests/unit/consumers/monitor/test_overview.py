@@ -31,7 +31,7 @@ def test_when_nobody_has_to_act_it_says_so(tmp_path: Path) -> None:
     with lookout(tmp_path, SENDER, RECIPIENT) as (bench, monitor):
         page = drawn(monitor.overview(), bench.register)
 
-        assert "Nobody has to do anything now." in page
+        assert "Nothing needs a person now." in page
         assert "Flow monitor of test-federation: running; read up to 2026-11-23 19:00 +05:00" in page
 
 

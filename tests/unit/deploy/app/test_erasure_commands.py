@@ -31,7 +31,8 @@ def test_a_withdrawal_is_told_in_one_sentence_and_stands_on_both_sides(
             assert waits in told.out
     command(federation.recipient, "inbox", "--after", 2)
     post.settle()
-    assert "confirmed by both sides; nobody has to act" in command(federation.sender, "why", federation.referral).out
+    sentence = command(federation.sender, "why", federation.referral).out
+    assert "confirmed by both sides; nothing is left to do" in sentence
     assert command(federation.sender, "erasures").out == "every erasure is confirmed\n"
 
 
@@ -210,7 +211,7 @@ def test_an_erasure_that_an_agency_that_has_left_cannot_confirm_is_shown_as_that
         assert f"{RECIPIENT} has left the register and can confirm nothing" in alone
         assert not alone.endswith("OVERDUE")
         said = erasure_sentence(left, late, client.settings, {OTHER})
-        assert said.endswith("its successor or the stewards must settle; nobody has to act.")
+        assert said.endswith("its successor or the stewards must settle; nothing is left to do.")
         assert [erasure_document(left, {code})["other_left"] for code in (RECIPIENT, OTHER)] == [False, True]
     finally:
         client.close()

@@ -217,7 +217,7 @@ def test_that_the_sender_has_left_is_a_warning_for_people_and_a_field_for_progra
     monkeypatch.setattr("deploy.app.agency_client.AgencyClient.believed", frozenset())
     assert command(federation.recipient, "see", federation.referral, "--json").document["other_left"] is True
     said = command(federation.recipient, "accept", federation.referral)
-    assert said.err.startswith("referral-bus: warning: family-women has left the register; ")
+    assert said.err.startswith("referral-bus: warning: family-women has left the register: ")
     assert said.code == 0
 
 

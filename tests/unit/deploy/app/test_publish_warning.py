@@ -26,7 +26,7 @@ def test_a_referral_to_a_silent_agency_is_published_with_a_warning(
     assert "published" in said.out
     assert said.err.splitlines() == [
         f"referral-bus: warning: {OTHER} has been silent since 2026-01-01 05:00 +05:00; "
-        "it is sent all the same, and waits for them"
+        "the referral is sent anyway, and waits for its service"
     ]
 
 

@@ -183,7 +183,7 @@ def test_that_too_few_agencies_confirm_the_time_is_said(home: Home, federation: 
     said = command(federation.sender, "agency", "status")
     assert said.out.splitlines()[1:] == [
         "the time is not confirmed (of 2 other agencies that must confirm it 1 heard): "
-        "nothing that was kept long enough is erased; see with `agencies` who is silent"
+        "nothing that was kept long enough is erased; `agencies` lists which are silent"
     ]
     document = command(federation.sender, "agency", "status", "--json").document
     assert document["time_witnesses"] == {"heard": 1, "needed": 2, "confirmed": False}

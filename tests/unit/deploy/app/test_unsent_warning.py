@@ -40,7 +40,7 @@ def test_agencies_says_that_what_is_heard_is_old_while_our_own_service_is_stoppe
     assert said.code == 0
     assert said.err == (
         "referral-bus: warning: our own service is not running; start it with `referral-bus agency run`: "
-        "what is said here of the others may be old\n"
+        "what is shown here of other agencies may be old\n"
     )
     with running(Home(federation.sender.home)):
         assert command(federation.sender, "agencies", *options).err == ""

@@ -78,7 +78,7 @@ AT_SENDER: list[tuple[Stage, Actor, str, str]] = [
     (
         Stage.NOT_SEEN,
         Actor.RECIPIENT_STAFF,
-        "has reached public-health; nobody there has said that they have seen it",
+        "has reached public-health; its staff have not said that they have seen it",
         f"the staff of public-health ({DESK_OF[RECIPIENT]})",
     ),
     (
@@ -175,7 +175,7 @@ def test_what_is_being_worked_on_names_its_status(status: Status) -> None:
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.REJECTED, Status.FAILED, Status.CANCELLED])
 def test_of_what_has_ended_nobody_has_to_act(status: Status) -> None:
     said = sentence(case(Standing(Stage.ENDED, Actor.NONE, None, None), status=status))
-    assert said == f"Referral 7b1f3c52 from family-women has ended: {status}; nobody has to act."
+    assert said == f"Referral 7b1f3c52 from family-women has ended: {status}; nothing is left to do."
 
 
 def test_a_question_and_a_request_to_cancel_are_said() -> None:
