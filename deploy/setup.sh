@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a clone ready: Java and Maven, a virtual environment with every pinned package, Kafka's jars. Each step is
-# skipped when it is done, so this may run before every command. What the environment tells pip is left alone.
+# skipped when it is done, so this may run before every command. It does not change pip's settings.
 set -euo pipefail
 cd "${BASH_SOURCE[0]%/*}/.."
 python=${PYTHON:-python3}
@@ -9,7 +9,7 @@ java_will_do() {
   [[ $(java -version 2>&1) =~ version\ \"(1\.)?([0-9]+) ]] && ((BASH_REMATCH[2] >= 17))
 }
 
-# Debian's packages for what is not there
+# prints the Debian packages that are missing
 missing() {
   java_will_do || echo "openjdk-17-jre-headless"
   command -v mvn >/dev/null || echo "maven"
@@ -44,7 +44,7 @@ once() {
 }
 
 make_venv() {
-  # a virtual environment knows its Python and its place, so one that was made for others is of no use
+  # a virtual environment depends on its Python and its path, so one made for others cannot be used
   if [[ -f .venv/.done-venv ]]; then "$python" -m venv --clear .venv; else "$python" -m venv .venv; fi
 }
 

@@ -1,6 +1,6 @@
-"""A scripted clerk: answers every routine referral to the agency by itself. Urgent ones are left to people.
+"""A scripted clerk: a handler that answers every routine referral to its agency. It leaves urgent ones to people.
 
-It is an ordinary Python handler (`handler = "deploy.demo.clerk:clerk"` in the settings), and an example of one.
+It is set like any other Python handler (`handler = "deploy.demo.clerk:clerk"`), and serves as an example of one.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ SCRIPTS: tuple[Script, ...] = (
 
 
 def clerk(client: AgencyClient) -> Handler:
-    """Called once when the service starts."""
+    """The factory of the handler; the service calls it once when it starts."""
 
     def take(received: Received) -> None:
         if received.side is not Side.RECIPIENT or not isinstance(received.body, ReferralBody):
@@ -38,7 +38,7 @@ def clerk(client: AgencyClient) -> Handler:
             referral = client.case(referral_id).referral
             if referral.priority != "routine":
                 return
-            if referral.status in MOVE_BY_VERB[verb].source:  # handed over again: what was said is not said twice
+            if referral.status in MOVE_BY_VERB[verb].source:  # else it was said before: the event is handed over again
                 client.move(verb, referral_id, detail)
 
     return take

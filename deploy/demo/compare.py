@@ -1,4 +1,4 @@
-"""Compares all ledgers event by event: was anything lost, did anything take effect twice or out of order? Pure."""
+"""Compares all ledgers event by event: counts events that were lost, or took effect twice or out of order. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -14,12 +14,12 @@ from schemas.lifecycle import ENDED, Status
 from schemas.outcomes import Outcome
 
 EventName = tuple[str, UUID]
-"""An event's id counts only together with its writer."""
+"""Writer and id of an event: an id identifies an event only together with its writer."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerContent:
-    """What one agency's ledger holds. An erased referral stands among the statuses with its tombstone's."""
+    """What one agency's ledger holds. `statuses` holds erased referrals too, with the status of their tombstone."""
 
     events: Sequence[EventRow]
     statuses: Mapping[ReferralKey, Status]
@@ -28,8 +28,9 @@ class LedgerContent:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`lost`: written, yet neither stored nor refused where it belongs, nor erased there. `invented`: stored, yet never
-    written. `differing`: referrals whose two sides have another status. `erased` ones are closed, too."""
+    """The counts of a comparison. `lost`: events that were written, and that their addressee has neither stored,
+    refused nor erased. `invented`: events that were stored, and never written. `differing`: referrals that have another
+    status at their other side. `closed` includes `erased` ones."""
 
     referrals: int = 0
     closed: int = 0
@@ -56,7 +57,7 @@ class Comparison:
 
 @dataclass(slots=True)
 class _Received:
-    """What one agency has received: how often each event took effect, and how many stand out of order."""
+    """What one agency has received: how often each event took effect, and how many did out of order."""
 
     stored: Counter[EventName] = field(default_factory=Counter)
     refused: set[EventName] = field(default_factory=set)
@@ -64,8 +65,8 @@ class _Received:
     out_of_order: int = 0
 
     def has(self, event: EventRow) -> bool:
-        """Whether it has come to rest here. Copies of an erased referral's events are not taken any more, but every
-        word about the erasure is."""
+        """Whether this agency has dealt with an event: stored it, refused it, or erased its referral. Events about the
+        erasure itself must still be stored or refused."""
         name = (event.writer, event.event_id)
         passed = event.referral in self.erased and event.record != ErasureEvent.record
         return name in self.stored or name in self.refused or passed
@@ -82,7 +83,7 @@ def read_ledgers(clients: Mapping[str, AgencyClient]) -> dict[str, LedgerContent
 
 
 def about(ids: Collection[UUID], ledgers: Mapping[str, LedgerContent]) -> dict[str, LedgerContent]:
-    """What the ledgers hold about some referrals."""
+    """What the ledgers hold about the referrals with these ids."""
     return {
         code: LedgerContent(
             [event for event in content.events if event.referral.referral_id in ids],
@@ -118,7 +119,7 @@ def compare(ledgers: Mapping[str, LedgerContent]) -> Comparison:
 
 
 def left_open(ledgers: Mapping[str, LedgerContent]) -> list[ReferralKey]:
-    """The referrals that have not ended, as their senders know them."""
+    """The referrals that have not ended by the ledgers of their senders."""
     return [
         key
         for code, content in ledgers.items()
@@ -137,7 +138,7 @@ def _received(code: str, content: LedgerContent) -> _Received:
             found.refused.add((event.writer, event.event_id))
             continue
         found.stored[(event.writer, event.event_id)] += 1
-        if event.record == ErasureEvent.record:  # it overtakes whatever was written before it
+        if event.record == ErasureEvent.record:  # it takes effect before events written earlier
             continue
         stream = (event.referral, event.writer)
         if event.place <= last.get(stream, NOWHERE):

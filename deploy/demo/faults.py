@@ -1,4 +1,4 @@
-"""Two stories of the worst moment: a service that is killed at its work, and a Kafka that loses everything it has."""
+"""Two stories of faults: a service that is killed while it takes events in, and a Kafka that loses all its data."""
 
 import random
 from collections.abc import Callable, Collection
@@ -44,7 +44,7 @@ def wiped(world: World, random_source: random.Random, say: Callable[[str], None]
     say(f"(i) {UNDER_WAY} referrals of {sender} are under way when Kafka loses all it has.")
     wait_for(lambda: _without_receipt(world, sender, ids) < len(ids), HEARD_WITHIN_S)
     world.kill_kafka()
-    ids |= refer_many(world, [sender], UNDER_WAY // 2, random_source)  # all the others may have arrived in time
+    ids |= refer_many(world, [sender], UNDER_WAY // 2, random_source)  # the first half may all have been stored in time
     say(f"    Killed: {_without_receipt(world, sender, ids)} of them have no receipt yet. Its data are deleted.")
     world.wipe_kafka(lambda _: None)
     say("    It is back, and empty; its topics are made again. Every service sees that they are not the old ones.")
@@ -54,13 +54,13 @@ def wiped(world: World, random_source: random.Random, say: Callable[[str], None]
 
 
 def _written_by(writer: str, at: str, world: World, ids: Collection[UUID]) -> int:
-    """How many events of one agency about these referrals a ledger holds."""
+    """The number of events about these referrals that `writer` wrote and the ledger of agency `at` holds."""
     with world.clients[at].ledger.read() as tx:
         return sum(1 for row in event_rows(tx) if row.writer == writer and row.referral.referral_id in ids)
 
 
 def _without_receipt(world: World, sender: str, ids: Collection[UUID]) -> int:
-    """How many of its referrals are not stored by their recipients yet, as far as the sender knows."""
+    """The number of these referrals for which the sender has no final receipt yet."""
     with world.clients[sender].ledger.read() as tx:
         states = [referral_event_state(tx, ReferralKey(sender, referral)) for referral in ids]
     return sum(1 for each in states if each is not None and each.state not in FINAL)

@@ -1,4 +1,4 @@
-"""A whole federation out of a template without keys: for the demonstration, and for tests."""
+"""Makes a whole federation from a template of a register without keys, for the demonstration and for tests."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from referral_bus.federation.register import read_register, render_register
 from referral_bus.federation.register_models import Agency, RegisterFile, SigningKey, StewardKey, Stewards
 from referral_bus.federation.trust import render_signatures, sign_register
 
-CLOCKS_DIFFER = timedelta(days=1)  # validity begins this long before, so that no machine's clock is behind it
+CLOCKS_DIFFER = timedelta(days=1)  # keys are valid from so long before, in case a machine's clock is behind
 
 
 @dataclass(frozen=True, slots=True)
 class AgencyKey:
-    """What an agency hands to the stewards: the public half of its signing key, and the proof that it has the other."""
+    """What an agency gives the stewards: its public signing key, and the proof that it has the private one, in hex."""
 
     public_key: str
     proof: str
@@ -25,7 +25,8 @@ class AgencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What one federation has of its own. `only`: these agencies alone, with the agreements among them."""
+    """What the template does not say about a federation. `only`: keep only these agencies and the agreements among
+    them; None keeps all."""
 
     federation: str
     topic_prefix: str
@@ -48,7 +49,7 @@ class SignedRegister:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedFederation:
-    """A federation with every private key of it, agencies' by code and stewards' by name."""
+    """A federation with all its private keys: those of agencies by code, those of stewards by name."""
 
     files: SignedRegister
     agency_keys: Mapping[str, Ed25519PrivateKey]
@@ -56,7 +57,7 @@ class GeneratedFederation:
 
 
 def example_template() -> bytes:
-    """All agencies of the first register, without keys."""
+    """The template that ships with the demonstration: all agencies of the first register, without keys."""
     return (resources.files("deploy.demo") / "register" / "example.yaml").read_bytes()
 
 
@@ -69,8 +70,8 @@ def agency_key(federation: str, agency: str, private_key: Ed25519PrivateKey) -> 
 def make_federation(
     template: bytes, keys: Mapping[str, AgencyKey], stewards: Mapping[str, Ed25519PrivateKey], terms: Terms
 ) -> SignedRegister:
-    """Puts keys and dates into the template; as many stewards sign as it takes, and no more. An agency without a key
-    here is in the register all the same, and cannot sign anything."""
+    """Puts keys and dates into the template, and signs it with as many stewards' keys as the threshold needs. An agency
+    without an entry in `keys` is in the register too, but cannot sign anything."""
     content = _only(read_register(template).content, terms.only)
     now = terms.now.replace(microsecond=0)
     begins, ends = now - CLOCKS_DIFFER, now + terms.lasts
@@ -90,7 +91,7 @@ def make_federation(
 
 
 def generate_federation(template: bytes, terms: Terms, steward_count: int = 3) -> GeneratedFederation:
-    """New keys for every agency that can send or receive, and for the stewards."""
+    """A federation with new keys for every agency that can send or receive, and for the stewards."""
     agency_keys = {
         agency.code: Ed25519PrivateKey.generate()
         for agency in _only(read_register(template).content, terms.only).agencies

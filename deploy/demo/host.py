@@ -1,4 +1,4 @@
-"""What whoever runs Kafka can do to a topic: read every byte of it, and put a copy of a record there once more."""
+"""What the host of Kafka can do to a topic: read every byte of it, and append a copy of a record."""
 
 from collections.abc import Callable
 
@@ -11,18 +11,19 @@ WITHIN_S = 30.0
 
 
 class Host:
-    """Topics here have one partition. Raises `Unreachable` for what does not happen in time."""
+    """Acts as the host of Kafka on topics of one partition. Raises `Unreachable` for what does not happen within
+    `within_s` seconds."""
 
     def __init__(self, broker: Broker, within_s: float = WITHIN_S) -> None:
         self._broker = broker
         self._within_s = within_s
 
     def end(self, name: str) -> int:
-        """The place that the next record in a topic will get."""
+        """The offset that the next record in a topic will get."""
         return self._broker.ends(self._topic(name))[0]
 
     def find(self, name: str, wanted: Callable[[RawRecord], bool], start: int = 0) -> RawRecord:
-        """The first record from `start` on that is wanted, as soon as it is there."""
+        """Waits for the first record from offset `start` on that `wanted` accepts, and returns it."""
         found: list[RawRecord] = []
 
         def read() -> bool:
@@ -38,7 +39,8 @@ class Host:
         return found[0]
 
     def replay(self, record: RawRecord) -> None:
-        """When this returns the copy is in its topic, perhaps twice: after a failure nobody knows."""
+        """Appends a copy of a record to its topic. It may be there twice: after a failed attempt, which may have
+        succeeded at the broker, it is sent again."""
 
         def sent() -> bool:
             sending = sender.send(record)

@@ -1,4 +1,4 @@
-"""Many referrals at once among all agencies, answered by scripted clerks."""
+"""Starts many referrals at once among all agencies, which scripted clerks answer, and waits for their end."""
 
 import random
 from collections.abc import Collection, Iterator, Sequence
@@ -21,7 +21,8 @@ SETTLED_WITHIN_S = 20.0
 
 
 def refer_many(world: World, senders: Collection[str], count: int, random_source: random.Random) -> set[UUID]:
-    """Routine referrals from these agencies to all with whom they have an agreement."""
+    """Starts `count` routine referrals from `senders`, each to an agency that the sender has an agreement with. Returns
+    their ids."""
     requests: dict[str, list[ReferralRequest]] = {code: [] for code in senders}
     for sender, recipient, service in _ways(world, senders, count, random_source):
         now, need = world.clients[sender].clock(), "Synthetic: one of many."
@@ -30,7 +31,7 @@ def refer_many(world: World, senders: Collection[str], count: int, random_source
 
 
 def watch_closing(world: World, ids: Collection[UUID]) -> None:
-    """Draws how many are closed, until all are or nobody would wait any longer."""
+    """Draws a progress bar of the closed referrals, until all are closed or `CLOSED_WITHIN_S` has passed."""
     columns = (TextColumn("  closed"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console()) as progress:
         task = progress.add_task("closed", total=len(ids))
@@ -44,7 +45,7 @@ def watch_closing(world: World, ids: Collection[UUID]) -> None:
 
 
 def count_closed(world: World, ids: Collection[UUID]) -> int:
-    """As their senders see it."""
+    """The number of these referrals that have ended, by the ledgers of their senders."""
     closed = 0
     for code, client in world.clients.items():
         with client.ledger.read() as tx:
@@ -54,13 +55,14 @@ def count_closed(world: World, ids: Collection[UUID]) -> int:
 
 
 def compared(world: World, ids: Collection[UUID] | None = None) -> Comparison:
-    """All ledgers as they are now, or what they hold about some referrals."""
+    """Compares all ledgers as they are now; with `ids`, only what they hold about these referrals."""
     ledgers = read_ledgers(world.clients)
     return compare(ledgers if ids is None else about(ids, ledgers))
 
 
 def settled(world: World, ids: Collection[UUID] | None = None) -> Comparison:
-    """Once every event has come to rest; what has not by then is shown as lost."""
+    """As `compared`, after waiting until no event is missing, for at most `SETTLED_WITHIN_S`. Events that are missing
+    then count as lost."""
     wait_for(lambda: not compared(world, ids).lost, SETTLED_WITHIN_S, every_s=0.5)
     return compared(world, ids)
 
@@ -68,7 +70,7 @@ def settled(world: World, ids: Collection[UUID] | None = None) -> Comparison:
 def _ways(
     world: World, senders: Collection[str], count: int, random_source: random.Random
 ) -> Iterator[tuple[str, str, str]]:
-    """Agreements in force, with a service that the recipient offers."""
+    """Random triples of sender, recipient and service: of an agreement in force, with a service of the recipient."""
     now = system_clock()
     pairs = [
         (agreement.sender, agreement.recipient)

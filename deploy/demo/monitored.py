@@ -1,4 +1,4 @@
-"""The operators' side of the demonstration: a flow monitor that watches it all and can open nothing."""
+"""The operators' side of the demonstration: a flow monitor that reads all topics and can open no sealed content."""
 
 from pathlib import Path
 
@@ -34,7 +34,8 @@ def flows(home: MonitorHome) -> list[FlowRow]:
 
 
 def draw_flows(rows: list[FlowRow]) -> None:
-    """The table of operators: who refers to whom, and what became of it. No person, no service, no reason."""
+    """Draws the operators' table: how many referrals each agency sent to which, and what became of them. It names no
+    person, no service and no reason."""
     table = Table("from", "to", title="What the flow monitor saw", title_justify="left")
     for name in ("referrals", "stored", "refused", "answered", "closed", "overdue"):
         table.add_column(name, justify="right")
@@ -45,5 +46,5 @@ def draw_flows(rows: list[FlowRow]) -> None:
 
 
 def totals(rows: list[FlowRow]) -> tuple[int, int]:
-    """Referrals and closed ones over all pairs."""
+    """The numbers of all referrals and of closed ones, over all pairs of agencies."""
     return sum(row.referrals for row in rows), sum(row.closed for row in rows)

@@ -1,4 +1,4 @@
-"""Tells what happens as it happens: one line for each event that reaches the other side."""
+"""Prints what happens while it happens: one line for each event that its addressee has stored."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ EVERY_S = 0.1
 
 
 class Narrator:
-    """Watches the agencies' ledgers from now on."""
+    """Watches the agencies' ledgers in a thread, from its construction on, and says a line for each new event."""
 
     def __init__(self, ledgers: Mapping[str, Ledger], say: Callable[[str], None]) -> None:
         self._ledgers = ledgers
@@ -39,7 +39,7 @@ class Narrator:
             self._look()
 
     def say(self, line: str) -> None:
-        """A line of the story itself, after everything that has come before it."""
+        """Says a line of the story itself, after the lines of all events that came before."""
         self._look()
         self._say(line)
 
@@ -64,7 +64,8 @@ def _newest(ledger: Ledger) -> int:
 
 
 def line(at_agency: str, received: Received, at: datetime) -> str:
-    """Such as `14:05:02Z  family-women → public-health  3f2a91bc  accepted  stored after 41 ms`, in UTC."""
+    """The line for one event, as in `14:05:02Z  family-women → public-health  3f2a91bc  accepted  stored after 41 ms`,
+    in UTC."""
     took = round((at - received.occurred_at).total_seconds() * 1000)
     way = f"{received.peer} → {at_agency}"
     return printable(
@@ -89,7 +90,8 @@ def _says(received: Received) -> str:
 
 
 def wait_for(condition: Callable[[], bool], within_s: float, every_s: float = 0.02) -> bool:
-    """Asks again and again; False when it did not come true in time."""
+    """Waits until `condition` is true, asking every `every_s` seconds. Returns False when it was not within
+    `within_s`."""
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:

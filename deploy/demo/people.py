@@ -1,4 +1,4 @@
-"""Synthetic people for the demonstration: nobody could take them for real ones."""
+"""Synthetic people for the demonstration, with names and numbers that show that they are made up."""
 
 import random
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ def synthetic_request(
     now: datetime,
     replaces: UUID | None = None,
 ) -> ReferralRequest:
-    """A referral about a person who does not exist."""
+    """A request for a referral about a made-up person, with a consent for `recipient` that lasts 90 days."""
     number = random_source.randrange(10_000)
     return ReferralRequest(
         recipient=recipient,

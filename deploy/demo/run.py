@@ -1,4 +1,5 @@
-"""`referral-bus demo`: a small federation on this machine, from nothing to closed referrals and back to nothing."""
+"""`referral-bus demo`: builds a small federation on this machine, tells the stories, compares all ledgers, and removes
+everything again."""
 
 import random
 import signal
@@ -19,7 +20,7 @@ from deploy.demo.world import World, world
 from referral_bus.federation.register import read_register
 from schemas.events import ReferralKey
 
-FIRST = ("family-women", "public-health")  # what the first story needs is started first
+FIRST = ("family-women", "public-health")  # the agencies of the first story are started first
 MANY = 200
 SEED = 20261123
 
@@ -30,13 +31,14 @@ def say(line: str) -> None:
 
 
 def case_agencies() -> tuple[str, ...]:
-    """Those of the example register that receive referrals; the first story's come first."""
+    """The codes of the agencies in the example register that receive referrals; those of the first story come first."""
     listed = [agency.code for agency in read_register(example_template()).content.agencies if agency.receives_referrals]
     return (*FIRST, *(code for code in listed if code not in FIRST))
 
 
 def run_demo(keep: bool = False) -> int:
-    """Exit code 0 if nothing was lost, twice or out of order, else 1."""
+    """Runs the demonstration. Returns exit code 0 if no event was lost, twice or out of order, and the monitor counted
+    the same; else 1."""
     random_source, codes = random.Random(SEED), case_agencies()
     began = time.monotonic()
     say("Referral Bus: a demonstration with synthetic people only. Ctrl-C ends it at any time.")
@@ -64,20 +66,20 @@ def run_demo(keep: bool = False) -> int:
 
 
 def last_line(result: Comparison, open_ones: Collection[ReferralKey]) -> str:
-    """Of the one that story (c) leaves open it says so, and of no other."""
+    """The comparison's line. Where the only open referral is that which story (c) leaves open, the line says so."""
     as_told = [key.sender for key in open_ones] == [UNANSWERED_FROM]
     return f"{result.line} (the open one is that of story (c), unanswered on purpose)" if as_told else result.line
 
 
 def _tell(here: World, stories: Sequence[Tell], random_source: random.Random) -> None:
-    """Aloud: one line for each event that reaches the other side."""
+    """Tells stories, with one line for each event that its addressee has stored."""
     with Narrator({code: client.ledger for code, client in here.clients.items()}, say) as narrator:
         for tell in stories:
             tell(here, random_source, narrator.say)
 
 
 def _monitored(here: World, result: Comparison) -> bool:
-    """Draws what the flow monitor saw; tells whether it has counted what stands in the ledgers."""
+    """Draws what the flow monitor saw; returns whether its counts are those of the ledgers."""
     wanted = (result.referrals, result.closed)
     agrees = wait_for(lambda: totals(flows(here.monitor)) == wanted, 20.0, every_s=0.5)
     rows = flows(here.monitor)
@@ -103,12 +105,12 @@ def _tell_what_is_kept(here: World) -> None:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end it as cleanly as Ctrl-C does."""
+    """Makes SIGTERM and SIGHUP end the demonstration as cleanly as Ctrl-C does."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # Ctrl-C too: in the background it would be ignored
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGINT too: a background process ignores it
     before = {number: signal.signal(number, interrupt) for number in ending}
     try:
         yield

@@ -15,7 +15,7 @@ LASTS = timedelta(days=30)
 
 
 class DemoStewards:
-    """Keys that live as long as the demonstration."""
+    """Three stewards whose keys exist only in this process."""
 
     def __init__(self) -> None:
         self._keys = {f"steward {number}": Ed25519PrivateKey.generate() for number in (1, 2, 3)}
@@ -30,7 +30,8 @@ class DemoStewards:
         return make_federation(example_template(), keys, self._keys, terms)
 
     def closed(self, register: Register, code: str, successor: str, now: datetime) -> SignedRegister:
-        """The next version, in which an agency's agreements to receive have ended and a successor is named."""
+        """The next version of a register: the agreements to refer to agency `code` have ended at `now`, and `successor`
+        is named."""
         content = register.content
         second = now.replace(microsecond=0)
         agreements = tuple(

@@ -10,7 +10,7 @@ from referral_bus.errors import Refused
 from schemas.lifecycle import Status
 
 Tell = Callable[[World, random.Random, Callable[[str], None]], None]
-PATIENCE = timedelta(seconds=3)  # a deadline short enough to be watched passing
+PATIENCE = timedelta(seconds=3)  # a deadline short enough to pass while the story runs
 
 UNANSWERED_FROM = "child-adaptation"  # the sender of the one referral that is left open
 
@@ -42,7 +42,7 @@ def legal_aid(world: World, random_source: random.Random, say: Callable[[str], N
 
 
 def silence(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
-    say(f"(c) {UNANSWERED_FROM} refers a child to public-education; it is seen, then nobody answers.")
+    say(f"(c) {UNANSWERED_FROM} refers a child to public-education, which sees the referral and does not answer.")
     story, to = Story(world, random_source, UNANSWERED_FROM, say), "public-education"
     referral = story.send(to, "education", "Synthetic: missed two made-up school years.", within=PATIENCE)
     story.until_stored(referral)
@@ -68,7 +68,7 @@ def away(world: World, random_source: random.Random, say: Callable[[str], None])
 
 
 def cancellation(world: World, random_source: random.Random, say: Callable[[str], None]) -> None:
-    say("(e) Cancellations: before anybody has taken it on, and after; one is granted, one is refused.")
+    say("(e) Cancellations: one before the recipient has accepted, two after: one is granted, one refused.")
     story, to = Story(world, random_source, "mahalla", say), "barqaror-hayot"
     early = story.refer(to, "mhpss", "Synthetic: a referral made too soon.")
     world.clients["mahalla"].move("cancel", str(early), {})

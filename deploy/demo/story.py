@@ -1,4 +1,4 @@
-"""How a story is told: people at agencies say something, and it goes on when the other side has heard it."""
+"""The steps of a story: people at agencies say something, and the story continues once the other side has it."""
 
 import random
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ON_ITS_WAY = frozenset({Stage.NOT_STORED, Stage.WAITING_FOR_KEY})
 
 
 class Story:
-    """One referral at a time, told step by step. `sender` starts it."""
+    """The steps of one story. `sender`: the agency that starts its referrals."""
 
     def __init__(self, world: World, random_source: random.Random, sender: str, say: Callable[[str], None]) -> None:
         self.world = world
@@ -37,7 +37,7 @@ class Story:
         replaces: UUID | None = None,
         within: timedelta | None = None,
     ) -> UUID:
-        """Starts a referral and does not wait. `within` sets both deadlines."""
+        """Starts a referral and returns its id at once. `within`: sets both deadlines to so long from now."""
         client = self.world.clients[self.sender]
         request = synthetic_request(self._random, recipient, service, need, priority, client.clock(), replaces)
         if within is not None:
@@ -46,7 +46,7 @@ class Story:
         return client.publish([request])[0].referral_id
 
     def send_many(self, recipient: str, service: str, need: str, count: int) -> list[UUID]:
-        """Starts urgent referrals, which clerks leave to people, and does not wait."""
+        """Starts `count` urgent referrals, which clerks leave to people, and returns their ids at once."""
         client = self.world.clients[self.sender]
         requests = [
             synthetic_request(self._random, recipient, service, need, "urgent", client.clock()) for _ in range(count)
@@ -72,12 +72,12 @@ class Story:
         )
 
     def until_stored(self, referral_id: UUID) -> None:
-        """Until the recipient's receipt has come back."""
+        """Waits until the sender has the recipient's receipt."""
         client = self.world.clients[self.sender]
         self.until(lambda: client.case(str(referral_id)).standing.stage not in ON_ITS_WAY)
 
     def until_sent(self, referral_id: UUID) -> None:
-        """Until all that the sender has said about it is in Kafka."""
+        """Waits until the newest event of the sender about it is in Kafka."""
         client = self.world.clients[self.sender]
         self.until(lambda: client.case(str(referral_id)).steps[-1].state is OutboxState.SENT)
 
@@ -85,7 +85,7 @@ class Story:
         self.until(lambda: self.status(self.sender, referral_id) == status)
 
     def why(self, referral_id: UUID) -> None:
-        """Prints the sentence that `referral-bus why` says at the sender, in UTC as all times that are told."""
+        """Prints the sentence that `referral-bus why` says at the sender; in UTC, as all times in the demonstration."""
         client = self.world.clients[self.sender]
         case = client.case(str(referral_id))
         sentence = why(case, client.register, self.sender, client.clock(), "UTC")

@@ -1,4 +1,5 @@
-"""The story of a referral that is withdrawn: what is left of it at both sides, and of a copy that comes too late."""
+"""The story of a referral that is withdrawn: what both sides keep of it, and what becomes of a copy that comes
+later."""
 
 import hashlib
 import random
@@ -30,7 +31,7 @@ def withdrawn(world: World, random_source: random.Random, say: Callable[[str], N
         copy = host.find(inbox, lambda record: record.key == str(referral).encode())
         world.clients[story.sender].withdraw(str(referral), ErasureReason.WITHDRAWN)
         story.until(lambda: _confirmed(world, story.sender, referral))
-        say("    Erased at both sides, and confirmed. Now whoever runs Kafka sends a copy of the referral once more.")
+        say("    Erased at both sides, and confirmed. Now the host of Kafka sends a copy of the referral once more.")
         before = host.end(ours)
         host.replay(copy)
         host.find(ours, lambda record: _says_erased(record, copy), before)
@@ -42,20 +43,21 @@ def withdrawn(world: World, random_source: random.Random, say: Callable[[str], N
 
 
 def _confirmed(world: World, agency: str, referral: UUID) -> bool:
-    """Whether the other side's own system has confirmed it."""
+    """Whether the other side's own system has confirmed the erasure."""
     left = world.clients[agency].erased(str(referral))
     return left is not None and left.peer_confirmed_at is not None
 
 
 def _says_erased(record: RawRecord, copy: RawRecord) -> bool:
-    """Whether it is a receipt that says so of the copy."""
+    """Whether a record is a receipt that answers the copy with ERASED."""
     receipt, digest = decode(record.value), hashlib.sha256(copy.value).digest()
     items = receipt.items if isinstance(receipt, StorageReceipt) else ()
     return any(item.value_sha256 == digest and item.outcome == Outcome.ERASED for item in items)
 
 
 def _left(world: World, agency: str, referral: UUID) -> str:
-    """Its tombstone in a sentence, and how much of the rest can be read."""
+    """What an agency has left of a referral: a sentence about its tombstone, and how many of its events can be
+    opened."""
     client = world.clients[agency]
     left = client.erased(str(referral))
     if left is None:

@@ -1,4 +1,5 @@
-"""The demonstration's world: a local Kafka, agencies' homes with fresh keys, and their services as real processes."""
+"""Builds what the demonstration runs on: a local Kafka, agencies' homes with new keys, and their services as
+processes."""
 
 import os
 import shutil
@@ -44,7 +45,8 @@ Say = Callable[[str], None]
 
 @dataclass
 class World:
-    """`clients` are the agencies, through which the demonstration's people work beside the running services."""
+    """A running federation. `clients`: by agency code, the clients with which the demonstration's people work beside
+    the running services."""
 
     folder: Path
     kafka: KafkaPlan
@@ -87,13 +89,13 @@ class World:
         self._stop([self.services.pop(code)])
 
     def kill_service(self, code: str) -> None:
-        """kill -9: it gets no chance to end anything."""
+        """Ends a service with SIGKILL, so that it can finish nothing."""
         service = self.services.pop(code)
         os.killpg(service.pid, signal.SIGKILL)
         service.wait()
 
     def kill_kafka(self) -> None:
-        """kill -9, and when this returns nothing of it runs any more."""
+        """Ends all brokers with SIGKILL, and returns when none of their processes is left."""
         running = status(self.kafka.data_folder)
         if isinstance(running, RunningKafka):
             for node in running.nodes:
@@ -101,14 +103,14 @@ class World:
         stop(self.kafka.data_folder)
 
     def wipe_kafka(self, say: Say) -> None:
-        """Deletes all that a Kafka which does not run has kept, and starts it on an empty disk. The topics are made
-        again out of the register, as `register apply` does."""
+        """Deletes all data of the stopped Kafka, starts it again empty, and makes the topics of the register, as
+        `register apply` does."""
         shutil.rmtree(self.kafka.data_folder)
         start(self.kafka, say)
         self.make_topics()
 
     def make_topics(self) -> None:
-        """Those of the register that are not there yet."""
+        """Makes the topics of the register that do not exist yet."""
         admin = KafkaTopicAdmin(Connection(self.bootstrap, "referral-bus-demo"))
         try:
             prefix = self.register.content.cluster.topic_prefix
@@ -117,11 +119,12 @@ class World:
             admin.close()
 
     def stop_services(self) -> None:
-        """SIGTERM to all; what has not ended in time is killed with its whole group."""
+        """Sends SIGTERM to all services, then SIGKILL to the process group of each that has not ended in time."""
         self._stop(list(self.services.values()))
 
     def close_agency(self, code: str, successor: str) -> None:
-        """The stewards sign a new version in which an agency takes no new referrals, and hand it to everybody."""
+        """Has the stewards sign a new version of the register, in which an agency takes no new referrals, and send it
+        to all agencies."""
         register = self.stewards.closed(self.register, code, successor, system_clock())
         broker = KafkaBroker(self.bootstrap, "referral-bus-stewards")
         try:
@@ -147,8 +150,8 @@ class World:
 
 @contextmanager
 def world(codes: Sequence[str], say: Say, keep: bool = False) -> Iterator[World]:
-    """Builds it all, and leaves nothing behind: no process, no port, no file. With `keep` it leaves everything running
-    when all went well; `tear_down` then ends it."""
+    """Builds the world and removes it again: processes, ports and files. With `keep` it stays and keeps running if the
+    wrapped code raises nothing; `tear_down` then ends it."""
     folder = Path(tempfile.mkdtemp(prefix="referral-bus-demo-"))
     built: World | None = None
     kept = False
@@ -175,7 +178,8 @@ def world(codes: Sequence[str], say: Say, keep: bool = False) -> Iterator[World]
 
 
 def tear_down(folder: Path) -> None:
-    """Ends what a demonstration that was kept has left running, and removes its folder."""
+    """Ends the processes of a demonstration that was kept, and removes its folder. Raises `Refused` for another
+    folder."""
     if not (folder / "kafka").is_dir() or not folder.name.startswith("referral-bus-demo-"):
         raise Refused(Reason.DATA_FOLDER_INVALID, "this is no folder of a demonstration that was kept", "folder")
     for written in folder.glob("*/run.json"):
@@ -195,7 +199,7 @@ def _stopped(home: Home) -> bool:
 
 
 def _build(folder: Path, kafka: KafkaPlan, codes: Sequence[str]) -> World:
-    """Everything that can be made without Kafka."""
+    """Makes everything that needs no running Kafka: homes, keys, the register, the monitor's home."""
     now, bootstrap = system_clock(), _bootstrap(kafka)
     homes = {code: create_home(folder / code, _settings(code, bootstrap), now) for code in codes}
     signing = {code: home.keyring(now).signing for code, home in homes.items()}

@@ -1,4 +1,4 @@
-"""Why a broker ended, in one line, from what it left in its logs."""
+"""Finds out why a broker ended, from its logs, as an error with one line."""
 
 import re
 from pathlib import Path
@@ -21,12 +21,14 @@ def why_ended(node: NodePlan) -> BusError:
             Reason.PORT_TAKEN, f"Kafka ended: port {node.port} or {node.controller_port} is taken. Choose others."
         )
     if re.search("OutOfMemoryError|Could not reserve enough space|Cannot allocate memory", text):
-        return Unreachable(Reason.KAFKA_FAILED, f"Kafka ended for want of memory: give it more heap ({node.folder}).")
+        return Unreachable(
+            Reason.KAFKA_FAILED, f"Kafka ended because it had too little memory: give it more heap ({node.folder})."
+        )
     if "Failed to acquire lock" in text:
         return Refused(Reason.DATA_FOLDER_INVALID, f"Another Kafka uses {node.folder}: stop that one first.")
     causes = EXCEPTION.findall(text) or ERROR.findall(text)
     said = f": {causes[-1][:200]}" if causes else ""
-    return Unreachable(Reason.KAFKA_FAILED, f"Kafka ended unasked (logs in {node.folder}){said}")
+    return Unreachable(Reason.KAFKA_FAILED, f"Kafka ended by itself (logs in {node.folder}){said}")
 
 
 def _tail(path: Path) -> str:

@@ -1,4 +1,5 @@
-"""The data folder of a local Kafka: ours or refused, and used by one start or stop at a time."""
+"""The data folder of a local Kafka. It must be empty or hold our marker, and only one start or stop at a time uses
+it."""
 
 import base64
 import errno
@@ -26,7 +27,7 @@ _MOST_BROKERS = 3
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What makes a folder ours."""
+    """The content of the file that marks a data folder as ours."""
 
     version: str
     cluster_id: str
@@ -34,7 +35,8 @@ class Marker:
 
 
 def read_marker(folder: Path) -> Marker | None:
-    """None when there is no folder or nothing in it. Raises `Refused` for a folder that is not ours."""
+    """The marker of a folder; None when the folder does not exist or is empty. Raises `Refused` for any other folder
+    without our marker."""
     try:
         if not folder.exists() or all(path.name == _part(MARKER) for path in folder.iterdir()):
             return None
@@ -47,7 +49,7 @@ def read_marker(folder: Path) -> Marker | None:
 
 
 def _marker(document: Any) -> Marker:
-    """Raises `TypeError` or `ValueError` for anything else."""
+    """The marker in a JSON document. Raises `TypeError` or `ValueError` for a document of another form."""
     marker = Marker(**document)
     texts = isinstance(marker.version, str) and isinstance(marker.cluster_id, str)
     if not texts or type(marker.brokers) is not int or not 0 < marker.brokers <= _MOST_BROKERS:
@@ -57,7 +59,8 @@ def _marker(document: Any) -> Marker:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Two starts, or a start and a stop, come one after the other. The lock goes with the process that holds it."""
+    """Holds the folder's lock, so that two starts, or a start and a stop, run one after the other. The lock ends with
+    the process that holds it."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -68,7 +71,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """What the file system says, as one of our errors."""
+    """Turns an error of the file system into `Refused`."""
     try:
         yield
     except OSError as error:
@@ -79,7 +82,7 @@ def writing(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def claimed(plan: KafkaPlan) -> Iterator[Marker]:
-    """The folder, locked, made ours if it is new. Raises `Refused` when it cannot be."""
+    """Locks the data folder of a plan, and marks it as ours if it is new. Raises `Refused` where it cannot be used."""
     folder = plan.data_folder
     with writing(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,7 +110,7 @@ def _mark(plan: KafkaPlan) -> Marker:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Whoever reads it sees the old file or the new one, never half of one."""
+    """Replaces a file in one step: a reader sees the old content or the new one, never a part."""
     part = path.with_name(_part(path.name))
     part.write_text(text, "utf-8")
     part.replace(path)

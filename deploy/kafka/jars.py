@@ -1,4 +1,4 @@
-"""Fetches Apache Kafka's published jars once, and lets none be used that is not, byte for byte, the pinned one."""
+"""Fetches Apache Kafka's published jars once, and refuses any jar whose SHA-512 is not the pinned one."""
 
 import hashlib
 import os
@@ -24,14 +24,15 @@ def default_cache() -> Path:
 
 
 def pinned_sums() -> Mapping[str, str]:
-    """SHA-512 by jar name."""
+    """The pinned SHA-512, in hex, by the name of the jar."""
     lines = (files("deploy.kafka") / "jars.sha512").read_text("ascii").splitlines()
     return {name: digest for digest, name in (line.split() for line in lines)}
 
 
 def ensure_jars(cache: Path, progress: Progress, expected: Mapping[str, str] | None = None) -> Path:
-    """The folder with Kafka's jars, fetched if it is not there. It is moved in place whole, so two processes may do
-    this at once; whoever is second uses what is there. Raises `Refused` or `Unreachable`."""
+    """The folder with Kafka's jars; fetches it if it does not exist. The fetched folder is moved into place in one
+    step, so two processes may do this at once: the second one uses the folder of the first. Raises `Refused` for a
+    wrong jar, `Unreachable` where Maven cannot fetch."""
     sums = pinned_sums() if expected is None else expected
     if not cache.exists():
         progress(f"Fetching Apache Kafka {KAFKA_VERSION} with Maven, once (about 50 MB) ...")
@@ -71,7 +72,7 @@ def _fetch(cache: Path, sums: Mapping[str, str]) -> None:
         try:
             (Path(folder) / "jars").rename(cache)
         except OSError:
-            if not cache.is_dir():  # not the second of two that fetched at once
+            if not cache.is_dir():  # else another process has fetched it meanwhile
                 raise
 
 
@@ -86,7 +87,7 @@ def _copy_dependencies(folder: Path, target: Path) -> None:
 
 
 def main() -> int:
-    """What the set-up calls."""
+    """The entry point for `make setup`: fetches and checks the jars. Returns the exit code."""
     try:
         ensure_jars(default_cache(), lambda line: print(line, flush=True))  # noqa: T201 -- a set-up step's own output
     except BusError as error:

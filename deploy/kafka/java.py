@@ -1,4 +1,5 @@
-"""Java on PATH, and the two command lines in which it is Kafka."""
+"""Checks the Java on PATH, and makes the two command lines that run Kafka with it: formatting storage, and the
+broker."""
 
 import re
 import shutil
@@ -32,7 +33,8 @@ def check_java() -> None:
 
 
 def write_settings(plan: KafkaPlan, node: NodePlan) -> None:
-    """Everything Kafka reads is in the node's folder, where it also runs: every path it is given is relative."""
+    """Writes the files that a node reads into its folder. Kafka also runs in that folder, so every path in its settings
+    is relative."""
     (node.folder / "tmp").mkdir(parents=True, exist_ok=True)
     lines = (f"{name}={value}\n" for name, value in server_properties(plan, node).items())
     (node.folder / SETTINGS).write_text("".join(lines), "ascii")
@@ -40,14 +42,15 @@ def write_settings(plan: KafkaPlan, node: NodePlan) -> None:
 
 
 def format_storage(node: NodePlan, jars: Path, cluster_id: str) -> None:
-    """Kafka writes meta.properties last, so storage that was formatted half is simply formatted again."""
+    """Formats a node's storage unless that was done before. Kafka writes meta.properties last, so storage whose
+    formatting was interrupted is formatted again."""
     if (node.folder / DATA / "meta.properties").exists():
         return
     command = [
         *_java(jars, 256, "-XX:TieredStopAtLevel=1"),
         "kafka.tools.StorageTool",
         "format",
-        f"--cluster-id={cluster_id}",  # it may begin with a hyphen
+        f"--cluster-id={cluster_id}",  # the id may begin with a hyphen
         "-c",
         SETTINGS,
     ]

@@ -1,7 +1,8 @@
-"""Ends a Kafka whose owner is gone: `python keeper.py OWNER KAFKA`, both open pidfds handed down by whoever started it.
+"""Ends a Kafka whose owner process is gone: `python keeper.py OWNER KAFKA`, two open pidfds inherited from the process
+that starts it.
 
-A test run or a demonstration that is killed cannot tidy up; this process outlives it and does. It is run as a file,
-so it needs nothing but Python itself.
+A test run or a demonstration that is killed cannot stop its Kafka; this process outlives it and does. It is run as a
+file and imports only the standard library.
 """
 
 import select

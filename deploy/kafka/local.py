@@ -1,4 +1,4 @@
-"""A real Apache Kafka on this machine, reachable from this machine only: start it, stop it, ask how it is."""
+"""Starts and stops a real Apache Kafka on this machine, reachable from this machine only, and tells its status."""
 
 import os
 import sys
@@ -31,8 +31,9 @@ def _cached_jars(progress: Progress) -> Path:
 
 
 def start(plan: KafkaPlan, progress: Progress, fetch_jars: Callable[[Progress], Path] = _cached_jars) -> RunningKafka:
-    """Returns when every broker serves; one that runs already is left as it is, on the ports it has. Raises `Refused`
-    or `Unreachable`, and then nothing that this call started is left running."""
+    """Starts the brokers of a plan that do not run yet, and returns when every broker serves. A broker that runs
+    already keeps its ports. Raises `Refused` or `Unreachable`; then no process that this call started is left
+    running."""
     with claimed(plan) as marker:
         before = status(plan.data_folder)
         running: set[int] = set()
@@ -51,16 +52,16 @@ def start(plan: KafkaPlan, progress: Progress, fetch_jars: Callable[[Progress], 
             remember_ports(plan)
         else:
             progress(f"Kafka {marker.version} already runs on port {', '.join(str(node.port) for node in plan.nodes)}.")
-            _wait_until_serving(plan)  # whoever started it may still be waiting, or have been killed while waiting
+            _wait_until_serving(plan)  # it may be starting still, or its start was killed before it served
     after = status(plan.data_folder)
-    if isinstance(after, StoppedKafka):  # in the moment since it served
+    if isinstance(after, StoppedKafka):  # it has ended since it served
         raise why_ended(plan.nodes[0])
     return after
 
 
 def stop(data_folder: Path, grace_s: float = STOP_GRACE_S) -> bool:
-    """Whether there was one to stop. When this returns no process is left and the ports are free: what does not end
-    by itself within `grace_s` is killed."""
+    """Stops the Kafka in a data folder; returns whether one was running. When this returns no process is left and the
+    ports are free: a process that does not end within `grace_s` seconds is killed."""
     marker = read_marker(data_folder)
     if marker is None:
         return False
@@ -74,7 +75,7 @@ def stop(data_folder: Path, grace_s: float = STOP_GRACE_S) -> bool:
 
 
 def _on_the_ports_of(running: RunningKafka, plan: KafkaPlan) -> KafkaPlan:
-    """What is missing joins the brokers that live, wherever they are."""
+    """The plan with the ports of the brokers that run already, so that the missing ones join them."""
     node = running.nodes[0].plan
     return replace(plan, port=node.port - node.node_id + 1, controller_port=node.controller_port - node.node_id + 1)
 
@@ -106,7 +107,7 @@ def _launch(plan: KafkaPlan, nodes: Sequence[NodePlan], jars: Path) -> None:
             if plan.owner_pid is not None:
                 _keep(process.pid, plan.owner_pid)
         _wait_until_serving(plan)
-    except BaseException:  # also when the person waiting has had enough
+    except BaseException:  # also after Ctrl-C
         end([process for pid in pids if (process := identify(pid)) is not None], STOP_GRACE_S)
         for node in nodes:
             forget(node)
@@ -114,7 +115,7 @@ def _launch(plan: KafkaPlan, nodes: Sequence[NodePlan], jars: Path) -> None:
 
 
 def _keep(pid: int, owner_pid: int) -> None:
-    """Has a process of its own see to it that Kafka ends with its owner."""
+    """Starts a keeper process that ends this Kafka when its owner process has ended."""
     handles: list[int] = []
     try:
         handles.extend(map(os.pidfd_open, (owner_pid, pid)))

@@ -1,4 +1,4 @@
-"""What a local Kafka should look like, as plain values: how many brokers, which ports, which settings."""
+"""The plan of a local Kafka as plain values: number of brokers, ports, settings."""
 
 import secrets
 import socket
@@ -10,19 +10,19 @@ from referral_bus.errors import Reason, Refused
 
 HOST = "127.0.0.1"
 DATA = "data"
-"""Kafka's own folder, named relative to its node's folder: the settings file then holds no path to escape."""
+"""Kafka's data folder, relative to its node's folder: so the settings file holds no path that would need escaping."""
 
 TOPIC_RETENTION_DAYS = 14
 OFFSETS_RETENTION_DAYS = 30
-"""Longer than any topic keeps records: a group that was away for weeks still knows where it was."""
+"""Longer than any topic keeps records, so that a group that was away for weeks still has its committed offsets."""
 
 MESSAGE_MAX_BYTES = 1024 * 1024
-"""Decompression on the reading side has no bound of its own, so the broker takes no larger batch."""
+"""Largest batch that the broker takes. It bounds the memory of readers, since their decompression has no bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """One process that is broker and controller."""
+    """The plan of one process, which is broker and controller."""
 
     node_id: int
     port: int
@@ -32,9 +32,9 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class KafkaPlan:
-    """Node i of several takes `port` + i and `controller_port` + i. The ports of a folder may differ from start to
-    start. With `owner_pid` Kafka ends by itself soon after that process does, however it ended. `told_port` is what
-    clients of a single broker are told to connect to, where something stands in between."""
+    """Node i, counted from 0, takes the ports `port` + i and `controller_port` + i; they may differ at each start.
+    `owner_pid`: Kafka ends soon after that process has ended. `told_port`: the port that a single broker tells its
+    clients, where a proxy is between them. Raises `Refused` for values that do not fit together."""
 
     data_folder: Path
     port: int = 9092
@@ -70,8 +70,8 @@ def node_folder(data_folder: Path, node_id: int) -> Path:
 
 
 def server_properties(plan: KafkaPlan, node: NodePlan) -> Mapping[str, str]:
-    """Kafka's settings for one node. The voters are static (`controller.quorum.voters`): dynamic voters keep each
-    other's ports in their log, and three of them that restart on other ports never meet again."""
+    """Kafka's settings for one node, by name. The voters are static (`controller.quorum.voters`): dynamic voters keep
+    each other's ports in their log, so three that restart on other ports would not find each other."""
     replicas, in_sync = str(plan.brokers), str(plan.brokers // 2 + 1)
     return {
         "process.roles": "broker,controller",
@@ -118,8 +118,8 @@ def is_free(port: int) -> bool:
 
 
 def free_port(count: int = 1) -> int:
-    """The first of `count` neighbouring free ports. They are drawn at random, so that runs side by side rarely meet,
-    and from below the range from which the system gives ports to clients, so that none is taken before Kafka has it."""
+    """The first of `count` neighbouring free ports. It is drawn at random, so that parallel runs rarely collide, and
+    from below the range of ephemeral ports, so that the system gives none of them to a client before Kafka binds it."""
     while True:
         first = 20_000 + secrets.randbelow(12_000)
         if all(is_free(first + i) for i in range(count)):

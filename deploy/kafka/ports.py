@@ -1,4 +1,5 @@
-"""The ports of a local Kafka are those of its last start, unless others are named: clients find it where it was."""
+"""Remembers the ports of a local Kafka: it starts on those of its last start unless others are given, so that clients
+find it again."""
 
 import json
 from pathlib import Path
@@ -14,8 +15,8 @@ REMEMBERED = "ports.json"
 def plan_as_before(
     folder: Path, port: int | None, controller_port: int | None, brokers: int | None, min_free_mb: int
 ) -> KafkaPlan:
-    """What is None is as at the last start in this folder, or as in a new one. Raises `Refused` for a folder that is
-    not ours."""
+    """The plan for a start. A value that is None is that of the last start in this folder, or the default of a new one.
+    Raises `Refused` for a folder that is not ours."""
     marker, given = read_marker(folder), {"port": port, "controller_port": controller_port, "brokers": brokers}
     before = {} if marker is None else _remembered(folder) | {"brokers": marker.brokers}
     chosen = before | {name: value for name, value in given.items() if value is not None}
@@ -29,7 +30,7 @@ def remember_ports(plan: KafkaPlan) -> None:
 
 
 def _remembered(folder: Path) -> dict[str, int]:
-    """Nothing where the file is missing or damaged: then the ports are those of a new folder."""
+    """The remembered ports; empty where the file is missing or damaged, so that the defaults hold."""
     try:
         ports = load_json(read_bounded(folder / REMEMBERED), SMALL_FILE)
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
 """Asks a broker, in Kafka's own protocol, how many brokers serve.
 
-A port that accepts connections says too little: a broker that was killed answers long before it serves again.
+A port that accepts connections is no proof: a restarted broker answers long before it serves.
 """
 
 import socket
@@ -12,7 +12,7 @@ METADATA, VERSION, CORRELATION, NO_TOPICS = 3, 1, 7, 0
 
 
 def serving_brokers(port: int, timeout_s: float = 2.0) -> int:
-    """0 when nobody answers."""
+    """The number of brokers in the cluster by the metadata of the broker at `port`; 0 when that does not answer."""
     client = b"probe"
     request = struct.pack(">hhih5si", METADATA, VERSION, CORRELATION, len(client), client, NO_TOPICS)
     try:

@@ -1,4 +1,5 @@
-"""Processes of ours: run to the end, or started detached and found again later without ever taking another for it."""
+"""Runs processes to their end, or starts them detached; finds a detached one again later, and never takes another
+process for it."""
 
 import os
 import select
@@ -13,14 +14,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """A pid with the moment it was started: a pid alone is given to somebody else's process sooner or later."""
+    """A pid with the start time of its process, `started`: the system gives the pid alone to another process sooner or
+    later."""
 
     pid: int
     started: str
 
 
 def identify(pid: int) -> ProcessId | None:
-    """None when no such process lives. One that ended and waits for its parent to notice does not live."""
+    """The identity of a running process; None when there is none, or only a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
@@ -34,8 +36,8 @@ def is_alive(process: ProcessId) -> bool:
 
 
 def run(command: Sequence[str], folder: Path, timeout_s: float) -> subprocess.CompletedProcess[str] | None:
-    """Runs to the end, errors and output together; None when it took too long. In its own session, so that whatever
-    it started ends with it."""
+    """Runs a command to its end; standard error is part of the output. Returns None after `timeout_s` seconds. The
+    command has a session of its own, so that every process it started is killed with it."""
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -58,7 +60,8 @@ def run(command: Sequence[str], folder: Path, timeout_s: float) -> subprocess.Co
 
 
 def spawn(command: Sequence[str], folder: Path, log: str, pass_fds: Sequence[int] = ()) -> int:
-    """Starts a process that outlives us and is nobody's child, so that nobody has to wait for it. Returns its pid."""
+    """Starts a process that outlives this one, and returns its pid. It is no child of ours: init reaps it when it
+    ends."""
     script = 'log=$1; shift; "$@" >"$log" 2>&1 </dev/null & echo $!'
     shell = subprocess.run(
         ["/bin/sh", "-c", script, "sh", log, *command],
@@ -73,7 +76,8 @@ def spawn(command: Sequence[str], folder: Path, log: str, pass_fds: Sequence[int
 
 
 def end(processes: Sequence[ProcessId], grace_s: float) -> None:
-    """Asks all of them to end, then kills those that did not within `grace_s`. Returns when none is left."""
+    """Sends SIGTERM to these processes, and SIGKILL to those that have not ended within `grace_s` seconds. Returns when
+    all have ended."""
     handles = [handle for process in processes if (handle := _open(process)) is not None]
     try:
         _signal(handles, signal.SIGTERM)
@@ -88,8 +92,8 @@ def end(processes: Sequence[ProcessId], grace_s: float) -> None:
 
 
 def _open(process: ProcessId) -> int | None:
-    """A descriptor that can never come to mean another process; it is opened before the check, so nothing can come
-    between check and signal."""
+    """A pidfd of the process, which can never refer to another one; None when it has ended. It is opened before the
+    identity is checked, so the process that is checked is the one that is signalled."""
     try:
         handle = os.pidfd_open(process.pid)
     except ProcessLookupError:

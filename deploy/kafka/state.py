@@ -1,4 +1,4 @@
-"""Whether a local Kafka runs, from the files that its start left."""
+"""Tells whether a local Kafka runs, by the files that its start has written."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ RECORD = "process.json"
 
 @dataclass(frozen=True, slots=True)
 class StartedNode:
-    """A process that was started; whether it lives is asked with `is_alive`."""
+    """A process that was started; `is_alive` tells whether it still runs."""
 
     plan: NodePlan
     process: ProcessId
@@ -28,7 +28,7 @@ class StartedNode:
 
 @dataclass(frozen=True, slots=True)
 class RunningKafka:
-    """`nodes` are those that live: fewer than `brokers` when some of several ended."""
+    """A Kafka of which at least one node runs. `nodes`: those that run; fewer than `brokers` when some have ended."""
 
     data_folder: Path
     version: str
@@ -46,7 +46,8 @@ class RunningKafka:
 
 @dataclass(frozen=True, slots=True)
 class StoppedKafka:
-    """`version` is None when there never was one; `ended` says why, when it was not `stop` that ended it."""
+    """A Kafka that does not run. `version` is None when none was ever started in this folder. `ended`: why it ended,
+    unless `stop` ended it."""
 
     data_folder: Path
     version: str | None
@@ -54,7 +55,7 @@ class StoppedKafka:
 
 
 def status(data_folder: Path) -> RunningKafka | StoppedKafka:
-    """Raises `Refused` when the folder is not ours."""
+    """Whether a Kafka runs in a data folder. Raises `Refused` when the folder is not ours."""
     marker = read_marker(data_folder)
     if marker is None:
         return StoppedKafka(data_folder, None, None)
@@ -66,7 +67,7 @@ def status(data_folder: Path) -> RunningKafka | StoppedKafka:
 
 
 def started_nodes(data_folder: Path, brokers: int) -> tuple[StartedNode, ...]:
-    """Those that no `stop` has ended since."""
+    """The nodes that were started in a data folder and not stopped by `stop` since."""
     return tuple(_read(data_folder, brokers))
 
 
@@ -77,14 +78,15 @@ def _read(data_folder: Path, brokers: int) -> Iterator[StartedNode]:
             record = load_json(read_bounded(folder / RECORD), SMALL_FILE)
             yield _node(record, node_id, folder)
         except (FileNotFoundError, ValueError, KeyError, TypeError):
-            continue  # half a file: the machine went down, and the process with it
+            continue  # the file is missing or incomplete: the node was stopped, or went down with the machine
 
 
 def _node(record: Any, node_id: int, folder: Path) -> StartedNode:
-    """Raises `KeyError`, `TypeError` or `ValueError` for anything else than what `remember` writes."""
+    """The node in a document that `remember` wrote. Raises `KeyError`, `TypeError` or `ValueError` for any other
+    one."""
     pid, port, controller_port = (record[name] for name in ("pid", "port", "controller_port"))
     if not all(type(number) is int for number in (pid, port, controller_port)) or pid <= 1:
-        raise ValueError("no node")  # as a process 0 and -1 would mean many
+        raise ValueError("no node")  # to kill(2) 0 and -1 mean many processes
     plan = NodePlan(node_id, port, controller_port, folder)
     return StartedNode(plan, ProcessId(pid, record["started"]), datetime.fromisoformat(record["since"]))
 

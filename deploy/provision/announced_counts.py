@@ -1,4 +1,4 @@
-"""What the bus itself tells before a register is handed out: the version before, and how much is open at an agency."""
+"""Reads from the bus, before a new register is sent: the version before it, and how much is open at an agency."""
 
 import time
 from collections.abc import Collection
@@ -12,13 +12,13 @@ from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import Authentic, authenticate
 from schemas.events import AgencyAnnouncement, RegisterVersion
 
-WITHIN_S = 5.0  # for each topic: this is advice, and must not hold up the register
+WITHIN_S = 5.0  # for each topic: the result is advice only, and must not delay the register
 POLL_S = 0.2
-NEWEST = 50  # records of a topic: heartbeats come each minute
+NEWEST = 50  # records read at the end of a topic; announcements come every minute
 
 
 def version_before(broker: Broker, new: Register, now: datetime) -> Register | None:
-    """The newest version below this one that a steward has handed out; None when there is none to be read."""
+    """The newest register below `new` that a steward has sent over the bus; None when none can be read there."""
     found: Register | None = None
     for raw in _newest(broker, new.register_topic):
         said = authenticate(raw, new, "", now)
@@ -33,7 +33,8 @@ def version_before(broker: Broker, new: Register, now: datetime) -> Register | N
 
 
 def open_at(broker: Broker, old: Register, agencies: Collection[str], now: datetime) -> dict[str, Open]:
-    """Of each agency whose newest announcement can be read."""
+    """Open and overdue referrals by agency, from its newest announcement. Agencies whose announcement cannot be read
+    are left out."""
     found: dict[str, AgencyAnnouncement] = {}
     for code in agencies:
         for raw in _newest(broker, old.announcement(code) or ""):
@@ -50,7 +51,7 @@ def open_at(broker: Broker, old: Register, agencies: Collection[str], now: datet
 
 
 def _newest(broker: Broker, name: str) -> list[RawRecord]:
-    """What can be read of a topic's end in a few seconds."""
+    """The records at the end of a topic, as far as they can be read within `WITHIN_S`."""
     topic = broker.topics([name]).get(name) if name else None
     if topic is None:
         return []

@@ -1,5 +1,5 @@
-"""What a new version of the register would cut off: agencies that could not speak any more, and agreements that are no
-longer listed. Pure."""
+"""Finds what a new version of the register cuts off: agencies whose words would no longer count, and agreements that
+are no longer listed. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from referral_bus.federation.register import Register
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """The open referrals to an agency, and those of them past a deadline, as it has announced them itself."""
+    """The numbers of open referrals to an agency, and of those past a deadline, as the agency itself has announced."""
 
     referrals: int
     overdue: int
 
 
 def left_by(old: Register, new: Register) -> list[str]:
-    """The agencies that could speak under the old version and cannot under the new one, when it is issued."""
+    """The agencies that the old version believes and the new one does not, at the time when the new one is issued."""
     now = new.content.issued_at
     return sorted(old.believed(now) - new.believed(now))
 
 
 def cut_off(old: Register, new: Register, counts: Mapping[str, Open] | None = None) -> list[str]:
-    """What stewards should read before they hand the version out. Without `counts` nothing is said about how much is
-    open."""
+    """One line for stewards for each agency and agreement that is cut off. Without `counts` the lines do not say how
+    much is open."""
     gone = left_by(old, new)
     said = [_agency(code, new, counts) for code in gone]
     return [*said, *_agreements(old, new, gone)]
@@ -44,7 +44,7 @@ def _number(found: Open) -> str:
 
 
 def _agreements(old: Register, new: Register, gone: list[str]) -> Iterator[str]:
-    """Those of agencies that have left are told with them."""
+    """The lines for agreements; those of agencies in `gone` are covered by the agency's own line."""
     kept = {(each.sender, each.recipient) for each in new.content.agreements}
     for each in old.content.agreements:
         pair = (each.sender, each.recipient)

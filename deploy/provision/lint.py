@@ -1,4 +1,4 @@
-"""What a register file should be besides valid, for `make check` and for stewards before they sign."""
+"""Checks a register file beyond its validity, for `make check` and for stewards before they sign."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,8 @@ class RegisterFinding:
 
 
 def lint_register(path: Path) -> list[RegisterFinding]:
-    """Everything that is wrong or could be better, each with its place. A file without stewards is a template."""
+    """All errors of a register file, and advice on it, each with its place. A file without stewards counts as a
+    template."""
     try:
         with path.open("rb") as file:
             data = file.read(MOST_READ + 1)
@@ -60,7 +61,7 @@ def _habits(content: RegisterFile) -> Iterator[RegisterProblem]:
     senders, recipients = {sender for sender, _ in pairs}, {recipient for _, recipient in pairs}
     for i, agency in enumerate(content.agencies):
         if not agency.contacts:
-            yield RegisterProblem(f"agencies[{i}].contacts", "nobody to call; add a function and its mailbox")
+            yield RegisterProblem(f"agencies[{i}].contacts", "no contact to call; add a function and its mailbox")
         if agency.starts_referrals and agency.code not in senders:
             yield RegisterProblem(f"agencies[{i}].starts_referrals", "no agreement lets it; list one or write false")
         if agency.receives_referrals and agency.code not in recipients:
@@ -76,7 +77,7 @@ def _unoffered(content: RegisterFile, services: frozenset[str]) -> Iterator[Regi
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Lints each file named; 1 when anything is wrong."""
+    """Checks each file named and prints its findings. Returns 1 when there is any, advice included."""
     found = [f"{name}: {line}" for name in arguments for line in lint_register(Path(name))]
     sys.stdout.writelines(f"{line}\n" for line in found)
     return 1 if found else 0

@@ -1,4 +1,4 @@
-"""Handing a signed register to every agency over the bus. Each one judges the signatures for itself."""
+"""Sends a signed register to all agencies over the bus. Each agency checks the signatures itself."""
 
 import time
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from referral_bus.wire.record import checked_size, write
 from schemas.events import RegisterVersion, StewardSignature
 
 SENT_WITHIN_S = 20.0
-MAX_BYTES = 60 * 1024  # of a register, as `RegisterVersion` says
+MAX_BYTES = 60 * 1024  # of a register; the bound of `RegisterVersion`
 MOST_SIGNATURES = 50
 
 
@@ -26,7 +26,8 @@ def publish_register(
     signatures: Sequence[StewardSignature],
     steward: Ed25519PrivateKey,
 ) -> None:
-    """Sends `data`, the exact bytes of `register`, and returns when the broker has it. Raises `Unreachable`."""
+    """Sends `data`, the exact bytes of `register`, and returns when the broker has acknowledged them. Raises
+    `Unreachable` when it has not within `SENT_WITHIN_S`, `Refused` as `as_record`."""
     version = as_record(register, data, signatures)
     record = write(version, register.register_topic, register.federation, steward)
     sender = broker.sender()
@@ -38,8 +39,8 @@ def publish_register(
 
 
 def as_record(register: Register, data: bytes, signatures: Sequence[StewardSignature]) -> RegisterVersion:
-    """What is sent of a version. Raises `Refused` for one that is too large to be sent: asked before it is signed, so
-    that no steward signs what can never be published."""
+    """The record in which a version is sent. Raises `Refused` for a version too large to be sent. `register sign` calls
+    this too, so that no steward signs what can never be published."""
     refuse_if_too_large(data)
     if len(signatures) > MOST_SIGNATURES:
         raise Refused(Reason.TOO_LARGE, f"a version has at most {MOST_SIGNATURES} signatures", "SIGNATURES")

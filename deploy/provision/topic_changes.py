@@ -1,4 +1,5 @@
-"""The way from the live topics to the wanted ones, as a closed union. Nothing here deletes anything."""
+"""The changes that lead from the topics of a cluster to those of a register, as a closed union. None deletes
+anything."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSetting:
-    """`live` is None where the topic leaves the setting to the broker's default."""
+    """Sets a setting of a topic. `live` is None where the topic has the broker's default."""
 
     wanted: TopicPlan
     setting: str
@@ -25,7 +26,7 @@ class ChangeSetting:
 
 @dataclass(frozen=True, slots=True)
 class RemoveSetting:
-    """Somebody gave the topic a setting that the register does not ask for, such as a bound on its bytes."""
+    """Unsets a setting that the topic has and the register does not ask for, such as a bound on its bytes."""
 
     wanted: TopicPlan
     setting: str
@@ -40,7 +41,8 @@ class AddPartitions:
 
 @dataclass(frozen=True, slots=True)
 class CannotShrink:
-    """Kafka takes no partitions away: a person raises the register's number or makes the topic anew."""
+    """The topic has too many partitions, and Kafka removes none: a person must raise the number in the register, or
+    make the topic anew."""
 
     wanted: TopicPlan
     live: int
@@ -48,7 +50,7 @@ class CannotShrink:
 
 @dataclass(frozen=True, slots=True)
 class ReplicationDiffers:
-    """Moving replicas is a person's work."""
+    """The topic has another replication: a person must move the replicas."""
 
     wanted: TopicPlan
     live: int
@@ -56,7 +58,8 @@ class ReplicationDiffers:
 
 @dataclass(frozen=True, slots=True)
 class TopicUnlisted:
-    """A topic under our prefix that the register does not name. It may hold what somebody has not read yet."""
+    """A topic under the federation's prefix that the register does not name. It is left to a person, since an agency
+    may not have read all of it yet."""
 
     name: str
 
@@ -67,7 +70,8 @@ Change = ByUs | ByAPerson
 
 
 def difference(wanted: Sequence[TopicPlan], live: Mapping[str, TopicPlan], topic_prefix: str) -> tuple[Change, ...]:
-    """What has to happen, in the order of the topics' names. Other federations' topics are not looked at."""
+    """The changes needed, in the order of the topics' names. Topics without the prefix `topic_prefix` are ignored: they
+    belong to other federations."""
     named = {plan.name: plan for plan in wanted}
     found: list[Change] = []
     for name in sorted(named.keys() | live.keys()):
@@ -97,8 +101,8 @@ def _changes(asked: TopicPlan, live: TopicPlan) -> Iterator[Change]:
 
 
 def _writable(wanted: TopicPlan, live: TopicPlan) -> TopicPlan:
-    """More copies in step than there are copies would stop every writer: that setting waits until a person has raised
-    the replication."""
+    """`wanted`, without a higher `min.insync.replicas` than the topic has replicas: that would refuse every write. The
+    setting waits until a person has raised the replication."""
     if int(wanted.config.get(_IN_STEP, "1")) <= live.replication:
         return wanted
     config = {setting: value for setting, value in wanted.config.items() if setting != _IN_STEP}
@@ -108,7 +112,8 @@ def _writable(wanted: TopicPlan, live: TopicPlan) -> TopicPlan:
 
 
 def apply(changes: Sequence[Change], admin: TopicAdmin) -> tuple[ByAPerson, ...]:
-    """Does what can be done, each topic once, and returns what is left for a person. Repeating it does no harm."""
+    """Applies the changes, each topic in one step, and returns those that a person must make. Applying them again
+    changes nothing."""
     left: list[ByAPerson] = []
     changed: dict[str, TopicPlan] = {}
     for change in changes:

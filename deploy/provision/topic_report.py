@@ -1,4 +1,4 @@
-"""A plan of topic changes as people and as programs read it."""
+"""Shows a plan of topic changes as lines for people and as rows for JSON."""
 
 from collections.abc import Sequence
 from typing import Literal, TypedDict
@@ -20,7 +20,8 @@ Act = Literal[
 
 
 class ChangeRow(TypedDict):
-    """One change as JSON. `live` is null where nothing is set yet, `wanted` where the register asks for nothing."""
+    """One change for JSON. `live` is null where the topic sets nothing yet, `wanted` where the register asks for
+    nothing. `needs_person`: `register apply` leaves it to a person."""
 
     change: Act
     topic: str
@@ -31,7 +32,7 @@ class ChangeRow(TypedDict):
 
 
 def as_lines(changes: Sequence[Change]) -> tuple[str, ...]:
-    """`+` is made, `~` is changed, `!` needs a person."""
+    """The changes as lines: `+` marks a topic to be made, `~` one to be changed, `!` one that needs a person."""
     return tuple(_line(change) for change in changes) or ("The topics are as the register says.",)
 
 

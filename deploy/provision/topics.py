@@ -7,16 +7,18 @@ from referral_bus.federation.register import Register
 
 _DAY_MS = 24 * 60 * 60 * 1000
 
-# A record is at most 64 KiB; a batch of them may be twice that.
+# A record is at most 64 KiB; a batch of records may be twice that.
 MAX_MESSAGE_BYTES = 128 * 1024
 
 ANNOUNCED_DAYS = 30
-"""Each agency announces itself every minute, so that only the newest counts. For so long it is found by those who join
-later, and by its own agency after a restore, when that agency has been silent since."""
+"""How long announcements are kept. Each agency announces itself every minute, and only the newest counts. After an
+agency has gone silent, for so long agencies that join later still find its newest announcement, and so does the agency
+itself after a restore."""
 
 
 def wanted_topics(register: Register) -> tuple[TopicPlan, ...]:
-    """One inbox and one announcement topic for each agency that is no pure observer, notices, and the register."""
+    """The topics of a register: an inbox and an announcement topic for each agency that is no pure observer, and the
+    notices and register topics."""
     return tuple(sorted(_plans(register), key=lambda plan: plan.name))
 
 
@@ -34,10 +36,10 @@ def _plans(register: Register) -> Iterator[TopicPlan]:
 
 
 def _kept(register: Register, days: int | None) -> Mapping[str, str]:
-    """Everything for so many days, or for ever. Never compacted: to compact a topic the broker unpacks whatever was
-    written there, without a bound, and one small batch takes all its memory, at each start again. For the same reason
-    batches stay packed as they were written. Only whole segments are deleted, so a segment ends after a day: a
-    record is gone a day after its time, not a week."""
+    """The settings of a topic that keeps everything for `days`; None means for ever. It is never compacted: for that
+    the broker would decompress whatever was written there, without a bound, and one small batch could use up its memory
+    at each start. For the same reason batches stay compressed as their writer sent them. Kafka deletes whole segments
+    only, so a segment ends after a day: a record is deleted a day after its time, not a week."""
     return {
         "cleanup.policy": "delete",
         "compression.type": "producer",
@@ -45,7 +47,7 @@ def _kept(register: Register, days: int | None) -> Mapping[str, str]:
         "retention.bytes": "-1",
         "segment.ms": str(_DAY_MS),
         "max.message.bytes": str(MAX_MESSAGE_BYTES),
-        "message.timestamp.type": "LogAppendTime",  # age is measured by the broker's clock, not by a writer's
+        "message.timestamp.type": "LogAppendTime",  # the broker's clock decides the age, not the writer's
         "min.insync.replicas": str(register.content.cluster.min_insync),
         "unclean.leader.election.enable": "false",
     }
