@@ -95,7 +95,7 @@ class SealedEvent(Event):
     @model_validator(mode="after")
     def _stands_after_what_it_follows(self) -> Self:
         if self.follows >= self.place or (self.follows_incarnation == 0) != (self.follows_sequence == 0):
-            raise ValueError("an event stands after the one it follows")
+            raise ValueError("the place of an event must be after the place it follows")
         return self
 
 
@@ -196,11 +196,11 @@ class AgencyAnnouncement(ClearRecord):
         the key's revocation."""
         current = epoch_at(self.issued_at)
         if any(not current <= key.epoch <= current + AHEAD for key in self.sealing_keys):
-            raise ValueError("announced are the keys of the current epoch and of the next two")
+            raise ValueError("sealing keys must be those of the current epoch and the next two")
         if not timedelta(0) <= self.expires_at - self.issued_at <= LONGEST_ANNOUNCED:
-            raise ValueError("an announcement ends after it was issued, within 90 days")
+            raise ValueError("expires_at must be within 90 days after issued_at")
         if self.handed_over_before > self.issued_at:
-            raise ValueError("what is to come has not been handed over")
+            raise ValueError("handed_over_before must not be later than issued_at")
         return self
 
 

@@ -31,7 +31,7 @@ EvolutionKind = Literal[
 ADVICE: MappingProxyType[EvolutionKind, str] = MappingProxyType(
     {
         "not_a_record": "every schema that travels is a record",
-        "rule_broken": "change the new version as the rule for every schema says",
+        "rule_broken": "change the new version so that it keeps this rule for every schema",
         "same_fingerprint": "a reader could not tell the two apart: leave the released one as it is, docs may wait for "
         "the next version that changes a field",
         "name_changed": "keep name and namespace; another record needs a schema of its own",
@@ -49,7 +49,7 @@ ADVICE: MappingProxyType[EvolutionKind, str] = MappingProxyType(
         "nullable_changed": "keep it as nullable as it was: one of the two versions could not read the other's null",
         "branches_changed": "keep the branches: one of the two versions could not read what the other writes",
         "sealed_not_last": "put the bytes field sealed last in the event: what stands before it is bound to the seal",
-        "unreadable": "fastavro cannot read the one with the other: undo the change at this place",
+        "unreadable": "a reader of one version cannot read the other: undo the change at this place",
         "value_changed": "what is read differs from what was written: undo the change at this place",
     }
 )

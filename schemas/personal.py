@@ -33,7 +33,7 @@ Item = TypeVar("Item")
 
 def _distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
     if len(set(items)) != len(items):
-        raise PydanticCustomError("not_distinct", "each only once")
+        raise PydanticCustomError("not_distinct", "each value only once")
     return items
 
 
@@ -185,7 +185,7 @@ class Consent(SealedRecord):
 
     def _what_is_withheld_is_not_shared(self) -> Iterator[Broken]:
         if set(self.withheld) & set(self.data_categories):
-            yield "withheld", "nothing that data_categories allows"
+            yield "withheld", "no category that data_categories allows"
 
 
 class ReferrerContact(SealedRecord):

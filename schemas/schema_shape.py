@@ -100,7 +100,7 @@ def _within_bounds(shape: Shape) -> Shape:
         part, depth = waiting.pop()
         count += 1
         if count > _MOST_TYPES or depth > _MOST_LEVELS:
-            raise NotASchema("it holds too many types when each is written out")
+            raise NotASchema("it holds too many types, with each counted wherever it is used")
         waiting += [(inner, depth + 1) for inner in (*part.parts, *(field.shape for field in part.fields))]
     return shape
 

@@ -39,7 +39,7 @@ _LOW_ORDER_U = frozenset(
 
 def _sealable(raw: bytes) -> bytes:
     if int.from_bytes(raw, "little") % 2**255 % _P in _LOW_ORDER_U:
-        raise ValueError("a point of low order")
+        raise ValueError("the key is a point of low order")
     return raw
 
 
@@ -58,5 +58,5 @@ class SealingKey(BaseModel):
         revocation of the signing key that announced it."""
         begins = divmod(self.valid_from - _START, EPOCH)
         if begins != (self.epoch, timedelta(0)) or self.valid_until - self.valid_from != EPOCH:
-            raise ValueError("a sealing key is valid for its epoch")
+            raise ValueError("a sealing key must be valid exactly for its epoch")
         return self

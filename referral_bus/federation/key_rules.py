@@ -29,7 +29,7 @@ def key_problems(content: RegisterFile) -> Iterator[RegisterProblem]:
                 yield RegisterProblem(f"{path}.public_key", "this is a steward's key; an agency needs a key of its own")
             if key.public_key in owned_before:
                 yield RegisterProblem(
-                    f"{path}.public_key", "this key is listed before; every key has one place and one owner"
+                    f"{path}.public_key", "this key is listed earlier, too; every key has one place and one owner"
                 )
             owned_before.add(key.public_key)
 
@@ -38,13 +38,13 @@ def steward_problems(content: RegisterFile) -> Iterator[RegisterProblem]:
     """What is wrong with the stewards' keys. The threshold counts people, so each steward has one key and one name."""
     keys = content.stewards.keys
     if content.stewards.threshold > len(keys):
-        yield RegisterProblem("stewards.threshold", "more signatures are asked for than there are stewards")
+        yield RegisterProblem("stewards.threshold", "is above the number of stewards; lower it, or list more stewards")
     for i, key in enumerate(keys):
         if weak_key(key.raw):
             yield RegisterProblem(f"stewards.keys[{i}].public_key", _WEAK)
     for i in repeated(key.public_key for key in keys):
         yield RegisterProblem(
-            f"stewards.keys[{i}].public_key", "a steward before has this key; each needs one of their own"
+            f"stewards.keys[{i}].public_key", "an earlier steward has this key; each steward needs a key of their own"
         )
     for i in repeated(key.name for key in keys):
-        yield RegisterProblem(f"stewards.keys[{i}].name", "a steward before has this name; each has one key")
+        yield RegisterProblem(f"stewards.keys[{i}].name", "an earlier steward has this name; each steward has one key")

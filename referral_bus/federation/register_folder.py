@@ -75,7 +75,7 @@ class RegisterFolder:
                 register, pin = first_pin(data, given, now, self.services)
                 _refuse_untold(told)
             if told not in (None, register.sha256):
-                raise Refused(Reason.REGISTER_UNSIGNED, "the SHA-256 of this register is another one", "sha256")
+                raise Refused(Reason.REGISTER_UNSIGNED, "the register's SHA-256 differs from the one given", "sha256")
             if register.federation != federation:
                 raise Refused(Reason.REGISTER_INVALID, "this is another federation's register", "federation")
             if pin != before or not self._place(pin).exists():

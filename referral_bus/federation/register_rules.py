@@ -34,13 +34,13 @@ def _periods(content: RegisterFile) -> Iterator[RegisterProblem]:
 
 def _cluster(content: RegisterFile) -> Iterator[RegisterProblem]:
     if content.cluster.min_insync > content.cluster.replication:
-        yield RegisterProblem("cluster.min_insync", "must not be above replication, or nothing can ever be written")
+        yield RegisterProblem("cluster.min_insync", "must not be above replication: Kafka would take no record")
 
 
 def _agency_codes(content: RegisterFile) -> Iterator[RegisterProblem]:
     for i in repeated(agency.code for agency in content.agencies):
         yield RegisterProblem(
-            f"agencies[{i}].code", "an agency before has this code; a code belongs to one agency for ever"
+            f"agencies[{i}].code", "an earlier agency has this code; a code belongs to one agency for ever"
         )
 
 
@@ -68,7 +68,7 @@ def _services(content: RegisterFile, known_services: Collection[str]) -> Iterato
                     f"agencies[{i}].services[{j}]", "not on the list of service types; use a code of the list"
                 )
         for j in repeated(agency.services):
-            yield RegisterProblem(f"agencies[{i}].services[{j}]", "stands here twice; keep one")
+            yield RegisterProblem(f"agencies[{i}].services[{j}]", "is listed twice; keep one")
         if agency.services and not agency.receives_referrals:
             yield RegisterProblem(
                 f"agencies[{i}].services", "an agency that receives no referrals offers no services here"
@@ -96,4 +96,4 @@ def _agreements(content: RegisterFile) -> Iterator[RegisterProblem]:
         if agreement.sender == agreement.recipient:
             yield RegisterProblem(f"{path}.to", "an agency makes no agreement with itself")
     for i in repeated((agreement.sender, agreement.recipient) for agreement in content.agreements):
-        yield RegisterProblem(f"agreements[{i}]", "an agreement before has the same two agencies; keep one")
+        yield RegisterProblem(f"agreements[{i}]", "an earlier agreement has the same two agencies; keep one")

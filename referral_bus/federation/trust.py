@@ -91,7 +91,7 @@ def accept(
         raise Refused(Reason.REGISTER_OLDER, "a newer version was accepted before; get the newest", "version")
     if register.version == pin.version:
         if register.sha256 != pin.sha256:
-            advice = "the version that was accepted has other bytes; tell the stewards, one of the two is not theirs"
+            advice = "the accepted version has other bytes; tell the stewards, one of the two files is not theirs"
             raise Refused(Reason.REGISTER_CHANGED, advice, "version")
         return register, pin
     _refuse_under_signed(data, signatures, register.content.stewards)
@@ -112,7 +112,7 @@ def _refuse_under_signed(data: bytes, signatures: Sequence[StewardSignature], st
     good = len(signed_by(data, signatures, stewards))
     if good < stewards.threshold:
         advice = (
-            f"{good} of {stewards.threshold} stewards' signatures are good; get the others, or the file they signed"
+            f"{good} of {stewards.threshold} stewards' signatures are good; get the others, or the file that was signed"
         )
         raise Refused(Reason.REGISTER_UNSIGNED, advice)
 
@@ -138,7 +138,7 @@ def parse_signatures(data: bytes) -> tuple[StewardSignature, ...]:
     try:
         file = _SignaturesFile.model_validate(value)
     except ValidationError:
-        advice = "the signatures file does not have the form that it was written in; get it again"
+        advice = "the signatures file is malformed; get it again"
         raise Refused(Reason.REGISTER_UNSIGNED, advice) from None
     return tuple(StewardSignature(key_id=e.key_id, signature=bytes.fromhex(e.signature)) for e in file.signatures)
 

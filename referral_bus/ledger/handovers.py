@@ -65,7 +65,7 @@ class Retries:
 
     def __post_init__(self) -> None:
         if self.attempts < 1 or self.first_pause <= timedelta(0):
-            raise ValueError("an event is tried at least once, and rests in between")
+            raise ValueError("attempts must be at least 1, and first_pause above 0")
 
     @property
     def backoff(self) -> Backoff:

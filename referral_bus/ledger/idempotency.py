@@ -22,9 +22,9 @@ def recall(tx: Tx, caller: str, key: str, request: bytes, path: str) -> str | No
     if row is None:
         return None
     if row.answer == ERASED:
-        raise Refused(Reason.REFERRAL_ERASED, "what this key was used for has been erased; use a new one", path)
+        raise Refused(Reason.REFERRAL_ERASED, "the referral of this key has been erased; use a new key", path)
     if row.request_digest != tx.at_rest.digest("request", request):
-        raise Refused(Reason.IDEMPOTENCY_KEY_REUSED, "this key was used for another request; use a new one", path)
+        raise Refused(Reason.IDEMPOTENCY_KEY_REUSED, "this key was used for another request; use a new key", path)
     return str(row.answer)
 
 

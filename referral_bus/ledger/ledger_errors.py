@@ -35,5 +35,5 @@ def damaged() -> LedgerUnusable:
 
 def replaced() -> LedgerUnusable:
     """The error for a ledger whose file was replaced while it was open."""
-    advice = "another file stands in the ledger's place since it was opened; open it anew"
+    advice = "another file has taken the ledger's place since it was opened; open it anew"
     return LedgerUnusable(Reason.LEDGER_DAMAGED, advice, path="ledger")

@@ -15,7 +15,7 @@ def the_referral(tx: Tx, name: str) -> Referral:
     """The referral that `name` means. Raises `Refused` if it means none, several, or an erased one."""
     found = referrals.find(tx, name)
     if not found and tombstones.find(tx, name):
-        raise Refused(Reason.REFERRAL_ERASED, "this referral has been erased; `show` says when and why", "id")
+        raise Refused(Reason.REFERRAL_ERASED, "this referral has been erased; `show` tells when and why", "id")
     _check_one(found)
     return found[0]
 
@@ -25,7 +25,7 @@ def check_whole(name: str) -> None:
     be undone."""
     digits = name.rpartition("/")[2].replace("-", "")
     if not re.fullmatch(r"[0-9a-fA-F]{32}", digits):
-        advice = "erasing takes the whole id, or SENDER/ID with it; `show` says it"
+        advice = "erasing takes the whole id, or SENDER/ID with it; `show` prints it"
         raise Refused(Reason.VALUE_REFUSED, advice, "id")
 
 
@@ -43,5 +43,5 @@ def _check_one(found: Sequence[Referral | Tombstone]) -> None:
     if len(found) > 1:
         senders = sorted({each.key.sender for each in found})
         whose = " or ".join(f"{sender}/ID" for sender in senders)
-        advice = "give the whole id" if len(senders) == 1 else f"say whose: {whose}"
-        raise Refused(Reason.REFERRAL_UNKNOWN, f"several referrals begin like this; {advice}", "id")
+        advice = "give the whole id" if len(senders) == 1 else f"name the sender: {whose}"
+        raise Refused(Reason.REFERRAL_UNKNOWN, f"several referrals have an id that begins so; {advice}", "id")

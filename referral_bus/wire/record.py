@@ -179,7 +179,7 @@ def write(record: AnyRecord, topic: str, federation: str, signing_key: Ed25519Pr
 def checked_size(value: bytes) -> bytes:
     """The value, if it is not too large for readers. Raises `Refused` for a larger one, which they would skip."""
     if len(value) > MAX_VALUE:
-        raise Refused(Reason.TOO_LARGE, "as a record this is over 64 KiB, and no reader takes such a one")
+        raise Refused(Reason.TOO_LARGE, "as a record this is over 64 KiB, which every reader refuses")
     return value
 
 

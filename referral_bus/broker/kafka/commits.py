@@ -72,7 +72,7 @@ class Commits:
         except (BusError, RuntimeError) as error:  # RuntimeError: the broker object was closed
             self._failures += 1
             if self._failures == TELL_AFTER:
-                log.warning("positions cannot be shown to others: %s", error)
+                log.warning("positions cannot be committed: %s", error)
             with self._changed:
                 self._wanted = {**wanted, **self._wanted}
             return False

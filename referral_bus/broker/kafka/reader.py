@@ -127,7 +127,7 @@ class KafkaReader:
         except Unreachable as error:
             self._opening = None
             if not self._told:
-                log.warning("nothing can be read yet: %s", error)
+                log.warning("the reader cannot connect yet: %s", error)
                 self._told = True
             time.sleep(max(0.0, deadline - time.monotonic()))  # keeps a caller that polls in a loop from spinning
             return None

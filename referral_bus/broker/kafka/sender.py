@@ -46,7 +46,7 @@ class SenderLimits:
 
     def __post_init__(self) -> None:
         if self.in_flight_bytes <= 0 or self.no_progress_s <= 0:
-            raise ValueError("the limits of a sender are above 0")
+            raise ValueError("the limits of a sender must be above 0")
 
     @property
     def answer_within_s(self) -> float:

@@ -67,7 +67,7 @@ class AdminCalls:
         except RuntimeError:  # the library raises it when another thread closed the client meanwhile
             if not self._given_up(opening):
                 raise
-            raise Unreachable(Reason.KAFKA_UNREACHABLE, "Kafka did not answer another question.") from None
+            raise Unreachable(Reason.KAFKA_UNREACHABLE, "Kafka did not answer an earlier request.") from None
 
     def close(self) -> None:
         with self._lock:

@@ -99,7 +99,7 @@ class Unpacking:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             content = os.pread(self._file, _FILE_BYTES, 0)
         except OSError:
-            log.warning("it cannot be kept which batches are being unpacked")
+            log.warning("the file of batches being unpacked cannot be written")
             return
         self._ends = _ends_in(content)
         self._entries = {digest: READERS + number for number, digest in enumerate(self._ends)}
