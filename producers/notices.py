@@ -43,6 +43,7 @@ class Notices:
         self._next_at = clock()
 
     def tick(self) -> None:
+        """One round: settles what the broker has answered, and sends notices when they are due."""
         now = self._clock()
         self._collect(now)
         if self._under_way or now < self._next_at <= now + SEND_EVERY:

@@ -65,9 +65,12 @@ class Receipts:
         return len(self._under_way)
 
     def landed(self) -> list[ReceiptSending]:
+        """The batches under way for which the broker has answered."""
         return [flight for flight in self._under_way.values() if flight.done]
 
     def settle(self, tx: Tx, landed: Collection[ReceiptSending], failed: Failed, now: datetime) -> None:
+        """Stores the broker's answers: removes acknowledged receipts from the ledger, and pauses sending to an
+        addressee for which it failed."""
         for flight in landed:
             to = flight.owed.addressee
             failure = failed(flight.sending, to)

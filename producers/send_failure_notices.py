@@ -42,6 +42,7 @@ class SendFailureNotices:
         self._next_at = clock()
 
     def tick(self) -> None:
+        """One round: sends a notice for each failure that lasts, when they are due."""
         now = self._clock()
         if now < self._next_at <= now + TOLD_EVERY:  # a clock that was set back ends the pause as well
             return

@@ -67,6 +67,8 @@ class NotNow(Exception):
 
 
 def endpoint_of(handler: Handler) -> Endpoint:
+    """An endpoint that calls the agency's own handler; what it raises becomes the answer of the hand-over."""
+
     def ask(received: Received) -> Answer:
         handler(received)
         return HandedOver()

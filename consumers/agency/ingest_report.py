@@ -20,6 +20,7 @@ class IngestReport:
         self._seldom = Seldom(time.monotonic)
 
     def of(self, verdict: Verdict) -> None:
+        """Counts one verdict, and logs some of the records that were not taken."""
         match verdict:
             case TakenIn(record):
                 self._metrics.consumed(record)

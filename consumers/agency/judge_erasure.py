@@ -33,6 +33,9 @@ class _Party:
 
 
 def take_erasure(tx: Tx, event: ErasureEvent, digest: bytes, raw: RawRecord, context: IngestContext) -> Verdict:
+    """Applies one authentic ErasureEvent, and owes its writer a receipt and our own system the hand-over. `digest`:
+    SHA-256 of the record's value. Raises `QuotaExceeded`, before it writes anything, for a writer whose quota of the
+    day is used up."""
     hear_incarnation(tx, event.writer, event.incarnation, raw.key_id, context.now)
     earlier = received_events.known(tx, event, context.believes(event.writer))
     if earlier is not None:

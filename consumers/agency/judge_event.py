@@ -34,7 +34,9 @@ from schemas.personal import ReferralBody, StatusBody
 
 
 @dataclass(frozen=True, slots=True)
-class _No:
+class _Fault:
+    """Why an event is refused or held. `path`: the clear field at fault, None for the event as a whole."""
+
     code: Code
     path: str | None = None
 
@@ -58,6 +60,8 @@ class Judging:
         self.places = places if self.referral == known else replace(places, corrects=True)
 
     def take(self) -> Verdict:
+        """Judges the event, writes what follows to the ledger, and returns the verdict. Raises `QuotaExceeded` for a
+        writer whose quota of the day is used up."""
         event = self.event
         hear_incarnation(self.tx, event.writer, event.incarnation, self.raw.key_id, self.context.now)
         if self._erased():
@@ -73,7 +77,7 @@ class Judging:
             return Again(event.record)
         if event.place <= self.places.held:
             older = event.incarnation < self.places.held.incarnation
-            return self._refuse(_No(Code.OLD_INCARNATION if older else Code.EQUIVOCATION))
+            return self._refuse(_Fault(Code.OLD_INCARNATION if older else Code.EQUIVOCATION))
         if not event.follows <= self.places.reached:
             self._owe(Outcome.MISSING, None, self.places.reached)
             return Missing(event.record)
@@ -101,7 +105,7 @@ class Judging:
         does."""
         if self._erased() or self.event.follows > self.places.reached or self.event.place <= self.places.held:
             return self.take()  # since then it was erased, or another event has used its place
-        return self._refuse(_No(Code.DISCARDED), self.referral if isinstance(self.event, StatusEvent) else None)
+        return self._refuse(_Fault(Code.DISCARDED), self.referral if isinstance(self.event, StatusEvent) else None)
 
     def _judge(self) -> Verdict:
         event, context = self.event, self.context
@@ -112,7 +116,7 @@ class Judging:
         if isinstance(event, ReferralEvent):
             outside = _refer(event, referral, context)
         else:
-            outside = None if referral is not None else _No(Code.REFERRAL_UNKNOWN)
+            outside = None if referral is not None else _Fault(Code.REFERRAL_UNKNOWN)
         if outside is not None:
             return self._refuse(outside)
         body = open_body(event, context.find_key)
@@ -132,13 +136,13 @@ class Judging:
             return Reseal(self.event.record)
         if CODES[unopened.code].outcome is Outcome.HELD:
             return self._hold(unopened.code)
-        return self._refuse(_No(unopened.code), referral)
+        return self._refuse(_Fault(unopened.code), referral)
 
     def _start(self, event: ReferralEvent, body: ReferralBody) -> Verdict:
         if event.respond_by < event.acknowledge_by:
-            return self._refuse(_No(Code.VALUE_REFUSED, "respond_by"))
+            return self._refuse(_Fault(Code.VALUE_REFUSED, "respond_by"))
         if body.consent.recipient != self.context.here or body.consent.expires_at <= self.context.now:
-            return self._refuse(_No(Code.CONSENT_INVALID))
+            return self._refuse(_Fault(Code.CONSENT_INVALID))
         referral = received_events.store_referral(self.tx, event, body, self.raw.key_id, self.context.now)
         self._owe(Outcome.STORED, None, event.place)
         if own_incarnation(self.tx) > 1:  # our ledger was restored; before, it may have answered otherwise
@@ -148,9 +152,9 @@ class Judging:
     def _word(self, event: StatusEvent, body: StatusBody, referral: Referral) -> Verdict:
         status = _status(event)
         if (status is None) != event.from_sender:
-            return self._refuse(_No(Code.VALUE_REFUSED, "status"))
+            return self._refuse(_Fault(Code.VALUE_REFUSED, "status"))
         if status is not None and not self._may_follow(referral, status):
-            return self._refuse(_No(Code.TRANSITION_REFUSED, "status"))
+            return self._refuse(_Fault(Code.TRANSITION_REFUSED, "status"))
         by = Side.SENDER if event.from_sender else Side.RECIPIENT
         automatic = by is Side.RECIPIENT and self._by_itself()
         word = Word(by, status, body.business_status, self._written_at(), automatic, self.places.corrects)
@@ -177,30 +181,30 @@ class Judging:
         """When the event was written by its writer's clock, but never later than now."""
         return min(self.event.occurred_at, self.context.now)
 
-    def _refuse(self, no: _No, referral: Referral | None = None) -> Verdict:
+    def _refuse(self, fault: _Fault, referral: Referral | None = None) -> Verdict:
         """Refuses the event for good. The status of a recipient's event counts even where its body is refused."""
         event = self.event
         if self.context.arriving:
             quotas.charge(self.tx, event.writer, event.record, self.context.now)
-        received_events.refuse(self.tx, event, no.code, self.raw.key_id, self.context.now)
-        refused(self.tx, self._letter(no), self.context.now)
+        received_events.refuse(self.tx, event, fault.code, self.raw.key_id, self.context.now)
+        refused(self.tx, self._letter(fault), self.context.now)
         status = _status(event)
         if referral is not None and status is not None and not event.from_sender and self._may_follow(referral, status):
             said = Word(Side.RECIPIENT, status, None, self._written_at(), self._by_itself(), self.places.corrects)
             referrals.save(self.tx, referrals.after(referral, said))
-        self._owe(Outcome.REFUSED, no.code, event.place if CODES[no.code].place else None, no.path)
-        return NotTaken(event.record, no.code, owed=True)
+        self._owe(Outcome.REFUSED, fault.code, event.place if CODES[fault.code].place else None, fault.path)
+        return NotTaken(event.record, fault.code, owed=True)
 
     def _hold(self, code: Code) -> Verdict:
         """Holds an event that can be judged only later: keeps its bytes, does not use its place, and tells its writer
         to wait."""
         event = self.event
-        hold(self.tx, self._letter(_No(code)), self.context.now)
+        hold(self.tx, self._letter(_Fault(code)), self.context.now)
         self._owe(Outcome.HELD, code)
         return NotTaken(event.record, code, owed=True)
 
-    def _letter(self, no: _No) -> NotTakenIn:
-        return NotTakenIn(self.raw, self.digest, self.event.writer, self.event, no.code, no.path)
+    def _letter(self, fault: _Fault) -> NotTakenIn:
+        return NotTakenIn(self.raw, self.digest, self.event.writer, self.event, fault.code, fault.path)
 
     def _owe(self, outcome: Outcome, code: Code | None, held: Place | None = None, path: str | None = None) -> None:
         event = self.event
@@ -216,13 +220,13 @@ def _not_forgotten(referral: Referral | None, believes: Believes) -> Referral | 
     return replace(referral, peer_forgot_at=None, peer_forgot_key_id=None)
 
 
-def _refer(event: ReferralEvent, referral: Referral | None, context: IngestContext) -> _No | None:
+def _refer(event: ReferralEvent, referral: Referral | None, context: IngestContext) -> _Fault | None:
     if event.writer != event.referral_sender:
-        return _No(Code.NOT_A_PARTY)
+        return _Fault(Code.NOT_A_PARTY)
     if referral is not None:
-        return _No(Code.TRANSITION_REFUSED)
+        return _Fault(Code.TRANSITION_REFUSED)
     if not context.register.agreed(event.writer, context.here, context.now):
-        return _No(Code.NOT_AGREED)
+        return _Fault(Code.NOT_AGREED)
     return None
 
 

@@ -45,6 +45,8 @@ class Keeper:
         self._daily = Seldom(time.monotonic, SAY_EVERY_S)
 
     def run(self, stop: threading.Event, progress: Callable[[], None]) -> None:
+        """Runs until `stop` is set: empties the log every `LOOK_EVERY_S` seconds, and runs retention every
+        `RETAIN_EVERY_S` seconds, or in the next round while it finds something to erase."""
         rounds_to_go = 0
         while not stop.is_set():
             progress()

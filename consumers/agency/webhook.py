@@ -119,6 +119,7 @@ class _Deadline:
         self._at = time.monotonic() + seconds
 
     def left(self) -> float:
+        """The seconds left. Raises `TimeoutError` when none are."""
         left = self._at - time.monotonic()
         if left <= 0:
             raise TimeoutError

@@ -51,6 +51,8 @@ def save_announcements(tx: Connection, announcements: Sequence[tuple[AgencyAnnou
 
 
 def save_notices(tx: Connection, notices: Sequence[tuple[DeadLetterNotice, datetime]], tally: Tally) -> None:
+    """Stores notices, each with the time at which it was heard, and counts new ones in `tally`. A notice that Kafka
+    refuses records settles the earlier ones of the same agency and code."""
     columns = tables.notices.c
     ids = [notice.notice_id for notice, _ in notices]
     known = set(tx.execute(sa.select(columns.notice_id).where(among(columns.notice_id, ids))).scalars()) if ids else ids

@@ -70,6 +70,7 @@ class _Batch:
             self.early.setdefault(receipt.event, []).append(receipt)
 
     def take(self, said: Attributed) -> None:
+        """Applies one attributed record to the batch in memory."""
         match said.record:
             case StorageReceipt():
                 self._take_receipt(said.record, said.heard_at, said.key_id)
@@ -81,6 +82,7 @@ class _Batch:
                 self._take_event(said.record, said.heard_at, said.key_id)
 
     def save(self) -> None:
+        """Writes everything that the batch has changed."""
         flow_rows.save_flows(self.tx, (self.flows[key] for key in self.changed))
         flow_rows.save_events(self.tx, ((name, *rest) for name, rest in self.new_events.items()))
         flow_rows.save_early(self.tx, self.new_early)

@@ -66,6 +66,7 @@ def read_flows(tx: Connection, ids: Collection[UUID], numbers: Collection[int]) 
 
 
 def read_early(tx: Connection, ids: Collection[UUID]) -> list[EarlyReceipt]:
+    """The early receipts for events with these ids."""
     if not ids:
         return []
     rows = tx.execute(sa.select(tables.early_receipts).where(among(tables.early_receipts.c.event_id, ids)))
@@ -97,6 +98,7 @@ def save_early(tx: Connection, receipts: Iterable[EarlyReceipt]) -> None:
 
 
 def forget_early(tx: Connection, events: Iterable[EventName]) -> None:
+    """Deletes the early receipts for these events."""
     columns = tables.early_receipts.c
     rows = [{"a_writer": writer, "an_id": event_id} for writer, event_id in events]
     if rows:

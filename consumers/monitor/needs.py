@@ -57,6 +57,8 @@ class Need:
 
 
 def behind(complete: datetime | None, now: datetime, kafka_answers: bool) -> Iterator[Need]:
+    """Whether what the monitor shows is old, or Kafka does not answer it. `complete`: up to when everything was
+    read."""
     if not kafka_answers:
         what = "Kafka does not answer: what is shown here is as it was when it last did"
         yield Need(NeedKind.MONITOR_BEHIND, None, what, 1, complete, None)
@@ -107,6 +109,7 @@ def _possible_writers(register: Register, target: str) -> str:
 
 
 def overdue(counts: list[OpenCount], register: Register) -> Iterator[Need]:
+    """Agencies to which referrals are overdue, one need for each stage."""
     for count in counts:
         if count.overdue:
             contact = contact_of(register, count.recipient)
@@ -114,6 +117,7 @@ def overdue(counts: list[OpenCount], register: Register) -> Iterator[Need]:
 
 
 def unseen(found: Mapping[str, int], register: Register) -> Iterator[Need]:
+    """Agencies that announce more overdue referrals than the monitor counts; see `unseen_overdue`."""
     for code, number in sorted(found.items()):
         if number:
             what = "it announces so many more overdue ones than are counted here: ask which; rely on its answer"
@@ -121,6 +125,7 @@ def unseen(found: Mapping[str, int], register: Register) -> Iterator[Need]:
 
 
 def silent(agencies: tuple[AgencyState, ...]) -> Iterator[Need]:
+    """Agencies that are silent, then those that were never heard."""
     for state in agencies:
         if state.connection is not None and state.presence is PresenceCode.SILENT:
             yield Need(NeedKind.SILENT, state.code, state.connection, 1, state.heard_at, state.contact)
@@ -148,6 +153,7 @@ def lost(agencies: tuple[AgencyState, ...]) -> Iterator[Need]:
 
 
 def dead_letters(found: Mapping[tuple[str, ...], int], register: Register) -> Iterator[Need]:
+    """Agencies at which dead letters wait, one need for each reason."""
     for (agency, reason), number in sorted(found.items()):
         advice = advice_of(reason)
         contact = None if advice else contact_of(register, agency)

@@ -42,6 +42,8 @@ class Overview:
 def overview(
     tx: Connection, register: Register, now: datetime, heartbeat_every: timedelta, kafka_answers: bool = True
 ) -> Overview:
+    """Reads the overview at `now`. `heartbeat_every`: the time between two announcements of an agency. `kafka_answers`:
+    as the running monitor says."""
     counts = queries.open_counts(tx, now)
     complete = complete_at(tx)
     reading = ReadSpan(gap_ended_at(tx), complete)

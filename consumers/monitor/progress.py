@@ -49,6 +49,7 @@ _MOVE = _NEW.on_conflict_do_update(
 
 
 def read_positions(tx: Connection) -> Mapping[Partition, Reached]:
+    """How far each partition was read, by topic name and partition number."""
     found: dict[Partition, Reached] = {}
     for topic, partition, topic_id, offset, heard_at, first_offset, first_heard_at in tx.execute(
         sa.select(tables.positions)
@@ -59,6 +60,7 @@ def read_positions(tx: Connection) -> Mapping[Partition, Reached]:
 
 
 def save_positions(tx: Connection, reached: Iterable[Reached]) -> None:
+    """Stores how far these partitions were read; the first record ever read in one stays as it was stored first."""
     rows = [
         {
             "topic": one.position.topic,
@@ -95,6 +97,7 @@ _ADD = _COUNTER.on_conflict_do_update(
 
 
 def save_tally(tx: Connection, tally: Tally, at: datetime) -> None:
+    """Adds what a batch counted to the stored counters; `at` becomes their `last_at`."""
     rows = [
         {"metric": metric, "labels": list(labels), "value": value, "last_at": at}
         for (metric, labels), value in tally.added.items()

@@ -30,6 +30,7 @@ class OpenCount:
 
 
 def open_counts(tx: Connection, now: datetime) -> list[OpenCount]:
+    """The numbers of open and of overdue referrals, by recipient and stage; pairs without any are left out."""
     late = sa.func.sum(sa.case((overdue(now), 1), else_=0))
     query = sa.select(_F.recipient, stage_column, sa.func.count(), late).select_from(flows_with_agencies).where(_F.open)
     rows = tx.execute(query.group_by(_F.recipient, stage_column).order_by(_F.recipient))
@@ -112,6 +113,7 @@ class Announced:
 
 
 def announced(tx: Connection) -> Mapping[str, Announced]:
+    """The newest announcement of each agency, by its code."""
     columns = (
         _A.code,
         _A.heard_at,

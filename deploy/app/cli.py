@@ -100,6 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(arguments: list[str]) -> int:
+    """Runs one command line, prints its failure if it fails, and returns its exit code."""
     as_json = wants_json(arguments)
     if any("\udc80" <= sign <= "\udcff" for argument in arguments for sign in argument):
         return end_with(failures.NOT_UTF8, as_json=as_json)

@@ -35,6 +35,7 @@ class Failure:
     problems: tuple[Refused, ...] = ()
 
     def document(self) -> dict[str, Any]:
+        """The failure as the JSON object that --json prints."""
         fields = {"reason": self.reason, "path": self.path, "advice": self.advice, "done": self.done}
         given = {name: value for name, value in fields.items() if value is not None}
         each = [{"reason": one.reason, "path": one.path, "advice": one.advice} for one in self.problems]
@@ -114,6 +115,7 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def end_with(failure: Failure, *, as_json: bool) -> int:
+    """Prints a failure on standard error, as lines or as one JSON object, and returns its exit code."""
     if as_json:
         say_error(failure.line, json.dumps(failure.document()))
     else:

@@ -39,6 +39,7 @@ class Filter:
 
     @property
     def which(self) -> Which:
+        """Whether the search is for open referrals, ended ones, or all."""
         if self.stage is Stage.ENDED:
             return Which.ENDED
         only_open = self.stage is not None or self.overdue or self.due_before is not None or self.mine

@@ -95,6 +95,8 @@ def about(ids: Collection[UUID], ledgers: Mapping[str, LedgerContent]) -> dict[s
 
 
 def compare(ledgers: Mapping[str, LedgerContent]) -> Comparison:
+    """Compares the ledgers of all agencies, given by code. An event counts by the ledger of its writer and that of its
+    addressee."""
     received = {code: _received(code, content) for code, content in ledgers.items()}
     written = [event for code, content in ledgers.items() for event in content.events if event.writer == code]
     belongs = {(event.writer, event.event_id): event.addressee for event in written}

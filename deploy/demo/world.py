@@ -78,6 +78,8 @@ class World:
         return self.folder / code
 
     def wait_until_ready(self, codes: Sequence[str]) -> None:
+        """Waits until these agencies' services are ready. Raises `Unreachable` when one ends or is not ready in
+        time."""
         deadline = time.monotonic() + READY_WITHIN_S
         for code in codes:
             while not read_status(Home(self.home(code))).ready:

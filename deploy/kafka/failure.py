@@ -13,6 +13,8 @@ ERROR = re.compile(r"^.* (?:ERROR|FATAL) .*$", re.MULTILINE)
 
 
 def why_ended(node: NodePlan) -> BusError:
+    """The error that explains why a node ended; its advice names the cause, or quotes the last error line of Kafka's
+    logs."""
     text = "\n".join(_tail(node.folder / name) for name in LOGS)
     if re.search("No space left on device|Disk quota exceeded", text):
         return Refused(Reason.DISK_FULL, f"Kafka ended because the disk is full: make room for {node.folder}.")

@@ -95,6 +95,7 @@ def claimed(plan: KafkaPlan) -> Iterator[Marker]:
 
 
 def check_space(plan: KafkaPlan) -> None:
+    """Raises `Refused` where less than `min_free_mb` is free for the data folder."""
     free_mb = shutil.disk_usage(plan.data_folder).free // 1_000_000
     if free_mb < plan.min_free_mb:
         raise Refused(

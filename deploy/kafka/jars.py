@@ -42,6 +42,7 @@ def ensure_jars(cache: Path, progress: Progress, expected: Mapping[str, str] | N
 
 
 def check_jars(folder: Path, sums: Mapping[str, str]) -> None:
+    """Raises `Refused` unless the folder holds exactly the jars in `sums`, each with its SHA-512."""
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     odd = sorted(present ^ sums.keys()) or sorted(
         name for name, digest in sums.items() if _sha512(folder / name) != digest

@@ -19,6 +19,7 @@ JAVA_WITHIN_S = 60.0
 
 
 def check_java() -> None:
+    """Raises `Refused` unless Java of at least `JAVA_NEEDED` is on PATH."""
     if shutil.which("java") is None:
         raise Refused(Reason.JAVA_MISSING, f"Kafka needs Java {JAVA_NEEDED} or newer. Install it: {INSTALL}")
     said = run(["java", "-version"], Path.cwd(), JAVA_WITHIN_S)

@@ -13,6 +13,8 @@ GRACE_MS = 10_000
 
 
 def keep(owner: int, kafka: int) -> None:
+    """Waits until one of the two processes, given as pidfds, has ended. If it is the owner, ends Kafka: SIGTERM, and
+    SIGKILL after `GRACE_MS` milliseconds."""
     poll = select.poll()
     poll.register(owner, select.POLLIN)
     poll.register(kafka, select.POLLIN)

@@ -108,6 +108,7 @@ def server_properties(plan: KafkaPlan, node: NodePlan) -> Mapping[str, str]:
 
 
 def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of loopback now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -92,6 +92,7 @@ def _node(record: Any, node_id: int, folder: Path) -> StartedNode:
 
 
 def remember(node: NodePlan, process: ProcessId) -> None:
+    """Writes down the process that runs a node, its ports and its start time, for a later `status` or `stop`."""
     record = {
         "pid": process.pid,
         "started": process.started,

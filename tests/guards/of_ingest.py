@@ -164,8 +164,8 @@ INGEST = (
     Guard(
         "a referral begins once",
         JUDGING,
-        "if referral is not None:\n        return _No",
-        "if False:\n        return _No",
+        "if referral is not None:\n        return _Fault",
+        "if False:\n        return _Fault",
         TAKE_IN,
     ),
     Guard("only a sender begins", JUDGING, "if event.writer != event.referral_sender:", "if False:", TAKE_IN),

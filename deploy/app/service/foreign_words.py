@@ -43,6 +43,7 @@ class ForeignWords:
         self._lock = threading.Lock()
 
     def heard(self, way: str, where: str) -> None:
+        """Counts output that came by `way` from the place `where`, and logs it unless that was done within a minute."""
         with self._lock:
             if len(self._heard) >= self.MOST:
                 self._heard.clear()

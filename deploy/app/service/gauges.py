@@ -10,6 +10,7 @@ from referral_bus.stage_queries import count_stages
 
 
 def refresh_gauges(client: AgencyClient, metrics: ServiceMetrics) -> None:
+    """Reads the ledger and the register, and sets every gauge of the service."""
     now = client.clock()
     believed, overdue_before = client.register.believed(now), now - client.settings.unconfirmed_after
     with client.ledger.read() as tx:

@@ -62,6 +62,7 @@ class MonitorService:
         self.supervisor = Supervisor(log, on_restart=self._restarted)
 
     def start(self) -> None:
+        """Starts the threads of the monitor."""
         every_s = self.settings.look_every_s
         self.supervisor.start("reading", self.reading.run)
         self.supervisor.start("watching", lambda stop, progress: self.watching.run(every_s, stop, progress))

@@ -49,6 +49,7 @@ def write_status(home: Home, http_port: int) -> None:
 
 
 def read_status(home: Home) -> ServiceStatus:
+    """The state of the service of a home, as its lock, its status file and its health port show it."""
     if not is_running(home):
         return ServiceStatus(running=False, http_port=None, parts={})
     port = _written(home, "http_port")
@@ -85,6 +86,7 @@ def own_service(home: Home) -> OwnService:
 
 
 def is_running(home: Home) -> bool:
+    """Whether a process holds the lock of this home."""
     try:
         with running(home):
             return False

@@ -71,6 +71,7 @@ class Supervisor:
         self.fatal: LedgerUnusable | None = None
 
     def start(self, name: str, work: Work) -> None:
+        """Starts a thread that runs `work` until the service stops."""
         entry = _Thread(work)
         self._threads[name] = entry
         entry.thread = threading.Thread(target=self._supervise, args=(name, entry), name=name, daemon=True)
