@@ -16,8 +16,8 @@ from deploy.app.agency_client import AgencyClient, open_client
 from referral_bus.ledger import queries
 from tests.faults.brokers import OwnKafka, own_kafka
 from tests.kafka.services import Process, Services, started
+from tests.kit.homes import RECIPIENT
 from tests.kit.people import request
-from tests.unit.deploy.app.homes import RECIPIENT
 
 AT_ONCE = 500
 AWAY_S = 60.0

@@ -16,7 +16,7 @@ from tests.faults.checker import Result, check
 from tests.faults.ears import HANDLER, Notes, Pull
 from tests.faults.load import MIXED, Flow, Load, Staff, Story
 from tests.kafka.services import AGENCY_RUN, Process, Services
-from tests.unit.deploy.app.homes import OTHER, RECIPIENT, SENDER, Agency
+from tests.kit.homes import OTHER, RECIPIENT, SENDER, Agency
 
 FIRST, MIDDLE, LAST = SENDER, RECIPIENT, OTHER
 """Three agencies; the one in the middle has agreements with both others, both ways."""

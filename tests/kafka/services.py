@@ -16,9 +16,7 @@ import psutil
 
 from deploy.app.service.service_status import ServiceStatus, read_status
 from referral_bus.home import Home
-from tests.kit.waiting import PATIENCE_S, wait_until
-from tests.kit.warm import warm_command
-from tests.unit.deploy.app.homes import (
+from tests.kit.homes import (
     OTHER,
     RECIPIENT,
     SENDER,
@@ -28,6 +26,8 @@ from tests.unit.deploy.app.homes import (
     new_stewards,
     signed_register,
 )
+from tests.kit.waiting import PATIENCE_S, wait_until
+from tests.kit.warm import warm_command
 
 ROOT = Path(__file__).parents[2]
 AGENCY_RUN = ("deploy.app", "agency", "run")

@@ -15,14 +15,14 @@ import pytest
 from deploy.app.service.shutdown import STUCK
 from tests.faults.brokers import own_kafka
 from tests.kafka.services import Process, Services, started
+from tests.kit.handlers import handed_over
+from tests.kit.homes import RECIPIENT, Agency
 from tests.kit.people import request_document
 from tests.kit.waiting import wait_until
-from tests.unit.deploy.app.handlers import handed_over
-from tests.unit.deploy.app.homes import RECIPIENT, Agency
 
 pytestmark = pytest.mark.kafka
 
-HANDLERS = "tests.unit.deploy.app.handlers"
+HANDLERS = "tests.kit.handlers"
 WITHIN_S = 10.0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.services import Services, started
-from tests.unit.deploy.app.homes import Agency
+from tests.kit.homes import Agency
 
 pytestmark = pytest.mark.kafka
 

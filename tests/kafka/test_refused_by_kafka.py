@@ -21,9 +21,9 @@ from referral_bus.home import Home, known_services
 from tests.faults.brokers import OwnKafka, own_kafka
 from tests.kafka.services import Services, started
 from tests.kafka.test_service import ask
+from tests.kit.homes import RECIPIENT, SENDER, Agency
 from tests.kit.people import request_document
 from tests.kit.waiting import wait_until
-from tests.unit.deploy.app.homes import RECIPIENT, SENDER, Agency
 
 pytestmark = pytest.mark.kafka
 

@@ -19,11 +19,11 @@ from schemas.events import AgencyAnnouncement, ClearRecord, Event, StorageReceip
 from schemas.schema_index import by_fingerprint
 from tests.kafka.raw import read_everything
 from tests.kafka.services import Process, Services, started
+from tests.kit.command import Command
+from tests.kit.handlers import handed_over
+from tests.kit.homes import RECIPIENT, SENDER, Agency
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, request_document
 from tests.kit.waiting import PATIENCE_S, wait_until
-from tests.unit.deploy.app.command import Command
-from tests.unit.deploy.app.handlers import handed_over
-from tests.unit.deploy.app.homes import RECIPIENT, SENDER, Agency
 
 pytestmark = pytest.mark.kafka
 
@@ -38,7 +38,7 @@ SEALED_WORDS = ("mhpss", "out-of-area", "partly-provided", "appointment")  # an 
 def services(tmp_path_factory: pytest.TempPathFactory, kafka_bootstrap: str) -> Iterator[Services]:
     made = Services(tmp_path_factory.mktemp("agencies"), kafka_bootstrap)
     made.make_topics()
-    made.recipient.set_to(handler="'tests.unit.deploy.app.handlers:note_down'")
+    made.recipient.set_to(handler="'tests.kit.handlers:note_down'")
     yield made
     made.end()
 

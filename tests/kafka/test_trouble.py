@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.services import Process, Services, started
+from tests.kit.homes import RECIPIENT, Agency
 from tests.kit.people import PLANTED_NAME, request_document
 from tests.kit.small_disk import small_disk
 from tests.kit.waiting import PATIENCE_S, wait_until
-from tests.unit.deploy.app.homes import RECIPIENT, Agency
 
 pytestmark = pytest.mark.kafka
 

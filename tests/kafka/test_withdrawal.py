@@ -13,12 +13,12 @@ from schemas.events import StorageReceipt
 from schemas.outcomes import Outcome
 from tests.kafka.raw import append_again, read_everything
 from tests.kafka.services import Services, started
+from tests.kit.command import Command
+from tests.kit.handlers import handed_over
+from tests.kit.homes import RECIPIENT, Agency
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED, request_document
 from tests.kit.traces import traces
 from tests.kit.waiting import wait_until
-from tests.unit.deploy.app.command import Command
-from tests.unit.deploy.app.handlers import handed_over
-from tests.unit.deploy.app.homes import RECIPIENT, Agency
 
 pytestmark = pytest.mark.kafka
 
@@ -29,7 +29,7 @@ PLANTED = (PLANTED_NAME, PLANTED_NEED, "PLANTED-TEXT-7731", "PLANTED-REF-7731")
 def services(tmp_path: Path, kafka_bootstrap: str) -> Iterator[Services]:
     made = Services(tmp_path / "agencies", kafka_bootstrap)
     made.make_topics()
-    made.recipient.set_to(handler="'tests.unit.deploy.app.handlers:note_down'")
+    made.recipient.set_to(handler="'tests.kit.handlers:note_down'")
     yield made
     made.end()
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from schemas import events, personal
 from schemas.events import AnyRecord
 from schemas.sealing_keys import AHEAD, SealingKey, epoch_at, epoch_start
-from tests.unit.schemas.strategies import INSTANTS, models
+from tests.kit.schemas.strategies import INSTANTS, models
 
 AGENCIES = st.from_regex(r"[a-z][a-z0-9]{2,9}(-[a-z0-9]{1,9}){0,3}", fullmatch=True)
 WORDS = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,39}", fullmatch=True)

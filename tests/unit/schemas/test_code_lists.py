@@ -10,7 +10,7 @@ from schemas.code_lists import CODE_LISTS, CODE_PATTERN, Coded, known, load_code
 from schemas.lifecycle import CANCELLATION_REQUESTED, MOVES, NOTES, Status
 from schemas.personal import ReferralBody, StatusBody
 from schemas.referral_request import ReferralRequest
-from tests.unit.schemas.builders import a_body, a_request, a_status_body, changed, read
+from tests.kit.schemas.builders import a_body, a_request, a_status_body, changed, read
 
 OF_THE_DOMAIN = {
     "priority": "routine urgent stat",

@@ -8,10 +8,10 @@ import pytest
 from schemas.evolution import evolution_findings, rule_findings
 from schemas.evolution_advice import ADVICE, EvolutionFinding, EvolutionKind
 from schemas.schema_index import by_fingerprint
-from tests.unit.schemas.compatible_pairs import COMPATIBLE
-from tests.unit.schemas.evolving import TREE, edited, with_field
-from tests.unit.schemas.incompatible_fields import INCOMPATIBLE_FIELDS
-from tests.unit.schemas.incompatible_types import INCOMPATIBLE_TYPES
+from tests.kit.schemas.compatible_pairs import COMPATIBLE
+from tests.kit.schemas.evolving import TREE, edited, with_field
+from tests.kit.schemas.incompatible_fields import INCOMPATIBLE_FIELDS
+from tests.kit.schemas.incompatible_types import INCOMPATIBLE_TYPES
 
 INCOMPATIBLE = INCOMPATIBLE_FIELDS | INCOMPATIBLE_TYPES
 

@@ -9,7 +9,7 @@ import pytest
 from schemas.evolution import evolution_findings
 from schemas.evolution_proof import Mismatch, generated, mismatches
 from schemas.schema_shape import shape_of
-from tests.unit.schemas.evolving import (
+from tests.kit.schemas.evolving import (
     DATE,
     GONE,
     MICROS,

@@ -12,8 +12,8 @@ from schemas.evolution import evolution_findings, rule_findings
 from schemas.evolution_proof import generated, mismatches
 from schemas.schema_rules import schema_findings
 from schemas.schema_shape import shape_of
-from tests.unit.schemas.random_changes import change_compatibly, change_incompatibly
-from tests.unit.schemas.random_schemas import random_schema, rendered
+from tests.kit.schemas.random_changes import change_compatibly, change_incompatibly
+from tests.kit.schemas.random_schemas import random_schema, rendered
 
 randomness = st.integers(0, 2**64 - 1).map(Random)
 

@@ -9,7 +9,7 @@ from schemas.code_lists import CODE_LISTS
 from schemas.forbidden import FORBIDDEN, forbidden_themes
 from schemas.lint import code_list_findings, example_findings, lint, lint_all, missing_lists, report
 from schemas.schema_rules import fingerprint_findings, schema_findings
-from tests.unit.schemas.builders import a_request, changed
+from tests.kit.schemas.builders import a_request, changed
 
 CLEAN: dict[str, Any] = {
     "type": "record",

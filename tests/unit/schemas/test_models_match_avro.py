@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from schemas.personal import ReferralBody, SealedRecord
 from schemas.schema_index import MODELS, IndexedSchema, by_fingerprint, newest
-from tests.unit.schemas.agreement import disagreements
+from tests.kit.schemas.agreement import disagreements
 
 SHIPPED = sorted(by_fingerprint().values(), key=lambda schema: (schema.record, schema.version))
 

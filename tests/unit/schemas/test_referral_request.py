@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from schemas.code_lists import unknown_codes
 from schemas.problems import Problem, ProblemKind, problems
 from schemas.referral_request import MOST_REQUESTS, ReferralRequest, parse_requests
-from tests.unit.schemas.builders import a_request, changed, read, refusal, without
+from tests.kit.schemas.builders import a_request, changed, read, refusal, without
 
 EXAMPLES = sorted(file.name for file in (resources.files("schemas") / "examples").iterdir())
 

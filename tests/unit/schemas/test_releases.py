@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.releases import SUMS, release_findings, shipped_findings
-from tests.unit.schemas.evolving import GONE, TREE, edited, with_field
+from tests.kit.schemas.evolving import GONE, TREE, edited, with_field
 
 FIRST, SECOND, THIRD = "Tree.v1.avsc", "Tree.v2.avsc", "Tree.v10.avsc"
 NOTED = with_field(TREE, "note", ["null", "string"], default=None)

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.schema_changes import changes, drawn
 from schemas.schema_shape import shape_of
-from tests.unit.schemas.evolving import (
+from tests.kit.schemas.evolving import (
     DATE,
     GONE,
     MICROS,

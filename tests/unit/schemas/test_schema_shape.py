@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.schema_shape import NotASchema, parse_avsc, shape_of
-from tests.unit.schemas.evolving import TREE, array, edited, field, fixed, record
+from tests.kit.schemas.evolving import TREE, array, edited, field, fixed, record
 
 SECRET = "Test-Oʻgʻiloy"
 

@@ -14,7 +14,7 @@ from rich.pretty import pretty_repr
 from schemas.personal import Caregiver, Consent, Person, ReferralBody
 from schemas.problems import problems
 from schemas.referral_request import ReferralRequest, parse_requests
-from tests.unit.schemas.builders import a_body, a_request, changed, field_paths, read
+from tests.kit.schemas.builders import a_body, a_request, changed, field_paths, read
 
 PLANTED = "Planted-Oʻgʻiloy"
 PATHS = sorted(field_paths(a_request()))

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from schemas.code_lists import load_code_list, unknown_codes
 from schemas.personal import ReferralBody, StatusBody
 from schemas.schema_index import newest
-from tests.unit.schemas.builders import a_body, a_status_body, read
-from tests.unit.schemas.strategies import models
+from tests.kit.schemas.builders import a_body, a_status_body, read
+from tests.kit.schemas.strategies import models
 
 SEALED: list[type[BaseModel]] = [ReferralBody, StatusBody]
 LARGEST_PADDING = 16 * 1024

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from schemas.personal import Consent, Identifier, Person, ReferralBody, StatusBody
 from schemas.problems import Problem, ProblemKind, problems
-from tests.unit.schemas.builders import (
+from tests.kit.schemas.builders import (
     CONSENT,
     PERSON,
     a_body,

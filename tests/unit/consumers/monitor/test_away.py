@@ -18,8 +18,8 @@ from referral_bus.errors import Reason, Unreachable
 from referral_bus.logs import make_log
 from tests.kit.bench import LogLines, bench
 from tests.kit.forge import a_referral, event_record
+from tests.kit.lookout import HEARTBEAT, KEEP, later, lookout, read_on
 from tests.kit.waiting import wait_until
-from tests.unit.consumers.monitor.lookout import HEARTBEAT, KEEP, later, lookout, read_on
 from tests.unit.consumers.monitor.test_overview import drawn
 
 SENDER, RECIPIENT = "family-women", "public-health"

@@ -8,8 +8,8 @@ import pytest
 from consumers.agency.announcer import EXPIRES_AFTER
 from consumers.monitor.judging import heard
 from tests.kit.forge import a_referral, a_word, an_announcement, event_record, signed
+from tests.kit.lookout import Lookout, later, lookout
 from tests.kit.registers import with_revoked_key
-from tests.unit.consumers.monitor.lookout import Lookout, later, lookout
 
 SENDER, RECIPIENT = "family-women", "public-health"
 HOUR = timedelta(hours=1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from referral_bus.broker.protocols import Delivery
 from tests.kit.forge import a_referral, a_word, event_record
-from tests.unit.consumers.monitor.lookout import later, lookout
+from tests.kit.lookout import later, lookout
 
 SENDER, RECIPIENT = "family-women", "public-health"
 FLOW = {"source_agency": SENDER, "target_agency": RECIPIENT}

@@ -19,9 +19,9 @@ from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import write
 from schemas.events import RegisterVersion
 from tests.kit.forge import a_receipt, a_referral, a_word, an_announcement, event_record, signed, signed_bytes
+from tests.kit.lookout import Lookout, a_notice, later, lookout, read_on
 from tests.kit.registers import with_revoked_key
 from tests.kit.waiting import wait_until
-from tests.unit.consumers.monitor.lookout import Lookout, a_notice, later, lookout, read_on
 
 SENDER, RECIPIENT, THIRD = "family-women", "public-health", "barqaror-hayot"
 FORGED = "forged_events_total"

@@ -15,8 +15,8 @@ from referral_bus.errors import LedgerUnusable, Refused
 from referral_bus.federation.register import Register
 from tests.kit.bench import START, Bench
 from tests.kit.forge import a_referral, event_record
+from tests.kit.lookout import Lookout, later, lookout
 from tests.kit.registers import changed, without_agreement
-from tests.unit.consumers.monitor.lookout import Lookout, later, lookout
 
 SENDER, RECIPIENT = "family-women", "public-health"
 

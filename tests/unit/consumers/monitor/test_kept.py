@@ -12,7 +12,7 @@ from consumers.monitor.retention import forget
 from referral_bus.wire.raw import RawRecord
 from tests.kit.bench import Bench
 from tests.kit.forge import a_receipt, a_referral, event_record
-from tests.unit.consumers.monitor.lookout import Lookout, later, lookout
+from tests.kit.lookout import Lookout, later, lookout
 
 SENDER, RECIPIENT = "family-women", "public-health"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from referral_bus.broker.protocols import Position
 from tests.kit.bench import Bench
 from tests.kit.forge import a_referral, an_announcement, event_record, signed
-from tests.unit.consumers.monitor.lookout import Lookout, later, lookout
+from tests.kit.lookout import Lookout, later, lookout
 
 SENDER, RECIPIENT = "family-women", "public-health"
 GROUP = f"referral-bus.{RECIPIENT}"

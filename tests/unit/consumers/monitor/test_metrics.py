@@ -17,9 +17,9 @@ from consumers.monitor.metrics import BUCKETS_S, MONITOR_METRICS
 from referral_bus.metrics import AGENCY_METRICS, PREFIX, MetricRule
 from tests.kit.bench import Bench
 from tests.kit.forge import a_referral, a_word, event_record
+from tests.kit.lookout import Lookout, a_notice, lookout
 from tests.kit.promtool import promtool
 from tests.kit.registers import without_agreement
-from tests.unit.consumers.monitor.lookout import Lookout, a_notice, lookout
 
 SENDER, RECIPIENT = "family-women", "public-health"
 PROMETHEUS = Path(__file__).parents[4] / "deploy" / "prometheus"

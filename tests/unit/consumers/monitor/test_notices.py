@@ -7,7 +7,7 @@ from uuid import uuid4
 from consumers.monitor.announcements import MOST_COUNTED
 from referral_bus.broker.send_failures import MENDED_AFTER, TOLD_EVERY
 from tests.kit.forge import a_receipt, an_announcement, signed
-from tests.unit.consumers.monitor.lookout import a_notice, lookout
+from tests.kit.lookout import a_notice, lookout
 
 SENDER, RECIPIENT, THIRD = "family-women", "public-health", "barqaror-hayot"
 UNAGREED = "unagreed_flow_events_total"

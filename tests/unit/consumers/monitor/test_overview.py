@@ -14,8 +14,8 @@ from deploy.app.views.monitor_views import document, drawing
 from referral_bus.federation.register import Register
 from referral_bus.silence import SILENT_AFTER
 from tests.kit.forge import a_referral, an_announcement, event_record, signed
+from tests.kit.lookout import HEARTBEAT, a_notice, later, lookout, read_on
 from tests.kit.registers import changed
-from tests.unit.consumers.monitor.lookout import HEARTBEAT, a_notice, later, lookout, read_on
 
 SENDER, RECIPIENT, OFFICE, RARE = "family-women", "public-health", "law-university", "intilish"
 

@@ -11,8 +11,8 @@ from referral_bus.wire.raw import RawRecord
 from referral_bus.wire.record import MAX_HEADERS
 from tests.kit.bench import Bench
 from tests.kit.forge import a_receipt, a_referral, a_word, an_announcement, event_record, signed
+from tests.kit.lookout import a_notice, later, lookout
 from tests.kit.registers import with_revoked_key
-from tests.unit.consumers.monitor.lookout import a_notice, later, lookout
 
 SENDER, RECIPIENT, THIRD = "family-women", "public-health", "barqaror-hayot"
 FORGED, REPLAYED = "forged_events_total", "replayed_events_total"

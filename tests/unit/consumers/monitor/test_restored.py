@@ -12,8 +12,8 @@ from referral_bus.stage_queries import stage_of
 from referral_bus.stages import Stage, Standing
 from schemas.deadlines import DEFAULT_LIMITS
 from tests.kit.bench import Bench, Station
+from tests.kit.lookout import Lookout, later, lookout
 from tests.kit.registers import without_agreement
-from tests.unit.consumers.monitor.lookout import Lookout, later, lookout
 
 SENDER, RECIPIENT = "family-women", "public-health"
 MINUTE = timedelta(minutes=1)

@@ -16,9 +16,9 @@ from schemas.events import HIGHEST_INCARNATION, ReferralKey
 from schemas.outcomes import Code, Outcome
 from tests.kit.bench import Bench
 from tests.kit.forge import a_receipt, a_word, an_announcement, event_record, signed
+from tests.kit.lookout import Lookout, lookout
 from tests.kit.people import RECIPIENT, SENDER
 from tests.kit.registers import changed, with_revoked_key
-from tests.unit.consumers.monitor.lookout import Lookout, lookout
 
 STOLEN_FROM = RECIPIENT
 HIGHEST = (HIGHEST_INCARNATION, 2**53 - 1)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit.bench import Bench
 from tests.kit.forge import a_receipt, a_referral, a_word, an_announcement, event_record, signed
-from tests.unit.consumers.monitor.lookout import Lookout, later, lookout
+from tests.kit.lookout import Lookout, later, lookout
 
 SENDER, RECIPIENT = "family-women", "public-health"
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from schemas.events import ReferralKey
 from tests.kit.forge import a_receipt, a_referral, a_word, event_record
+from tests.kit.lookout import lookout
 from tests.kit.registers import without_agreement
-from tests.unit.consumers.monitor.lookout import lookout
 
 SENDER, RECIPIENT, THIRD = "family-women", "public-health", "barqaror-hayot"
 UNAGREED = "unagreed_flow_events_total"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.kit.bench import Bench
 from tests.kit.forge import a_referral, a_word, an_announcement, event_record, signed
-from tests.unit.consumers.monitor.lookout import Lookout, later, lookout
+from tests.kit.lookout import Lookout, later, lookout
 
 SENDER, RECIPIENT = "family-women", "public-health"
 UNSEEN, NEED = "overdue_unseen", "more overdue than seen"

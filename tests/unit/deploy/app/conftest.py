@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.unit.deploy.app.command import Command
-from tests.unit.deploy.app.homes import (
+from tests.kit.command import Command
+from tests.kit.homes import (
     OTHER,
     RECIPIENT,
     SENDER,

@@ -17,14 +17,14 @@ from referral_bus.clock import system_clock
 from referral_bus.logs import make_log
 from referral_bus.metrics import AGENCY_METRICS, PREFIX
 from tests.kit.bench import LogLines
+from tests.kit.command import PLANTED, Command, assert_refused
+from tests.kit.handlers import handed_over
+from tests.kit.homes import RECIPIENT, Agency
 from tests.kit.people import PLANTED_NAME, request
 from tests.kit.waiting import wait_until
-from tests.unit.deploy.app.command import PLANTED, Command, assert_refused
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.handlers import handed_over
-from tests.unit.deploy.app.homes import RECIPIENT, Agency
 
-HANDLERS = "tests.unit.deploy.app.handlers"
+HANDLERS = "tests.kit.handlers"
 
 
 class Running:
@@ -89,7 +89,7 @@ def test_a_failing_hand_over_is_tried_again_and_its_message_is_not_logged(
     running.start(federation.recipient)
     wait_until(lambda: len(handed_over(federation.recipient.home)) == 1)
     assert "handover_failed" in running.log.text
-    assert "ConnectionError in tests.unit.deploy.app.handlers" in running.log.text
+    assert "ConnectionError in tests.kit.handlers" in running.log.text
     assert PLANTED not in running.log.text
     assert PLANTED_NAME not in running.log.text
 

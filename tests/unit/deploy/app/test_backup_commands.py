@@ -11,9 +11,9 @@ from deploy.app.agency_client import open_client
 from deploy.app.backup_files import backup_key, take_out
 from referral_bus.federation.keyring import read_key
 from referral_bus.home import open_home, running
-from tests.unit.deploy.app.command import Command, assert_refused
+from tests.kit.command import Command, assert_refused
+from tests.kit.homes import Agency, Post
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import Agency, Post
 
 
 def key_of(agency: Agency) -> bytes:

@@ -22,7 +22,7 @@ from referral_bus.home import Home, running
 from referral_bus.rollback_guard import RollbackGuard
 from referral_bus.settings import load_settings
 from schemas.bounded_toml import MAX_BYTES
-from tests.unit.deploy.app.command import Command, assert_one_line, assert_refused
+from tests.kit.command import Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 from tests.unit.deploy.app.test_service_status import another_server, serving
 

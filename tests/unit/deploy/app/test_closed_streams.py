@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from deploy.app.exit_codes import ExitCode
+from tests.kit.command import Command
+from tests.kit.homes import RECIPIENT
 from tests.kit.people import request_document
 from tests.kit.waiting import PATIENCE_S
-from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import RECIPIENT
 
 READ = ("inbox", "inbox --json", "todo", "agencies", "erasures", "show ID", "why ID", "dead-letters list")
 CHANGE = ("publish FILE", "publish FILE --json", "cancel ID", "withdraw ID --yes")

@@ -11,8 +11,8 @@ import pytest
 from deploy.app.cli import run
 from referral_bus.ledger import store
 from referral_bus.ledger.store import Ledger
+from tests.kit.command import PLANTED, Command, assert_one_line, assert_refused
 from tests.kit.waiting import PATIENCE_S
-from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 
 USAGE: list[tuple[tuple[str, ...], str]] = [

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from deploy.app.agency_client import open_client
+from tests.kit.command import Command, assert_one_line, assert_refused
+from tests.kit.homes import RECIPIENT, Agency
 from tests.kit.people import request
-from tests.unit.deploy.app.command import Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import RECIPIENT, Agency
 
 
 def overwritten(ledger: Path) -> None:

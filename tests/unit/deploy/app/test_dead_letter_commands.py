@@ -11,10 +11,10 @@ from referral_bus.clock import system_clock
 from referral_bus.home import accept_register, open_home
 from referral_bus.ledger import handovers
 from referral_bus.ledger.handovers import Retries
+from tests.kit.command import NOTHING_LEAVES, PLANTED, Command, Ended, assert_one_line, assert_refused
+from tests.kit.homes import RECIPIENT, SENDER, Agency, Post, signed_register
 from tests.kit.people import PLANTED_NAME
-from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Ended, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import NEED, Federation
-from tests.unit.deploy.app.homes import RECIPIENT, SENDER, Agency, Post, signed_register
 
 REASON = f"{PLANTED} the synthetic family has moved"
 

@@ -9,11 +9,11 @@ import pytest
 
 from deploy.app.backup_files import backup_key, write_backup
 from referral_bus.federation.keyring import read_key
+from tests.kit.command import Command, assert_one_line, assert_refused
 from tests.kit.edited_backups import EDITS, ENDLESS, TRIGGER, VIEW, Edit
+from tests.kit.homes import SENDER, Agency
 from tests.kit.small_disk import small_disk
-from tests.unit.deploy.app.command import Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import SENDER, Agency
 
 PLANTS = {"a trigger": (TRIGGER,), "a view for a table": VIEW, "a view without end": ENDLESS}
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from deploy.app.exit_codes import MEANS, ExitCode
+from tests.kit.command import PLANTED, Command
+from tests.kit.homes import RECIPIENT
 from tests.kit.people import request_document
 from tests.kit.waiting import PATIENCE_S
-from tests.unit.deploy.app.command import PLANTED, Command
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import RECIPIENT
 
 DOCS = Path(__file__).parents[4] / "docs"
 

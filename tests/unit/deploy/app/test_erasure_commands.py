@@ -9,11 +9,11 @@ import pytest
 from deploy.app.agency_client import open_client
 from deploy.app.views.erasure_views import erasure_document, erasure_lines, erasure_sentence
 from producers.publish import publish
+from tests.kit.command import Command, assert_refused
+from tests.kit.homes import OTHER, RECIPIENT, SENDER, Agency, Post
 from tests.kit.people import PLANTED_NAME, request
 from tests.kit.traces import traces
-from tests.unit.deploy.app.command import Command, assert_refused
 from tests.unit.deploy.app.conftest import NEED, Federation
-from tests.unit.deploy.app.homes import OTHER, RECIPIENT, SENDER, Agency, Post
 
 
 def test_a_withdrawal_is_told_in_one_sentence_and_stands_on_both_sides(

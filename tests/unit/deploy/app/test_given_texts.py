@@ -10,9 +10,9 @@ import pytest
 
 from referral_bus.errors import Refused
 from referral_bus.home import open_home
-from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Ended, assert_refused
+from tests.kit.command import NOTHING_LEAVES, PLANTED, Command, Ended, assert_refused
+from tests.kit.homes import Agency
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import Agency
 
 UZBEK = "Dushanba kuni qoʻngʻiroq qilamiz. Жума ҳам бўлади."
 MARK = b"\xef\xbb\xbf"

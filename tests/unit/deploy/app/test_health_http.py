@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from deploy.app.service.health_http import HttpLimits, health_server, serve
 from referral_bus.errors import Reason, Refused
+from tests.kit.command import PLANTED
 from tests.kit.waiting import PATIENCE_S
-from tests.unit.deploy.app.command import PLANTED
 
 
 @dataclass

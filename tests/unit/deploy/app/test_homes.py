@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from referral_bus.broker.kafka import Unpacking
 from referral_bus.home import Home, running
-from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line, assert_refused
+from tests.kit.command import PLANTED, Command, assert_one_line, assert_refused
+from tests.kit.homes import Agency
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import Agency
 
 COMMANDS = [
     ("inbox",),

@@ -11,10 +11,10 @@ import typer
 
 from deploy.app.cli import app
 from schemas.lifecycle import MOVES
+from tests.kit.command import Command
+from tests.kit.homes import OTHER, RECIPIENT, SENDER, Agency, Post
 from tests.kit.people import PLANTED_NAME, request_document
-from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import NEED, Federation
-from tests.unit.deploy.app.homes import OTHER, RECIPIENT, SENDER, Agency, Post
 
 NEED_KAFKA = {"register plan", "register apply", "register publish", "kafka start", "kafka stop"}
 TESTED_WITH_THE_MONITOR = {"monitor status", "monitor init", "monitor accept"}

@@ -10,7 +10,7 @@ from referral_bus.clock import system_clock
 from referral_bus.federation.keyring import write_key
 from referral_bus.wire.signing import key_id_of
 from schemas.sealing_keys import epoch_at
-from tests.unit.deploy.app.command import Command
+from tests.kit.command import Command
 from tests.unit.deploy.app.conftest import Federation
 
 LONG_OVER, FAR_AHEAD = epoch_at(system_clock()) - 3, epoch_at(system_clock()) + 40

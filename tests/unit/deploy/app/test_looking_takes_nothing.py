@@ -5,9 +5,9 @@ from contextlib import closing
 
 import pytest
 
-from tests.unit.deploy.app.command import Command, assert_refused
+from tests.kit.command import Command, assert_refused
+from tests.kit.homes import Agency, Post
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import Agency, Post
 
 CONSUMERS = {"handler": '"our_system:handler"', "webhook_url": '"https://case-system.example/referrals"'}
 

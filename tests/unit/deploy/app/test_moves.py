@@ -11,10 +11,10 @@ from deploy.app.cli import app, run
 from producers.publish import publish
 from producers.verbs import SAID_SEVERAL_TIMES
 from schemas.lifecycle import MOVES, NOTES, Side
+from tests.kit.command import NOTHING_LEAVES, PLANTED, Command, Ended, assert_refused
+from tests.kit.homes import RECIPIENT, Agency, Post
 from tests.kit.people import request
-from tests.unit.deploy.app.command import NOTHING_LEAVES, PLANTED, Command, Ended, assert_refused
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import RECIPIENT, Agency, Post
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "reject": ("--reason", "no-capacity"),

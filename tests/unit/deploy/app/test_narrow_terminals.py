@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from deploy.app.views.table import Listing
-from tests.unit.deploy.app.command import Command
+from tests.kit.command import Command
+from tests.kit.homes import Post
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import Post
 
 NARROW = 60
 LISTS = [

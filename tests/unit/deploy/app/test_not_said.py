@@ -13,10 +13,10 @@ import pytest
 from deploy.app.exit_codes import ExitCode
 from deploy.app.output import OutputFailed
 from deploy.demo.federation import example_template
+from tests.kit.command import PLANTED, Command, Ended
+from tests.kit.homes import DEAD_KAFKA, RECIPIENT, Agency
 from tests.kit.people import request_document
-from tests.unit.deploy.app.command import PLANTED, Command, Ended
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import DEAD_KAFKA, RECIPIENT, Agency
 
 
 class Full(io.StringIO):

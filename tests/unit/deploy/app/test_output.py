@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.app.output import local_time, printable, say, say_error, say_json
+from tests.kit.command import Command
+from tests.kit.homes import RECIPIENT, Post
 from tests.kit.people import request
-from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import RECIPIENT, Post
 
 HOSTILE = [
     "\x1b[2J\x1b[1;1Hgone",

@@ -17,11 +17,11 @@ from referral_bus.rollback_guard import LOWEST, HighWater
 from referral_bus.wire.raw import RawRecord
 from tests.kit.bench import Bench, bench
 from tests.kit.forge import an_announcement, signed
+from tests.kit.homes import RECIPIENT as RECIPIENT_HOME
 from tests.kit.people import RECIPIENT, SENDER, request
 from tests.kit.topics import records
 from tests.kit.waiting import wait_until
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import RECIPIENT as RECIPIENT_HOME
 from tests.unit.deploy.app.test_agency_service import Running
 
 

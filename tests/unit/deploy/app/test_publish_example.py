@@ -8,10 +8,10 @@ from pydantic import BaseModel
 
 from deploy.app.agency_client import open_client
 from deploy.app.commands.example_request import example_request
+from tests.kit.command import PLANTED, Command, assert_refused
+from tests.kit.homes import RECIPIENT
 from tests.kit.json_schema import mismatches
-from tests.unit.deploy.app.command import PLANTED, Command, assert_refused
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import RECIPIENT
 
 # What cannot stand beside a field that the example has, or needs a referral that is there already.
 NOT_SHOWN = {"date_of_birth", "replaces", "best_interests_reason", "best_interests_approver"}

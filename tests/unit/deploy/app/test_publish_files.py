@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.command import PLANTED, Command, assert_one_line, assert_refused
+from tests.kit.homes import RECIPIENT
 from tests.kit.people import request_document
-from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import RECIPIENT
 
 GOOD = json.dumps(request_document(RECIPIENT))
 DEEP = "[" * 200_000

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from referral_bus.clock import system_clock
+from tests.kit.command import PLANTED, Command, Ended, assert_refused
+from tests.kit.homes import NOT_AGREED, RECEIVES_NONE, RECIPIENT, Agency
 from tests.kit.people import request_document
-from tests.unit.deploy.app.command import PLANTED, Command, Ended, assert_refused
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import NOT_AGREED, RECEIVES_NONE, RECIPIENT, Agency
 
 Publish = Callable[..., Ended]
 

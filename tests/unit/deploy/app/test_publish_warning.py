@@ -7,10 +7,10 @@ from pathlib import Path
 
 from deploy.app.views.why import STOPPED
 from referral_bus.home import Home, running
+from tests.kit.command import Command
+from tests.kit.homes import OTHER
 from tests.kit.people import request_document
-from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import OTHER
 
 
 def test_a_referral_to_a_silent_agency_is_published_with_a_warning(

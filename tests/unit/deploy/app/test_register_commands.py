@@ -9,9 +9,9 @@ import pytest
 from deploy.demo.federation import SignedRegister, example_template
 from referral_bus.federation.register import read_register, render_register
 from referral_bus.home import Home
-from tests.unit.deploy.app.command import PLANTED, Command, Ended, assert_one_line, assert_refused
+from tests.kit.command import PLANTED, Command, Ended, assert_one_line, assert_refused
+from tests.kit.homes import DEAD_KAFKA, RECIPIENT, Agency, new_stewards, signed_register
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import DEAD_KAFKA, RECIPIENT, Agency, new_stewards, signed_register
 
 Accept = Callable[..., Ended]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from schemas.schema_index import by_fingerprint
-from tests.unit.deploy.app.command import PLANTED, Command, assert_refused
+from tests.kit.command import PLANTED, Command, assert_refused
 
 SHIPPED = Path(str(resources.files("schemas"))) / "avro"
 FIRST = SHIPPED / "StatusEvent.v1.avsc"

@@ -12,10 +12,10 @@ from deploy.app.views.case_view import case_lines
 from deploy.app.views.sealed_view import set_fields
 from schemas.lifecycle import Side
 from schemas.personal import ReferralBody, StatusBody
+from tests.kit.command import Command
 from tests.kit.full_referral import ESTIMATED, FULL, FULL_WORD, WIDTH, ZONE, body, case, page, word
-from tests.unit.deploy.app.command import Command
+from tests.kit.homes import RECIPIENT, Post
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import RECIPIENT, Post
 
 GUIDE = Path(__file__).parents[4] / "docs" / "integrate.md"
 

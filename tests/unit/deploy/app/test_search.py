@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.kit.command import PLANTED, Command, assert_one_line, assert_refused
+from tests.kit.homes import OTHER, RECIPIENT, SENDER
 from tests.kit.people import request_document
-from tests.unit.deploy.app.command import PLANTED, Command, assert_one_line, assert_refused
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import OTHER, RECIPIENT, SENDER
 
 
 def found(command: Command, federation: Federation, *options: object) -> list[dict[str, Any]]:

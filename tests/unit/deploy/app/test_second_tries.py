@@ -20,10 +20,10 @@ from referral_bus.ledger import tables
 from referral_bus.ledger.repeated_requests import WINDOW, Repeat
 from referral_bus.ledger.retention import Retention, retain
 from schemas.lifecycle import ErasureReason
+from tests.kit.command import Command
+from tests.kit.homes import RECIPIENT, Agency, Post
 from tests.kit.people import request, request_document
-from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import RECIPIENT, Agency, Post
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry
 from deploy.app.service.health_http import health_server
 from deploy.app.service.service_status import ServiceStatus, read_status, write_status
 from referral_bus.home import Home, running
+from tests.kit.command import Command
 from tests.kit.people import RECIPIENT
 from tests.kit.waiting import PATIENCE_S
-from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import Federation
 
 WELL = {"broker": True, "ledger": True}

@@ -8,12 +8,12 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from consumers.agency.webhook_secrets import finish_rotation, new_secret
 from referral_bus.broker.memory import MemoryBroker
 from referral_bus.clock import system_clock
+from tests.kit.command import Command
+from tests.kit.homes import RECIPIENT
 from tests.kit.listener import Call, listening, saying
 from tests.kit.people import request
 from tests.kit.waiting import wait_until
-from tests.unit.deploy.app.command import Command
 from tests.unit.deploy.app.conftest import NEED, Federation
-from tests.unit.deploy.app.homes import RECIPIENT
 from tests.unit.deploy.app.test_agency_service import Running
 
 

@@ -3,7 +3,7 @@
 import sqlite3
 from contextlib import closing
 
-from tests.unit.deploy.app.command import Command
+from tests.kit.command import Command
 from tests.unit.deploy.app.conftest import Federation
 
 

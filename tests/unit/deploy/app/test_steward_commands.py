@@ -13,9 +13,9 @@ from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register import parse_register, render_register
 from referral_bus.home import known_services
 from schemas.events import StewardSignature
-from tests.unit.deploy.app.command import PLANTED, Command, Ended, assert_one_line, assert_refused
+from tests.kit.command import PLANTED, Command, Ended, assert_one_line, assert_refused
+from tests.kit.homes import DEAD_KAFKA, Agency
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import DEAD_KAFKA, Agency
 
 TWO_OF_TWO = """stewards:
   threshold: 2

@@ -13,8 +13,8 @@ from deploy.app.service.supervisor import Pauses, Supervisor, Work
 from referral_bus.errors import LedgerUnusable, Reason, Refused, Unreachable
 from referral_bus.logs import make_log
 from tests.kit.bench import LogLines
+from tests.kit.command import PLANTED
 from tests.kit.waiting import PATIENCE_S, wait_until
-from tests.unit.deploy.app.command import PLANTED
 
 Progress = Callable[[], None]
 

@@ -4,9 +4,9 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
-from tests.unit.deploy.app.command import Command
+from tests.kit.command import Command
+from tests.kit.homes import NOT_AGREED, OTHER, RECEIVES_NONE, RECIPIENT, SENDER, Agency, Post
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import NOT_AGREED, OTHER, RECEIVES_NONE, RECIPIENT, SENDER, Agency, Post
 
 
 def tasks(command: Command, agency: Agency) -> list[dict[str, Any]]:

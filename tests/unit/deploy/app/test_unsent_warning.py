@@ -3,7 +3,7 @@
 import pytest
 
 from referral_bus.home import Home, running
-from tests.unit.deploy.app.command import NOTHING_LEAVES, Command
+from tests.kit.command import NOTHING_LEAVES, Command
 from tests.unit.deploy.app.conftest import Federation
 
 WRITES = [("see",), ("accept",), ("withdraw", "--yes")]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from referral_bus.files import trouble
+from tests.kit.command import NOTHING_LEAVES, Command, assert_refused
 from tests.kit.users import OWNER, ROOT, STRANGER, command_as, folder_for_all, give
-from tests.unit.deploy.app.command import NOTHING_LEAVES, Command, assert_refused
 from tests.unit.deploy.app.conftest import Federation
 
 

@@ -7,9 +7,9 @@ import pytest
 from consumers.monitor.settings import MonitorSettings
 from referral_bus.setting_forms import form_of_setting
 from referral_bus.settings import Settings
-from tests.unit.deploy.app.command import PLANTED, Command, assert_refused
+from tests.kit.command import PLANTED, Command, assert_refused
+from tests.kit.homes import Agency
 from tests.unit.deploy.app.conftest import Federation
-from tests.unit.deploy.app.homes import Agency
 
 
 def test_every_setting_says_what_it_takes() -> None:

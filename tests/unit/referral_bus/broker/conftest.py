@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import referral_bus.broker.kafka  # noqa: F401
-from tests.unit.referral_bus.broker.stage import Stage
+from tests.kit.kafka_stage import Stage
 
 
 @pytest.fixture

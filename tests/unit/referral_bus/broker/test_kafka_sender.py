@@ -8,8 +8,8 @@ from kafka.errors import KafkaTimeoutError
 
 from referral_bus.broker.kafka.in_flight import KafkaSending
 from referral_bus.broker.kafka.sender import SenderLimits
+from tests.kit.kafka_stage import LIMITS, Stage, outcome, record
 from tests.kit.waiting import PATIENCE_S, wait_until
-from tests.unit.referral_bus.broker.stage import LIMITS, Stage, outcome, record
 
 
 def test_sending_does_not_wait_for_a_connection_and_keeps_order(stage: Stage) -> None:

@@ -14,8 +14,8 @@ from kafka.errors import (
 
 from referral_bus.broker.protocols import SendFailure
 from referral_bus.errors import Reason, Unreachable
+from tests.kit.kafka_stage import LIMITS, Stage, outcome, record
 from tests.kit.waiting import PATIENCE_S, wait_until
-from tests.unit.referral_bus.broker.stage import LIMITS, Stage, outcome, record
 
 
 def test_what_waits_for_too_long_has_timed_out(stage: Stage) -> None:

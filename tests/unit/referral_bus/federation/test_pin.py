@@ -5,7 +5,7 @@ import pytest
 
 from referral_bus.errors import Reason, Refused, Unreachable
 from referral_bus.federation.pin import Pin, load_pin, save_pin
-from tests.unit.referral_bus.federation.builders import FEDERATION, document, register_of
+from tests.kit.register_builders import FEDERATION, document, register_of
 
 PIN = Pin(federation=FEDERATION, version=7, sha256="ab" * 32, stewards=register_of(document()).content.stewards)
 

@@ -11,7 +11,7 @@ from referral_bus.federation.yaml_strict import dump_yaml
 from referral_bus.wire.envelope import STEWARD
 from referral_bus.wire.record import Directory
 from referral_bus.wire.signing import key_id_of
-from tests.unit.referral_bus.federation.builders import (
+from tests.kit.register_builders import (
     END,
     FEDERATION,
     NOW,

@@ -6,7 +6,7 @@ import pytest
 from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register import read_register, render_register
 from referral_bus.federation.yaml_strict import dump_yaml
-from tests.unit.referral_bus.federation.builders import document, register_of
+from tests.kit.register_builders import document, register_of
 
 
 def changed(place: tuple[str | int, ...], value: Any) -> bytes:

@@ -9,7 +9,7 @@ from referral_bus.errors import Reason, Refused
 from referral_bus.federation.register import parse_register, read_register
 from referral_bus.federation.register_rules import problems
 from referral_bus.federation.yaml_strict import dump_yaml
-from tests.unit.referral_bus.federation.builders import (
+from tests.kit.register_builders import (
     END,
     FEDERATION,
     SERVICES,

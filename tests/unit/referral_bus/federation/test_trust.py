@@ -21,7 +21,7 @@ from referral_bus.federation.trust import (
 )
 from referral_bus.federation.yaml_strict import dump_yaml
 from schemas.events import StewardSignature
-from tests.unit.referral_bus.federation.builders import (
+from tests.kit.register_builders import (
     FEDERATION,
     NOW,
     SERVICES,

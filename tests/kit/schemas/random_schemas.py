@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from tests.unit.schemas.evolving import DATE, MICROS, MILLIS, UUID_TEXT, array, field, fixed, record
+from tests.kit.schemas.evolving import DATE, MICROS, MILLIS, UUID_TEXT, array, field, fixed, record
 
 PLAIN = ("boolean", "int", "long", "float", "double", "bytes", "string", UUID_TEXT, DATE, MILLIS, MICROS)
 DEFAULTS: dict[str, Any] = {"boolean": True, "int": 7, "long": -(2**63), "double": 0.5, "string": "oʻ"}

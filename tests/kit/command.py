@@ -8,8 +8,8 @@ import pytest
 
 from deploy.app.cli import run
 from deploy.app.views.why import STOPPED
+from tests.kit.homes import Agency
 from tests.kit.people import PLANTED_NAME, PLANTED_NEED
-from tests.unit.deploy.app.homes import Agency
 
 PLANTED = "PLANTED-7731"
 """Stands in whatever a test types or writes; no message may hold it."""

@@ -6,8 +6,8 @@ from random import Random
 from typing import Any
 
 from schemas.evolution_advice import EvolutionKind
-from tests.unit.schemas.evolving import DATE, MICROS, MILLIS, UUID_TEXT, array, field
-from tests.unit.schemas.random_schemas import PLAIN, default_of, is_a, nodes, records
+from tests.kit.schemas.evolving import DATE, MICROS, MILLIS, UUID_TEXT, array, field
+from tests.kit.schemas.random_schemas import PLAIN, default_of, is_a, nodes, records
 
 PROMOTED = {"int": "long", "long": "double", "float": "double", "string": "bytes"}
 

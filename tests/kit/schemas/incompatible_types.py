@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.evolution_advice import EvolutionKind
-from tests.unit.schemas.evolving import (
+from tests.kit.schemas.evolving import (
     DATE,
     GONE,
     MICROS,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.unit.schemas.evolving import (
+from tests.kit.schemas.evolving import (
     MILLIS,
     TREE,
     array,
