@@ -54,8 +54,8 @@ class Register:
     def witnesses(self, code: str, now: datetime) -> int:
         """How many other agencies must confirm the clock of the agency `code` before it destroys something for good:
         two, or one if it has an agreement with one member only, since it hears no other."""
-        others = [self.agency(each) for each in self.parties(code)]
-        return min(2, sum(other is not None and other.member(now) for other in others))
+        partners = [self.agency(each) for each in self.parties(code)]
+        return min(2, sum(agency is not None and agency.member(now) for agency in partners))
 
     def agreed(self, sender: str, recipient: str, now: datetime) -> bool:
         """Whether `sender` may start referrals to `recipient`: an agreement is in force, and both are members."""

@@ -227,7 +227,9 @@ _OPEN_ABOUT = (
     .limit(MOST_ABOUT)
 )
 _BODY_KEY = sa.select(tables.referrals.c.body_key).where(is_about_given(tables.referrals.c))
-_STREAM = (is_about_given(tables.places.c), tables.places.c.writer == sa.bindparam("of_writer"))
-_PLACE_SAID = sa.select(tables.places.c.incarnation, tables.places.c.sequence, tables.places.c.key_id).where(*_STREAM)
+_PLACES_OF_WRITER = (is_about_given(tables.places.c), tables.places.c.writer == sa.bindparam("of_writer"))
+_PLACE_SAID = sa.select(tables.places.c.incarnation, tables.places.c.sequence, tables.places.c.key_id).where(
+    *_PLACES_OF_WRITER
+)
 _FIRST_PLACE = sa.insert(tables.places)
-_NEXT_PLACE = sa.update(tables.places).where(*_STREAM)
+_NEXT_PLACE = sa.update(tables.places).where(*_PLACES_OF_WRITER)
