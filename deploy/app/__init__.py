@@ -11,7 +11,6 @@ views/           documents for --json and lines for people, of what a command sh
 output           prints them
 failures         what a failed command prints
 exit_codes       the exit codes
-reference        writes docs/commands.md from the command line
 
 agency_client    what a person or a program can do at one agency; commands, handlers and the demonstration use it
 worklist         which referrals fit a filter, and what waits for this agency's people

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from deploy.app.reference import reference
+from tests.kit.command_reference import reference
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_command_reference_is_what_the_command_line_says() -> None:
     written = (DOCS / "commands.md").read_text(encoding="utf-8")
-    assert written == reference(), "run: python -m deploy.app.reference > docs/commands.md"
+    assert written == reference(), "run: python -m tests.kit.command_reference > docs/commands.md"
 
 
 def test_every_alert_has_its_section_in_the_operators_guide() -> None:

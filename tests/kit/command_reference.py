@@ -1,4 +1,4 @@
-"""Writes the command reference from the definitions of the commands: `python -m deploy.app.reference >
+"""Writes the command reference from the definitions of the commands: `python -m tests.kit.command_reference >
 docs/commands.md`."""
 
 import sys
@@ -9,8 +9,8 @@ import typer
 
 HEAD = """# Commands
 
-Written from the command line by `python -m deploy.app.reference`; a test compares the two. How a command can end is
-told under [exit codes](integrate.md#exit-codes).
+Written from the command line by `python -m tests.kit.command_reference`; a test compares the two. How a command can end
+is told under [exit codes](integrate.md#exit-codes).
 """
 
 
