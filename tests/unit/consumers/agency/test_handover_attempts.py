@@ -92,7 +92,7 @@ def test_a_pause_is_never_longer_than_an_hour_and_patience_is_never_nonsense() -
     retries = Retries(100, PAUSE)
     assert [retries.backoff.pause(failures) for failures in (1, 2, 99)] == [PAUSE, 2 * PAUSE, LONGEST_PAUSE]
     for attempts, pause in ((0, PAUSE), (1, timedelta(0))):
-        with pytest.raises(ValueError, match="tried at least once"):
+        with pytest.raises(ValueError, match="attempts must be at least 1"):
             Retries(attempts, pause)
 
 
