@@ -110,7 +110,7 @@ def test_after_a_kill_it_starts_again_with_everything_it_had(folder: Path) -> No
 
     assert isinstance(state, StoppedKafka)
     assert state.ended is not None
-    assert state.ended.startswith("Kafka ended unasked")
+    assert state.ended.startswith("Kafka ended by itself")
     assert read(second, 1) == [b"before"]
 
 
