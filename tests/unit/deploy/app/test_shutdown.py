@@ -17,6 +17,8 @@ from referral_bus.logs import make_log
 from tests.kit.bench import LogLines
 from tests.kit.waiting import PATIENCE_S
 
+pytestmark = pytest.mark.timeout(2 * PATIENCE_S)  # reading from a process that says nothing blocks
+
 PROCESS = dedent(
     """
     import signal, sys, threading, time
