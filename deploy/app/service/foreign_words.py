@@ -69,7 +69,7 @@ class ForeignWords:
         self.heard("unraisable", "?" if failed.exc_value is None else defect(failed.exc_value))
 
 
-class _Handler(logging.Handler):
+class _CountingHandler(logging.Handler):
     def __init__(self, words: ForeignWords) -> None:
         super().__init__()
         self._words = words
@@ -160,7 +160,7 @@ def _take_hooks(words: ForeignWords) -> Callable[[], None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     hooks = warnings.showwarning, threading.excepthook, sys.unraisablehook
-    root.handlers[:] = [_Handler(words)]
+    root.handlers[:] = [_CountingHandler(words)]
     root.setLevel(logging.WARNING)
     warnings.showwarning = words.warned
     threading.excepthook = words.thread_died

@@ -49,7 +49,7 @@ class HealthServer(ThreadingMixIn, WSGIServer):
         self.answering = BoundedSemaphore(limits.answered)
         self._arriving: dict[socket.socket, None] = {}  # in the order in which they came
         self._lock = Lock()
-        super().__init__((LOOPBACK, port), _Handler)
+        super().__init__((LOOPBACK, port), _RequestHandler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
@@ -101,7 +101,7 @@ class _ReadUntil(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
 
-class _Handler(WSGIRequestHandler):
+class _RequestHandler(WSGIRequestHandler):
     server: HealthServer
 
     def setup(self) -> None:
