@@ -93,10 +93,12 @@ class Field:
         return sum(without_receipt(client) for client in self.clients.values())
 
     def settle(self, within_s: float = SETTLED_WITHIN_S) -> Result:
-        """Waits until everything has been said and receipted, and compares all ledgers. What has not come to rest by
-        then shows as lost."""
-        deadline = time.monotonic() + within_s
+        """Waits until everything has been said and receipted, and compares all ledgers. Gives up when for `within_s` no
+        word was added and no fewer events waited for their receipts; what waits then shows as lost."""
+        accepted, fewest, deadline = self.events, self.waiting, time.monotonic() + within_s
         while not (self.load.idle() and self._quiet()):
+            if self.events > accepted or self.waiting < fewest:
+                accepted, fewest, deadline = self.events, min(fewest, self.waiting), time.monotonic() + within_s
             if time.monotonic() > deadline:
                 self.tell("not settled")
                 break
