@@ -16,7 +16,7 @@ from referral_bus.federation.keyring import Keyring, create_keys, load_keys
 from referral_bus.federation.register import Register
 from referral_bus.federation.register_folder import RegisterFolder
 from referral_bus.files import private, trouble, work_as_owner_of
-from referral_bus.home_folder import make_home_folder, open_home_folder
+from referral_bus.home_folder import new_home_folder, open_home_folder
 from referral_bus.ledger.at_rest import AtRest
 from referral_bus.ledger.own_agency import begin_anew, incarnation_by_clock
 from referral_bus.ledger.store import Ledger, create_ledger, open_ledger
@@ -77,12 +77,11 @@ def create_home(folder: Path, settings: Settings, now: datetime, again: bool = F
     that the agency has lost an earlier home: the new ledger begins with a higher incarnation and higher numbers than
     that one can have used."""
     work_as_owner_of(folder)
-    with private():
+    with private(), new_home_folder(folder):
         return _create(folder, settings, now, again)
 
 
 def _create(folder: Path, settings: Settings, now: datetime, again: bool) -> Home:
-    make_home_folder(folder)
     home = Home(folder)
     keyring = create_keys(home.keys, now)
     ledger = create_ledger(home.ledger, AtRest(keyring.at_rest), settings.agency)

@@ -1,6 +1,9 @@
 """What the home folders of an agency and of the monitor have in common: made empty, and opened only by their owner."""
 
+import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from referral_bus.errors import Reason, Refused
@@ -8,15 +11,35 @@ from referral_bus.files import refuse_open_to_others, trouble, work_as_owner_of
 from referral_bus.setting_files import FILE
 
 
-def make_home_folder(folder: Path) -> None:
-    """A new folder that only its owner can read. Raises `Refused` for one that is not empty."""
+@contextmanager
+def new_home_folder(folder: Path) -> Iterator[None]:
+    """Makes a folder that only its owner can read, for the files that are written within this context. When one of them
+    fails, all that was made goes again, so that the same command can be typed once more. Raises `Refused` for a folder
+    that is not empty, `Unreachable` when the disk fails."""
+    found = folder.exists()
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if found and (not folder.is_dir() or any(folder.iterdir())):
             raise Refused(Reason.HOME_INVALID, "this folder is not empty; name a new one", "home")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
     except OSError:
         raise Refused(Reason.HOME_INVALID, "this folder cannot be made here", "home") from None
+    try:
+        yield
+    except OSError as error:
+        _remove(folder, itself=not found)
+        raise trouble(error, folder, "home", "written") from None
+    except BaseException:
+        _remove(folder, itself=not found)
+        raise
+
+
+def _remove(folder: Path, itself: bool) -> None:
+    """Removes what is in a folder that was empty before, and the folder if it was not there."""
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if itself:
+        folder.rmdir()
 
 
 def open_home_folder(folder: Path, with_keys: bool, no_home: str) -> Path:

@@ -15,7 +15,7 @@ from referral_bus.federation.register import Register
 from referral_bus.federation.register_folder import RegisterFolder
 from referral_bus.files import private, work_as_owner_of
 from referral_bus.home import known_services
-from referral_bus.home_folder import make_home_folder, open_home_folder
+from referral_bus.home_folder import new_home_folder, open_home_folder
 from referral_bus.logs import Log
 from referral_bus.setting_files import FILE
 
@@ -50,8 +50,7 @@ class MonitorHome:
 def create_monitor_home(folder: Path, settings: MonitorSettings) -> MonitorHome:
     """Makes a new home. Raises `Refused` for a folder that has anything in it."""
     work_as_owner_of(folder)
-    with private():
-        make_home_folder(folder)
+    with private(), new_home_folder(folder):
         (folder / FILE).write_text(render_settings(settings), encoding="utf-8")
     return MonitorHome(folder)
 

@@ -43,7 +43,7 @@ def _resend_in_turn(tx: Tx, addressee: str, now: datetime) -> None:
 
 
 def sweep(tx: Tx, now: datetime, backoff: Backoff) -> None:
-    """Makes events due whose wait only the passing of time can end. Called now and then by the relay."""
+    """Makes events due whose wait only the passing of time can end. The relay calls it once a minute."""
     for code in resends.due(tx, now):
         outbox.resend_all(tx, code, now)
     _send_to_valid_keys(tx, now)

@@ -172,4 +172,18 @@ HOME = (
         "        if False:",
         ("tests/unit/schemas/test_schema_shape.py",),
     ),
+    Guard(
+        "of a home that could not be made nothing is left",
+        "referral_bus/home_folder.py",
+        "    except OSError as error:\n        _remove(folder, itself=not found)\n",
+        "    except OSError as error:\n",
+        HOMES,
+    ),
+    Guard(
+        "a home on a disk that fails is no defect of ours",
+        "referral_bus/home_folder.py",
+        'raise trouble(error, folder, "home", "written") from None',
+        "raise",
+        HOMES,
+    ),
 )

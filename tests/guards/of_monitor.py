@@ -103,4 +103,18 @@ WATCH = (
         "_F.acted_in > 0",
         RESTORED,
     ),
+    Guard(
+        "a damaged database ends the monitor",
+        "consumers/monitor/store.py",
+        '        if found == "damaged":\n',
+        "        if False:\n",
+        (f"{MONITOR}/test_keeping.py",),
+    ),
+    Guard(
+        "a defect of ours is no outage of the monitor's database",
+        "consumers/monitor/store.py",
+        "        if found is None:\n            raise\n",
+        '        found = found or "unreadable"\n',
+        (f"{MONITOR}/test_keeping.py",),
+    ),
 )

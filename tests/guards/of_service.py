@@ -41,4 +41,11 @@ SERVICE = (
         "        if not server.answering.acquire(blocking=False) and False:\n",
         HTTP,
     ),
+    Guard(
+        "a service that its ledger has stopped ends with the reason",
+        "deploy/app/service/shutdown.py",
+        "    if finished and supervisor.fatal is not None:\n        raise supervisor.fatal\n",
+        "",
+        ENDING,
+    ),
 )

@@ -20,7 +20,7 @@ from deploy.app.service.handover_endpoint import load_endpoint
 from deploy.app.service.health_http import health_server, serve
 from deploy.app.service.own_announcements import announced_before
 from deploy.app.service.service_status import forget_status, write_status
-from deploy.app.service.shutdown import DRAIN_S, last_resort, until_told
+from deploy.app.service.shutdown import end_when_told
 from deploy.app.service.supervisor import Supervisor
 from deploy.app.service.watchdog import Watchdog
 from producers.relay import Relay
@@ -230,13 +230,12 @@ def run_service(
         service.start(end)
         write_status(client.home, server.server_port)
         log.info("started", http_port=server.server_port)
-        until_told(supervisor.stop)
-        with last_resort(DRAIN_S, log, end):
+
+        def close() -> bool:
             finished = service.close()
             server.server_close()
             broker.close()
             client.close()
-        log.info("stopped", in_time=finished)
-    if finished and supervisor.fatal is not None:
-        raise supervisor.fatal
-    return finished
+            return finished
+
+        return end_when_told(supervisor, log, end, close)

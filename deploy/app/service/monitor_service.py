@@ -15,7 +15,7 @@ from consumers.monitor.monitor_reader import MonitorReader
 from consumers.monitor.queries import created_at
 from deploy.app.service.health_http import health_server, serve
 from deploy.app.service.service_status import forget_status, write_status
-from deploy.app.service.shutdown import DRAIN_S, last_resort, until_told
+from deploy.app.service.shutdown import end_when_told
 from deploy.app.service.supervisor import Supervisor
 from deploy.app.service.watchdog import Watchdog
 from referral_bus.broker.lag import LagSource
@@ -139,12 +139,11 @@ def run_monitor(
         service.start()
         write_status(Home(home.folder), server.server_port)
         log.info("started", http_port=server.server_port)
-        until_told(supervisor.stop)
-        with last_resort(DRAIN_S, log, end):
+
+        def close() -> bool:
             finished = service.close()
             server.server_close()
             sources.close()
-        log.info("stopped", in_time=finished)
-    if finished and supervisor.fatal is not None:
-        raise supervisor.fatal
-    return finished
+            return finished
+
+        return end_when_told(supervisor, log, end, close)

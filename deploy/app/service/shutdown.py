@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
 
+from deploy.app.service.supervisor import Supervisor
 from referral_bus.logs import Log
 
 STUCK = 4
@@ -32,6 +33,18 @@ def until_told(stop: Event, promised_s: float = PROMISED_S) -> None:
         signal.signal(number, told)
     while not stop.wait(LOOK_S):
         pass
+
+
+def end_when_told(supervisor: Supervisor, log: Log, end: Callable[[int], object], close: Callable[[], bool]) -> bool:
+    """Waits until the service is told to end, then closes it by `close`, which returns whether everything ended in
+    time; returns the same. Raises the `LedgerUnusable` for which the supervisor stopped the service."""
+    until_told(supervisor.stop)
+    with last_resort(DRAIN_S, log, end):
+        finished = close()
+    log.info("stopped", in_time=finished)
+    if finished and supervisor.fatal is not None:
+        raise supervisor.fatal
+    return finished
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from consumers.monitor import monitor_reader, tables
 from consumers.monitor.store import Store, open_store
 from referral_bus.broker.protocols import Delivery
-from referral_bus.errors import LedgerUnusable, Refused
+from referral_bus.errors import LedgerUnusable, Refused, Unreachable
 from referral_bus.federation.register import Register
 from tests.kit.bench import START, Bench
 from tests.kit.forge import a_referral, event_record
@@ -257,6 +257,13 @@ def test_a_database_that_is_damaged_later_ends_the_monitor_with_one_clear_word(t
 
     with pytest.raises(LedgerUnusable, match="damaged"), Store(path).read() as tx:
         tx.execute(sa.select(tables.monitor))
+
+
+def test_a_database_that_is_gone_is_told_as_an_outage_and_not_made_anew(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable, match="cannot be read or written"), Store(tmp_path / "gone.sqlite").read():
+        pytest.fail("there is no database")
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_defect_of_ours_is_never_told_as_an_outage(tmp_path: Path) -> None:

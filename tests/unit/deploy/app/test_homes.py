@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from deploy.app.exit_codes import ExitCode
 from referral_bus.broker.kafka import Unpacking
 from referral_bus.home import Home, running
 from tests.kit.command import PLANTED, Command, assert_one_line, assert_refused
 from tests.kit.homes import Agency
+from tests.kit.small_disk import small_disk
 from tests.unit.deploy.app.conftest import Federation
 
 COMMANDS = [
@@ -282,3 +284,25 @@ def test_a_home_is_not_made_inside_a_file(command: Command, tmp_path: Path) -> N
     options = ("--agency", "mahalla", "--federation", "test-federation", "--kafka", "127.0.0.1:9092")
     for folder in ("file", "file/deeper"):
         assert_refused(command(Agency(tmp_path / folder), "agency", "init", *options), "HOME_INVALID", "home")
+
+
+@pytest.mark.parametrize(
+    "init", [("agency", "init", "--agency", "mahalla"), ("monitor", "init")], ids=["an agency", "the monitor"]
+)
+def test_of_a_home_on_a_full_disk_nothing_is_left_and_the_same_command_makes_it_later(
+    init: tuple[str, ...], command: Command, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", 8) as disk:
+        home = disk.folder / "home"
+        arguments = (*init, "--federation", "example", "--kafka", "127.0.0.1:9092", "--home", home)
+        disk.fill()
+        refused = command(None, *arguments)
+        left = home.exists()
+        disk.free()
+        made = command(None, *arguments)
+
+    assert_one_line(refused)
+    assert refused.code == ExitCode.UNREACHABLE
+    assert "the disk is full" in refused.err
+    assert not left
+    assert made.code == ExitCode.DONE

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
@@ -12,7 +12,9 @@ from textwrap import dedent
 import pytest
 
 from deploy.app.service import shutdown
-from deploy.app.service.shutdown import STUCK, last_resort
+from deploy.app.service.shutdown import STUCK, end_when_told, last_resort
+from deploy.app.service.supervisor import Supervisor
+from referral_bus.errors import LedgerUnusable, Reason
 from referral_bus.logs import make_log
 from tests.kit.bench import LogLines
 from tests.kit.waiting import PATIENCE_S
@@ -96,6 +98,36 @@ def test_the_kernel_ends_it_where_nothing_else_does_within_the_promised_time() -
     with ending_process(promised_s=0.1) as process:
         process.send_signal(signal.SIGTERM)
         assert process.wait() == -signal.SIGALRM
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Puts back the handlers that a service's end leaves behind."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_service_that_its_ledger_has_stopped_ends_with_the_reason() -> None:
+    log = LogLines()
+    supervisor = Supervisor(make_log(log))
+    closed: list[bool] = []
+
+    def work(_: threading.Event, progress: Callable[[], None]) -> None:
+        progress()
+        raise LedgerUnusable(Reason.LEDGER_DAMAGED, "it is damaged", "monitor.sqlite")
+
+    def close() -> bool:
+        closed.append(True)
+        return supervisor.finish(PATIENCE_S)
+
+    supervisor.start("reading", work)
+    with pytest.raises(LedgerUnusable, match="it is damaged"):
+        end_when_told(supervisor, make_log(log), lambda _: pytest.fail("it hangs"), close)
+
+    assert closed == [True]
 
 
 def test_when_even_the_end_hangs_the_process_is_ended_with_one_clear_line() -> None:
