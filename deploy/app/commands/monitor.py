@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.app.commands.options import JsonOption, RegisterArgument, SignaturesArgument, read_file
+from deploy.app.commands.options import (
+    JsonOption,
+    RegisterArgument,
+    Sha256Option,
+    SignaturesArgument,
+    answer_accepted,
+    read_file,
+)
 from deploy.app.output import already_done, answer, say_json
 from deploy.app.views.text_layout import list_width
 from referral_bus.clock import system_clock
@@ -62,10 +69,7 @@ def accept(
     file: RegisterArgument,
     signatures: SignaturesArgument,
     home: MonitorHomeOption,
-    sha256: Annotated[
-        str | None,
-        typer.Option("--sha256", help="The register's SHA-256, as the stewards tell it; needed for the first one."),
-    ] = None,
+    sha256: Sha256Option = None,
     json: JsonOption = False,
 ) -> None:
     """Accept a register after checking its signatures. A running monitor uses it at once."""
@@ -74,9 +78,7 @@ def accept(
     given = read_file(file), read_file(signatures, "SIGNATURES")
     opened = open_monitor_home(home)
     taken = accept_register(opened, *given, system_clock(), sha256)
-    says = f"version {taken.version} of {taken.federation} accepted"
-    with already_done(says):
-        answer({"version": taken.version, "federation": taken.federation}, [says], json)
+    answer_accepted(taken, json)
 
 
 @monitor.command("run")

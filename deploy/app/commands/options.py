@@ -9,7 +9,9 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from deploy.app.agency_client import AgencyClient, open_client
+from deploy.app.output import already_done, answer
 from referral_bus.errors import Reason, Refused
+from referral_bus.federation.register import Register
 from referral_bus.federation.yaml_strict import MAX_BYTES
 from referral_bus.files import trouble
 from schemas.problems import problems
@@ -36,6 +38,10 @@ WholeIdArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The referral's whole id; or SENDER/ID with it, to say whose it is.")
 ]
 KafkaOption = Annotated[str, typer.Option("--kafka", help="host:port of the brokers, several with commas.")]
+Sha256Option = Annotated[
+    str | None,
+    typer.Option("--sha256", help="The register's SHA-256, as the stewards tell it; needed for the first one."),
+]
 
 
 def read_file(path: Path, argument: str = "REGISTER") -> bytes:
@@ -48,6 +54,13 @@ def read_file(path: Path, argument: str = "REGISTER") -> bytes:
         raise Refused(Reason.FILE_UNREADABLE, "there is no such file", argument) from None
     except OSError as error:
         raise Refused(Reason.FILE_UNREADABLE, trouble(error, path, argument).advice, argument) from None
+
+
+def answer_accepted(taken: Register, json: bool) -> None:
+    """Tells that a register is in force from now on."""
+    says = f"version {taken.version} of {taken.federation} accepted"
+    with already_done(says):
+        answer({"version": taken.version, "federation": taken.federation}, [says], json)
 
 
 def client_of(home: Path) -> AgencyClient:

@@ -13,7 +13,9 @@ from deploy.app.commands.options import (
     JsonOption,
     KafkaOption,
     RegisterArgument,
+    Sha256Option,
     SignaturesArgument,
+    answer_accepted,
     read_file,
 )
 from deploy.app.output import already_done, answer, say_all, say_json
@@ -35,18 +37,13 @@ def accept(
     file: RegisterArgument,
     signatures: SignaturesArgument,
     home: HomeOption,
-    sha256: Annotated[
-        str | None,
-        typer.Option("--sha256", help="The register's SHA-256, as the stewards tell it; needed for the first one."),
-    ] = None,
+    sha256: Sha256Option = None,
     json: JsonOption = False,
 ) -> None:
     """Accept a register into an agency's home after checking its signatures."""
     given = read_file(file), read_file(signatures, "SIGNATURES")
     taken = accept_register(open_home(home), *given, system_clock(), sha256)
-    says = f"version {taken.version} of {taken.federation} accepted"
-    with already_done(says):
-        answer({"version": taken.version, "federation": taken.federation}, [says], json)
+    answer_accepted(taken, json)
 
 
 @register.command("lint")
