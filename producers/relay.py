@@ -43,7 +43,7 @@ from schemas.events import (
 )
 
 AT_ONCE = 200  # events under way to one addressee: a long backlog must not delay the others or fill the memory
-GIVE_UP_EVERY = timedelta(minutes=1)
+TIDY_EVERY = timedelta(minutes=1)
 IDLE_S = 0.5  # longest pause between two rounds
 IN_FLIGHT_S = 0.005  # pause while records are under way
 LONGEST_IN_FLIGHT_S = 0.1  # that pause grows to this while no answer comes: during an outage each round costs a query
@@ -88,8 +88,8 @@ class Relay:
         self._events: dict[int, _EventFlight] = {}
         self._receipts = Receipts(ledger, self._sender, register, signing_key, clock, new_id, before_sending)
         self._in_flight_s = IN_FLIGHT_S
-        self._give_up_at = clock()
-        self._worked_by = 0  # version of the register at the last `_give_up`
+        self._tidy_at = clock()
+        self._worked_by = 0  # version of the register at the last `_tidy`
         self._notices = Notices(ledger, self._sender, register, signing_key, clock, new_id)
         self._failures = SendFailureNotices(ledger, self._sender, register, signing_key, clock, new_id)
         self._announcement: AgencyAnnouncement | None = None
@@ -168,15 +168,15 @@ class Relay:
 
     def _send_events(self) -> None:
         now = self._clock()
-        self._give_up(now)
+        self._tidy(now)
         with self._ledger.read() as tx:
             under_way = {number: each.addressee for number, each in self._events.items()}
             rows = due(tx, now, under_way, AT_ONCE, self._register().witnesses(self._ledger.code, now))
             peers = all_peers(tx) if rows else {}
         over = [row.number for row in rows if row.over]
         if over:
-            self._give_up_at = now
-            self._give_up(now, over)
+            self._tidy_at = now
+            self._tidy(now, over)
             rows = [row for row in rows if not row.over]
         keyless: list[DueRow] = []
         ready: list[tuple[DueRow, AnyEvent, bytes]] = []
@@ -204,16 +204,16 @@ class Relay:
         key_id = event.sealing_key_id if isinstance(event, ReferralEvent | StatusEvent) else None
         return Leaving(row.number, value, key_id, row.next_send_at(now, self._backoff))
 
-    def _give_up(self, now: datetime, over: Sequence[int] = ()) -> None:
+    def _tidy(self, now: datetime, over: Sequence[int] = ()) -> None:
         """Once a minute, and when the register has changed, or when `over` names events whose time is over: forgets
         what was said under revoked keys, marks as undeliverable the events that can never be delivered any more, and
         wakes those that can be delivered again. Events that are over by our clock alone, which may be wrong, rest for
         one retry pause."""
         register = self._register()
-        looked = timedelta(0) < self._give_up_at - now <= GIVE_UP_EVERY  # a clock that was set back ends it as well
+        looked = timedelta(0) < self._tidy_at - now <= TIDY_EVERY  # a clock that was set back ends it as well
         if looked and register.version == self._worked_by:
             return
-        self._give_up_at, self._worked_by = now + GIVE_UP_EVERY, register.version
+        self._tidy_at, self._worked_by = now + TIDY_EVERY, register.version
         with self._ledger.write() as tx:
             disbelieve(tx, lambda code, key_id: register.believes(code, key_id, now), now)
             agreed = agreed_time(tx, now, register.witnesses(self._ledger.code, now))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from producers.relay import GIVE_UP_EVERY, IDLE_S, IN_FLIGHT_S
+from producers.relay import IDLE_S, IN_FLIGHT_S, TIDY_EVERY
 from referral_bus.ledger import queries
 from referral_bus.ledger.outbox import OutboxState
 from schemas.lifecycle import Status
@@ -61,7 +61,7 @@ def test_by_our_own_clock_alone_it_rests_and_goes_once_the_clock_is_right(pair: 
     assert pair[SENDER].relay.tick() > IN_FLIGHT_S
     assert _states(pair, referral) == [OutboxState.SENT if sent else OutboxState.NEW]
     assert len(events(pair, RECIPIENT)) == sent
-    pair.clock.move(GIVE_UP_EVERY - timedelta(days=40))
+    pair.clock.move(TIDY_EVERY - timedelta(days=40))
     pair.settle()
     assert pair[RECIPIENT].status(referral) == Status.REQUESTED
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from producers.relay import GIVE_UP_EVERY
+from producers.relay import TIDY_EVERY
 from referral_bus.errors import Refused
 from referral_bus.federation.register import Register, read_register, render_register
 from referral_bus.ledger import tombstones
@@ -44,7 +44,7 @@ def _leaves(pair: Bench, code: str) -> None:
     """The other side takes a register without it, and works on until all is quiet."""
     other = SENDER if code == RECIPIENT else RECIPIENT
     pair.own_registers[other] = without(pair.register, code)
-    pair.clock.move(GIVE_UP_EVERY)
+    pair.clock.move(TIDY_EVERY)
     for _ in range(3):
         pair[other].send()
 
@@ -126,7 +126,7 @@ def test_the_recipient_ends_its_work_where_the_sender_has_left_and_its_words_go_
     found = _stands(pair[RECIPIENT], referral_id)
     assert (found.stage, found.actor, found.other_left) == (Stage.IN_SERVICE, Actor.RECIPIENT_STAFF, True)
     pair[RECIPIENT].say("complete", referral_id, outcome="provided")
-    pair.clock.move(GIVE_UP_EVERY)
+    pair.clock.move(TIDY_EVERY)
     for _ in range(3):
         pair[RECIPIENT].send()
     assert set(_states(pair[RECIPIENT], referral_id)) == {OutboxState.STORED, OutboxState.UNDELIVERABLE}
@@ -145,7 +145,7 @@ def test_an_erasure_that_only_an_agency_that_has_left_could_confirm_waits_for_no
     assert _erasures(sender) == (Unconfirmed(1, 1), Unconfirmed(1, 1))
     assert OutboxState.UNDELIVERABLE in _states(sender, referral_id)
     del pair.own_registers[SENDER]
-    pair.clock.move(GIVE_UP_EVERY)
+    pair.clock.move(TIDY_EVERY)
     pair.settle()
     pair[RECIPIENT].pull()
     pair.settle()
@@ -158,7 +158,7 @@ def test_by_a_clock_of_our_own_alone_no_listed_agency_has_left(pair: Bench) -> N
     pair.own_registers[SENDER] = closed(pair.register, RECIPIENT, pair, keys=False)
     with pair[SENDER].ledger.write() as tx:
         tx.connection.exec_driver_sql("UPDATE peers SET announcement = NULL")
-    pair.clock.move(GIVE_UP_EVERY)
+    pair.clock.move(TIDY_EVERY)
     for _ in range(3):
         pair[SENDER].send()
     assert _states(pair[SENDER], referral_id) == [OutboxState.WAITING_FOR_KEY]

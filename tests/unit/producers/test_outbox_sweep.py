@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from producers.relay import GIVE_UP_EVERY
+from producers.relay import TIDY_EVERY
 from tests.kit.bench import RESEND_AFTER, Bench, Station
 from tests.kit.forge import a_receipt
 from tests.kit.people import RECIPIENT, SENDER
@@ -19,7 +19,7 @@ AHEAD = pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(hours=
 def test_what_was_never_sent_goes_within_a_minute_after_the_clock_is_right(pair: Bench, ahead: timedelta) -> None:
     pair.clock.move(ahead)
     referral = pair[SENDER].refer(RECIPIENT)
-    pair.clock.move(GIVE_UP_EVERY - ahead)
+    pair.clock.move(TIDY_EVERY - ahead)
 
     pair.settle()
 
@@ -33,7 +33,7 @@ def test_what_was_sent_goes_again_after_no_more_than_twice_its_own_pause(pair: B
     station.refer(RECIPIENT)
     station.send()
     station.send()
-    pair.clock.move(2 * RESEND_AFTER + GIVE_UP_EVERY - ahead)
+    pair.clock.move(2 * RESEND_AFTER + TIDY_EVERY - ahead)
 
     station.send()
 
@@ -65,7 +65,7 @@ def _three_words_in_vain(pair: Bench) -> tuple[UUID, list[bytes]]:
     for _ in range(2):
         station.say("answer", referral, text="Synthetic.")
     station.send()
-    pair.clock.move(GIVE_UP_EVERY + RESEND_AFTER)
+    pair.clock.move(TIDY_EVERY + RESEND_AFTER)
     station.send()
     return referral, [hashlib.sha256(value).digest() for value in events(pair, RECIPIENT)[:3]]
 
@@ -88,12 +88,12 @@ def test_it_goes_as_soon_as_that_one_is_final(pair: Bench) -> None:
 def test_it_goes_within_a_minute_when_the_one_before_was_final_already(pair: Bench) -> None:
     _, [first, second, _] = _three_words_in_vain(pair)
     pair[SENDER].take(a_receipt(pair, RECIPIENT, SENDER, second))
-    pair.clock.move(GIVE_UP_EVERY)
+    pair.clock.move(TIDY_EVERY)
     pair[SENDER].send()
     pair[SENDER].take(a_receipt(pair, RECIPIENT, SENDER, first))
     assert _times(pair[SENDER]) == [None, None, None]
     before = len(events(pair, RECIPIENT))
-    pair.clock.move(GIVE_UP_EVERY)
+    pair.clock.move(TIDY_EVERY)
     pair[SENDER].send()
     pair[SENDER].send()
     assert len(events(pair, RECIPIENT)) == before + 1

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from producers.receipts import BROKER_RETRY
-from producers.relay import GIVE_UP_EVERY
+from producers.relay import TIDY_EVERY
 from referral_bus.ledger.outbox import LONGEST_PAUSE, OutboxState
 from schemas.events import Place
 from schemas.outcomes import Outcome
@@ -134,7 +134,7 @@ def test_an_event_that_is_held_while_it_waits_behind_another_is_sent_again_one_d
     host.deliver_all()
     first, second = events(pair, RECIPIENT)
     host.kept.clear()
-    pair.clock.move(GIVE_UP_EVERY + timedelta(seconds=1))
+    pair.clock.move(TIDY_EVERY + timedelta(seconds=1))
     pair[SENDER].send()  # what waits behind another has no time of its own from now on
     pair[SENDER].take(a_receipt(pair, RECIPIENT, SENDER, digest(second), Outcome.HELD))
     pair[SENDER].take(a_receipt(pair, RECIPIENT, SENDER, digest(first)))

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from producers.relay import GIVE_UP_EVERY
+from producers.relay import TIDY_EVERY
 from referral_bus.ledger import handovers
 from referral_bus.ledger.handovers import Retries
 from referral_bus.ledger.peers import all_peers
@@ -126,12 +126,12 @@ def test_a_code_that_only_newer_software_knows_breaks_no_view(pair: Bench) -> No
 def test_what_waited_until_consent_was_over_is_undelivered_without_a_code(pair: Bench) -> None:
     pair.own_registers[SENDER] = changed(pair.register, version=pair.register.version + 1)
     body = request_document(RECIPIENT)["body"]
-    body["consent"]["expires_at"] = (pair.clock() + GIVE_UP_EVERY).isoformat()
+    body["consent"]["expires_at"] = (pair.clock() + TIDY_EVERY).isoformat()
     referral_id = pair[SENDER].refer(RECIPIENT, body=body)
     pair.settle()
-    pair.clock.move(GIVE_UP_EVERY)
+    pair.clock.move(TIDY_EVERY)
     pair.announce()
-    pair.clock.move(GIVE_UP_EVERY)
+    pair.clock.move(TIDY_EVERY)
     pair.settle()
     assert _is(pair[SENDER], referral_id) == (Stage.UNDELIVERED, Actor.SENDER_STAFF, None)
 

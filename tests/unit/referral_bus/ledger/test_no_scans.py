@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from consumers.agency.maintenance import scrub
-from producers.relay import GIVE_UP_EVERY
+from producers.relay import TIDY_EVERY
 from referral_bus.backoff import Backoff
 from referral_bus.ledger import handovers, outbox, queries, referrals, tables, tombstones
 from referral_bus.ledger.handovers import Retries
@@ -88,7 +88,7 @@ def _publish_and_speak(pair: Bench) -> None:
 
 def _relay(pair: Bench) -> None:
     """With what it does once a minute, and with what is sent again."""
-    pair.clock.move(max(GIVE_UP_EVERY, RESEND_AFTER))
+    pair.clock.move(max(TIDY_EVERY, RESEND_AFTER))
     for station in pair.stations.values():
         station.relay.tick()
 
